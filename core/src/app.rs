@@ -1,0 +1,390 @@
+//! One invocation, left to right.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use astro_plugin_protocol::{
+    invocation::{self, Outcome, Run, Terminal},
+    manifest::Command,
+    message,
+};
+
+use crate::{
+    builtin,
+    cli::{
+        canonical, complete, globals::Globals,
+        help::{self, Layout},
+        parse::{self, Parsed},
+        report, scan, wording,
+    },
+    config::{self, Config, Dirs},
+    console::{Console, Conversation, TerminalFacts},
+    context::{self, Context, Environment},
+    error::{Result, code, failed, plugin, usage},
+    exit_code,
+    host::{Services, Transport, crash, executor, library, signals, stdio, verify},
+    logging,
+    output::{Format, Renderer, Sheet},
+    services::{Invocation, ResultState, Shared},
+    store::{self, Stores, describe, lookup::{Found, Owner}},
+};
+
+/// What every command of the host may use.
+pub(crate) struct App {
+    pub(crate) console: Arc<Console>,
+    pub(crate) binary: String,
+    pub(crate) stores: Stores,
+    /// The user's directories, or why they are not known: `--help` works without.
+    pub(crate) dirs: Result<Dirs>,
+}
+
+pub(crate) fn main() -> ! {
+    let console = Arc::new(Console::system());
+    let code = match arguments() {
+        Ok((binary, args)) => {
+            let dirs = Dirs::of_environment();
+            let stores = Stores::of_process(dirs.as_ref().ok());
+            let app = App { console: Arc::clone(&console), binary, stores, dirs };
+            app.run(args).unwrap_or_else(|failure| report::failure(&console, &failure).number.into())
+        }
+        Err(failure) => report::failure(&console, &failure).number.into(),
+    };
+    signals::raise_pending();
+    crash::leave(code)
+}
+
+/// The name the binary was called by and its arguments; text that is not UTF-8 is refused.
+fn arguments() -> Result<(String, Vec<String>)> {
+    let mut all = std::env::args_os();
+    let binary = all
+        .next()
+        .and_then(|path| Some(std::path::Path::new(&path).file_name()?.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "astro".to_owned());
+    let args: std::result::Result<Vec<String>, _> = all.map(std::ffi::OsString::into_string).collect();
+    let args = args.map_err(|bad| usage(format!("the argument `{}` is not UTF-8 text", bad.to_string_lossy())))?;
+    Ok((binary, args))
+}
+
+impl App {
+    fn run(&self, args: Vec<String>) -> Result<i32> {
+        // Errors before the format is known should still be in the format that was asked for.
+        self.console.set_conversation(guess_conversation(&args, self.console.facts));
+        if let Ok(shell) = std::env::var(complete::VARIABLE) {
+            return self.complete(&shell, &args);
+        }
+        if let [word, path] = args.as_slice()
+            && word == describe::CHILD_WORD
+        {
+            return self.describe(path);
+        }
+        if let [word, dir] = args.as_slice()
+            && word == builtin::INDEX_WORD
+        {
+            return builtin::index_store(dir);
+        }
+        let words = scan::words(&args);
+        let Some(first) = words.first().copied() else {
+            return self.root(&args);
+        };
+        let builtins = builtin::commands();
+        if !builtins.locate(&words).0.is_empty() {
+            let parsed = parse::parse(&args, &builtins)?;
+            return self.builtin(&parsed, &builtins);
+        }
+        match self.stores.word(first) {
+            Some(found) => self.plugin_word(&args, found),
+            None => Err(self.unknown(first, &builtins)),
+        }
+    }
+
+    /// No word at all: the root page, or an option such as `--version`.
+    fn root(&self, args: &[String]) -> Result<i32> {
+        let none = crate::cli::tree::CommandSet::default();
+        let parsed = parse::parse(args, &none)?;
+        self.start_conversation(&parsed.globals, Format::Table)?;
+        if parsed.globals.version {
+            return self.print(&format!("astro {}\n", crate::VERSION));
+        }
+        self.print(&self.root_page())
+    }
+
+    pub(crate) fn root_page(&self) -> String {
+        let words: Vec<help::Word> =
+            self.stores.root_words().into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
+        help::root(&self.binary, &words, &builtin::commands(), self.layout())
+    }
+
+    fn builtin(&self, parsed: &Parsed<'_>, set: &crate::cli::tree::CommandSet) -> Result<i32> {
+        let Some(command) = parsed.command else {
+            let about = set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
+            self.start_conversation(&parsed.globals, Format::Table)?;
+            return self.print(&help::group(&self.binary, &parsed.path, about, set, &[], self.layout()));
+        };
+        if parsed.globals.help {
+            self.start_conversation(&parsed.globals, Format::Table)?;
+            return self.print(&help::command(&self.binary, command, &[], self.layout()));
+        }
+        builtin::run(self, command, parsed)
+    }
+
+    fn plugin_word(&self, args: &[String], found: Found) -> Result<i32> {
+        let parsed = parse::parse(args, &found.set)?;
+        let Some(command) = parsed.command else {
+            self.start_conversation(&parsed.globals, Format::Table)?;
+            return self.print(&self.group_page(&parsed.path, &found));
+        };
+        let owners = found.owners_below(&command.path);
+        if parsed.globals.help {
+            self.start_conversation(&parsed.globals, Format::Table)?;
+            return self.print(&help::command(&self.binary, command, &owners, self.layout()));
+        }
+        let Some(owner) = found.owner(&command.path) else {
+            return Err(plugin(format!("nobody owns `astro {}`", command.path)));
+        };
+        if !owner.facts.is_current(&owner.store) {
+            return self.plugin_word_again(args, &command.path);
+        }
+        self.invoke(command, &parsed, owner)
+    }
+
+    /// The plugin's file is not the one the index was made from: a linked one is described again, any other
+    /// is refused by its hash if it changed.
+    fn plugin_word_again(&self, args: &[String], path: &str) -> Result<i32> {
+        let word = path.split(' ').next().unwrap_or_default();
+        let Some(found) = self.stores.word_again(word) else {
+            let (_, unusable) = self.stores.plugins();
+            let mut failure = plugin(format!("the plugin of `astro {path}` cannot be used any more"));
+            failure.causes = unusable.into_iter().map(|unusable| format!("{}: {}", unusable.name, unusable.reason)).collect();
+            return Err(failure.help("see `astro plugin list`"));
+        };
+        let parsed = parse::parse(args, &found.set)?;
+        match (parsed.command, parsed.command.and_then(|command| found.owner(&command.path))) {
+            (Some(command), Some(owner)) => self.invoke(command, &parsed, owner),
+            _ => self.print(&self.group_page(&parsed.path, &found)),
+        }
+    }
+
+    pub(crate) fn group_page(&self, path: &str, found: &Found) -> String {
+        let about = found.set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
+        help::group(&self.binary, path, about, &found.set, &found.owners_below(path), self.layout())
+    }
+
+    /// Loads the plugin and runs the command.
+    fn invoke(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
+        let globals = &parsed.globals;
+        let context = self.context(globals)?;
+        let format = context.output.value;
+        let conversation = self.start_conversation(globals, format)?;
+        if let Some(profile) = &globals.profile {
+            for ignored in &context.ignored {
+                self.console.notice(&format!("ignored because of --profile {profile}: {ignored}"));
+            }
+        }
+        let facts = self.console.facts;
+        let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
+        let identity = format!("`{}` {}", owner.facts.name, owner.facts.version);
+        let dirs = self.dirs.as_ref().ok();
+        let verified = verify::verify(&owner.store, &owner.facts, dirs)?;
+
+        stdio::keep_stdout_private();
+        signals::install();
+        let json = conversation.json_errors;
+        crash::arm(|what| crash_line(&identity, what, json));
+        let loaded = library::load(verified, &identity)?;
+
+        let run = Run {
+            path: command.path.clone(),
+            args: canonical::arguments(command, &parsed.matches),
+            context: self.context_of(&context, &owner.facts.name),
+            terminal: Terminal { interactive, stdout: facts.stdout, width: facts.width.and_then(|width| u16::try_from(width).ok()) },
+            log_level: logging::level(),
+        };
+        let sheet = Sheet { width: facts.width, color: conversation.color_stdout, now: context::timestamp(context::unix_now()) };
+        let invocation = Arc::new(Invocation {
+            plugin: owner.facts.name.clone(),
+            command: command.clone(),
+            context,
+            globals: globals.clone(),
+            console: Arc::clone(&self.console),
+            dirs: self.dirs.as_ref().ok().cloned(),
+            interactive,
+            result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
+        });
+        let request = message::encode_request(invocation::kind::RUN, &run)?;
+        let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
+        let answering = loaded.invoke(services, request);
+        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
+            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        match ended {
+            executor::Ended::Done(answer) => finish(&answer, &invocation, command, &identity),
+            executor::Ended::Interrupted => {
+                signals::raise_pending();
+                Ok(exit_code::DECLINED.number.into())
+            }
+        }
+    }
+
+    pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
+        let environment = Environment::of_process()?;
+        let config = match &self.dirs {
+            Ok(dirs) => Config::load(dirs)?,
+            Err(_) => Config::default(),
+        };
+        context::resolve(globals, &environment, &config, self.console.facts.stdout, |name| match &self.dirs {
+            Ok(dirs) => config::stored(dirs, name),
+            Err(failure) => Err(failure.clone()),
+        })
+    }
+
+    fn context_of(&self, context: &Context, plugin: &str) -> invocation::Context {
+        let setting = |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
+        let dirs = self.dirs.as_ref().ok();
+        invocation::Context {
+            profile: setting(&context.profile),
+            organization: setting(&context.organization),
+            workspace: setting(&context.workspace),
+            deployment: setting(&context.deployment),
+            output: context.output.value.name().to_owned(),
+            token_id: context.claims.as_ref().and_then(|claims| claims.token_id.clone()),
+            state_dir: dirs.map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned()).unwrap_or_default(),
+            private_home: dirs.is_some_and(|dirs| dirs.private_home),
+        }
+    }
+
+    /// Fixes what may be written to stderr, and starts the log.
+    pub(crate) fn start_conversation(&self, globals: &Globals, format: Format) -> Result<Conversation> {
+        let facts = self.console.facts;
+        let color = |terminal: bool| match globals.color.as_deref() {
+            Some("always") => true,
+            Some("never") => false,
+            _ => terminal && !facts.dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        let conversation = Conversation {
+            quiet: globals.quiet || format != Format::Table,
+            color_stderr: color(facts.stderr),
+            color_stdout: color(facts.stdout),
+            json_errors: format == Format::Json,
+        };
+        self.console.set_conversation(conversation);
+        logging::start(globals.verbose).map_err(|reason| {
+            crate::error::config("ASTRO_LOG cannot be read").cause(reason).help("set it to error, warn, info, debug or trace")
+        })?;
+        Ok(conversation)
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::new(self.console.facts.width, self.console.conversation().color_stdout)
+    }
+
+    /// Writes a result of the host's own. A reader that is gone is a quiet end.
+    pub(crate) fn print(&self, text: &str) -> Result<i32> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn print_bytes(&self, bytes: &[u8]) -> Result<i32> {
+        use crate::console::ResultError;
+        match self.console.result.write_all(bytes) {
+            Ok(()) | Err(ResultError::Closed) => Ok(0),
+            Err(ResultError::Failed(reason)) => Err(failed("the result cannot be written").cause(reason)),
+        }
+    }
+
+    fn describe(&self, path: &str) -> Result<i32> {
+        stdio::keep_stdout_private();
+        let verified = verify::open_for_describe(std::path::Path::new(path))?;
+        crash::arm(|what| format!("error: it {what}"));
+        let manifest = library::load(verified, &format!("`{path}`"))?.describe()?;
+        self.print_bytes(&manifest)
+    }
+
+    fn complete(&self, shell: &str, args: &[String]) -> Result<i32> {
+        // What the shell hands over: `-- astro word … `; nothing of it may print an error into the line.
+        let line: Vec<String> = args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
+        let words = scan::words(line.get(1..).unwrap_or_default());
+        let mut set = builtin::commands();
+        let complete_first = words.len() <= 1;
+        let found = words.first().filter(|first| set.locate(&[**first]).0.is_empty()).and_then(|first| self.stores.word(first));
+        match found {
+            Some(found) if !complete_first => set = found.set,
+            _ => set.groups.extend(self.stores.root_words()),
+        }
+        let line = line.into_iter().map(Into::into).collect();
+        self.print_bytes(&complete::candidates(shell, &set, line)?)
+    }
+
+    fn unknown(&self, word: &str, builtins: &crate::cli::tree::CommandSet) -> crate::error::Failure {
+        let mut all = crate::cli::tree::CommandSet { groups: builtins.groups.clone(), commands: builtins.commands.clone() };
+        all.groups.extend(self.stores.root_words());
+        let mut failure = parse::unknown_word(&all, "", word);
+        if OFFICIAL_WORDS.contains(&word) {
+            failure.help.insert(0, format!("`{word}` is a command of the official Astro CLI, which this astro is not"));
+        }
+        failure
+    }
+}
+
+/// First words of the official CLI (its root command, v1.45) that people will try here.
+const OFFICIAL_WORDS: &[&str] = &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"];
+
+/// How the answer becomes an exit code.
+fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &str) -> Result<i32> {
+    let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
+    let ended = message::decode_answer(answer).and_then(message::read::<Outcome>);
+    if let Some(failure) = &state.failure {
+        // Whatever the plugin made of it: a result that was not written is not done.
+        return Err(failure.clone());
+    }
+    match ended {
+        Ok(Outcome { exit_code: code @ 0..=2 }) => Ok(code.into()),
+        Ok(Outcome { exit_code }) if command.exit_codes.iter().any(|own| own.code == exit_code) => Ok(exit_code.into()),
+        Ok(Outcome { exit_code }) => Err(plugin(format!("plugin {identity} ended with the code {exit_code}, which its manifest does not declare"))),
+        Err(failure) if failure.code == code::CLOSED && state.closed => Ok(0),
+        Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => {
+            Err(plugin(format!("plugin {identity}: {}", failure.message)))
+        }
+        Err(failure) => Err(wording::word(failure, &command.path, &parse::options(Some(command)))),
+    }
+}
+
+fn crash_line(identity: &str, what: &str, json: bool) -> String {
+    let message = format!("plugin {identity} {what}");
+    if json {
+        serde_json::json!({"error": message, "kind": code::PLUGIN, "exit_code": 126}).to_string()
+    } else {
+        format!("error: {message}\nhelp: report it to the plugin's author; see `astro plugin list`")
+    }
+}
+
+/// Before anything is parsed: whether the raw arguments or `ASTRO_OUTPUT` ask for json.
+fn guess_conversation(args: &[String], facts: TerminalFacts) -> Conversation {
+    let before = args.iter().take_while(|arg| *arg != "--");
+    let mut format = std::env::var("ASTRO_OUTPUT").unwrap_or_default();
+    let mut last = "";
+    for arg in before {
+        if last == "-o" || last == "--output" {
+            format = arg.clone();
+        }
+        for prefix in ["-o=", "--output=", "-o"] {
+            if let Some(value) = arg.strip_prefix(prefix).filter(|value| !value.is_empty()) {
+                format = value.to_owned();
+                break;
+            }
+        }
+        last = arg;
+    }
+    Conversation {
+        quiet: false,
+        color_stderr: facts.stderr && !facts.dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        color_stdout: false,
+        json_errors: format == "json",
+    }
+}
+
+/// Where the index of a directory is made by the installer.
+pub(crate) fn system_store(dir: &str) -> store::Store {
+    store::Store { dir: dir.into(), kind: store::Kind::System }
+}

@@ -1,0 +1,70 @@
+//! `astro context`: what is in effect, and why.
+
+use astro_plugin_protocol::{
+    manifest::Command,
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use super::{Request, command};
+use crate::{
+    context::{Sourced, timestamp},
+    error::Result,
+    output::Format,
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let mut context = command(
+        "context",
+        "Show who you are and where: every value and where it came from",
+        Vec::new(),
+        &[("astro context", "Show what is in effect"), ("astro context -o json", "The same for a program")],
+    );
+    context.aliases = vec!["whoami".to_owned()];
+    context.long_about = "Show who you are and where: every value in effect and where it came from, which variables are set and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
+    vec![context]
+}
+
+pub(super) fn show(request: &Request<'_>) -> Result<i32> {
+    let app = request.app;
+    let context = app.context(&request.parsed.globals)?;
+    let format = context.output.value;
+    app.start_conversation(&request.parsed.globals, format)?;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: Option<(String, String)>| {
+        let (value, origin) = value.map_or((Value::Null, Value::Null), |(value, origin)| (value.into(), origin.into()));
+        rows.push(json!({ "name": name, "value": value, "origin": origin }));
+    };
+    let text = |value: &Option<Sourced<String>>| value.as_ref().map(|value| (value.value.clone(), value.origin.to_string()));
+    row("profile", text(&context.profile));
+    row("address", Some((context.address.value.to_string(), context.address.origin.to_string())));
+    row("credential", context.credential.as_ref().map(|credential| ("set".to_owned(), credential.origin.to_string())));
+    let claims = context.claims.as_ref();
+    let claimed = |value: Option<String>, claim: &str| value.map(|value| (value, format!("the token's claim `{claim}`")));
+    row("credential_expires", claimed(claims.and_then(|claims| claims.expires).map(timestamp), "exp"));
+    row("token_id", claimed(claims.and_then(|claims| claims.token_id.clone()), "apiTokenId"));
+    row("organization", text(&context.organization));
+    row("workspace", text(&context.workspace));
+    row("deployment", text(&context.deployment));
+    row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
+    let blocked = context.contradiction.as_ref().map(|failure| failure.message.clone());
+    if format == Format::Json {
+        let document = json!({ "settings": rows, "ignored": context.ignored, "blocked": blocked });
+        return request.emit(format, View::default(), vec![document]);
+    }
+    let column = |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
+    let view = View {
+        list: Some("settings".to_owned()),
+        columns: vec![column("name", ColumnKind::Id), column("value", ColumnKind::Text), column("origin", ColumnKind::Text)],
+        clean: vec!["name".to_owned(), "value".to_owned(), "origin".to_owned()],
+        ..View::default()
+    };
+    let code = request.emit(format, view, rows)?;
+    for ignored in &context.ignored {
+        app.console.notice(&format!("ignored: {ignored}"));
+    }
+    if let Some(blocked) = blocked {
+        app.console.notice(&format!("nothing can be sent: {blocked}"));
+    }
+    Ok(code)
+}

@@ -1,0 +1,116 @@
+//! `astro help` and `astro version`.
+
+use astro_plugin_protocol::manifest::Command;
+
+use super::{Request, command, positional};
+use crate::{
+    cli::help,
+    error::{Failure, Result, code},
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let mut words = positional("word", "A command or a topic: globals, exit-codes, environment, output, automation", false);
+    words.repeated = true;
+    vec![
+        command("version", "Show the version", Vec::new(), &[]),
+        command("help", "Explain a command or a topic", vec![words], &[("astro help deployment token create", "Explain a command"), ("astro help globals", "Explain the global options")]),
+    ]
+}
+
+pub(super) fn version(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let view = astro_plugin_protocol::service::View {
+        sentence: Some(format!("astro {}", crate::VERSION)),
+        clean: vec!["version".to_owned()],
+        ..Default::default()
+    };
+    let row = serde_json::json!({
+        "version": crate::VERSION,
+        "triple": crate::host::verify::TRIPLE,
+        "abi": astro_plugin_abi::ABI_REVISION,
+        "protocol": { "min": crate::host::verify::OLDEST_PROTOCOL, "max": astro_plugin_protocol::PROTOCOL_REVISION },
+    });
+    request.emit(format, view, vec![row])
+}
+
+pub(super) fn help(request: &Request<'_>) -> Result<i32> {
+    request.format()?;
+    let app = request.app;
+    let layout = app.layout();
+    let words: Vec<&str> = request.parsed.matches.get_many::<String>("word").into_iter().flatten().map(String::as_str).collect();
+    let page = match words.as_slice() {
+        [] => app.root_page(),
+        ["globals"] => help::globals(layout),
+        ["exit-codes"] => help::exit_codes(layout),
+        ["environment"] => help::prose(ENVIRONMENT, layout),
+        ["output"] => help::prose(OUTPUT, layout),
+        ["automation"] => help::prose(AUTOMATION, layout),
+        words => command_page(request, words)?,
+    };
+    app.print(&page)
+}
+
+fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
+    let app = request.app;
+    let builtins = super::commands();
+    let found = match builtins.locate(&words[..1]).0.is_empty() {
+        true => app.stores.word(words[0]),
+        false => None,
+    };
+    let (set, found) = match &found {
+        Some(found) => (&found.set, Some(found)),
+        None => (&builtins, None),
+    };
+    let (path, taken) = set.locate(words);
+    if taken < words.len() {
+        let line = words.join(" ");
+        return Err(Failure::new(code::UNKNOWN_COMMAND, format!("no command and no topic is called `{line}`"))
+            .help("see all commands with `astro --help`; topics: globals, exit-codes, environment, output, automation"));
+    }
+    Ok(match (set.command(&path), found) {
+        (Some(command), found) => {
+            let owners = found.map(|found| found.owners_below(&path)).unwrap_or_default();
+            help::command(&app.binary, command, &owners, app.layout())
+        }
+        (None, Some(found)) => app.group_page(&path, found),
+        (None, None) => {
+            let about = set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
+            help::group(&app.binary, &path, about, set, &[], app.layout())
+        }
+    })
+}
+
+const ENVIRONMENT: &str = "\
+A flag beats a variable, a variable beats a profile. `astro context` shows what is in effect and why.
+
+  ASTRO_PROFILE           the profile to use
+  ASTRO_API_TOKEN         a token; with it no profile is in use
+  ASTRO_API_URL           the API's base, ending in /v1
+  ASTRO_DOMAIN            a domain, astronomer.io means https://api.astronomer.io/v1
+  ASTRO_ORGANIZATION_ID   the organization
+  ASTRO_WORKSPACE_ID      the workspace
+  ASTRO_DEPLOYMENT_ID     the deployment
+  ASTRO_OUTPUT            table, json or clean
+  ASTRO_HOME              keep everything below $ASTRO_HOME/.astro-host
+  ASTRO_LOG               what to log on stderr: info, debug, deployment-token=trace
+  NO_COLOR                no colours";
+
+const OUTPUT: &str = "\
+stdout is the result and nothing else; stderr is everything else.
+
+table is for people: aligned, fitted to the terminal, neither cut nor wrapped off a terminal.
+
+json is one valid document with snake_case names; a list is an object with a plural key, such as {\"tokens\":[...]}.
+
+clean is bare values for scripts: one record a line, separated by tabs, without a heading. Tab, newline and backslash inside a value are written \\t, \\n and \\\\. A single value is just that value and a newline.
+
+Columns of clean and keys of json are only ever appended. Under json and clean nothing but errors goes to stderr; under json an error is one JSON line.";
+
+const AUTOMATION: &str = "\
+In a pipeline set ASTRO_API_TOKEN and ASTRO_DEPLOYMENT_ID, and use -o json or -c. Nothing is ever asked there: a missing answer is exit code 2 and names the flag.
+
+  TOKEN=$(astro deployment token create --name ci --role DEPLOYMENT_ADMIN -c)
+
+A token's value is shown once. Check the exit code before you go on: 7 means that the token exists and its value could not be delivered, 6 that it is not known whether the request was done.
+
+More: docs/src/guide/automation.md (GitHub Actions, GitLab, cron).";

@@ -1,0 +1,172 @@
+//! The host's own commands, described by the same data as a plugin's, so that parsing, help and completion
+//! are one mechanism.
+
+#![forbid(unsafe_code)]
+
+mod completion;
+mod context;
+mod help;
+mod login;
+mod plugin;
+mod profile;
+
+use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group};
+use astro_plugin_protocol::service::{Emit, View};
+use serde_json::Value;
+
+use crate::{
+    app::{self, App},
+    cli::{parse::Parsed, tree::CommandSet},
+    context::timestamp,
+    error::{Result, failed},
+    output::{Format, Renderer, Sheet},
+};
+
+/// The hidden word by which an installer makes a store's index.
+pub(crate) const INDEX_WORD: &str = "__index";
+
+/// All of them.
+pub(crate) fn commands() -> CommandSet {
+    let group = |path: &str, about: &str| Group { path: path.to_owned(), about: about.to_owned(), aliases: Vec::new() };
+    let mut commands = Vec::new();
+    for room in [profile::commands, context::commands, login::commands, plugin::commands, completion::commands, help::commands] {
+        commands.extend(room());
+    }
+    CommandSet {
+        groups: vec![group("profile", "Choose who you are and where: named profiles"), group("plugin", "List, link and remove plugins")],
+        commands,
+    }
+}
+
+/// Runs one.
+pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
+    let request = Request { app, parsed };
+    match command.path.as_str() {
+        "profile add" => profile::add(&request),
+        "profile list" => profile::list(&request),
+        "profile show" => profile::show(&request),
+        "profile use" => profile::use_profile(&request),
+        "profile remove" => profile::remove(&request),
+        "context" => context::show(&request),
+        "login" => login::login(&request),
+        "logout" => login::logout(&request),
+        "plugin list" => plugin::list(&request),
+        "plugin info" => plugin::info(&request),
+        "plugin link" => plugin::link(&request),
+        "plugin remove" => plugin::remove(&request),
+        "completion" => completion::completion(&request),
+        "version" => help::version(&request),
+        "help" => help::help(&request),
+        other => Err(failed(format!("`astro {other}` is described and not made"))),
+    }
+}
+
+/// Makes the index of a store that an installer filled.
+pub(crate) fn index_store(dir: &str) -> Result<i32> {
+    let store = app::system_store(dir);
+    let index = store.rebuild();
+    match index.root.unusable.first() {
+        Some(unusable) => Err(crate::error::plugin(format!("the plugin `{}` cannot be used", unusable.name)).cause(unusable.reason.clone())),
+        None => Ok(0),
+    }
+}
+
+/// What a command of the host gets.
+struct Request<'a> {
+    app: &'a App,
+    parsed: &'a Parsed<'a>,
+}
+
+impl Request<'_> {
+    fn text(&self, id: &str) -> Option<&str> {
+        self.parsed.matches.get_one::<String>(id).map(String::as_str)
+    }
+
+    /// A positional the command cannot do without.
+    fn required(&self, id: &str) -> Result<&str> {
+        self.text(id).filter(|text| !text.is_empty()).ok_or_else(|| {
+            let path = &self.parsed.path;
+            crate::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase())).help(format!("see `astro {path} --help`"))
+        })
+    }
+
+    fn flag(&self, id: &str) -> bool {
+        self.parsed.matches.get_count(id) > 0
+    }
+
+    /// The format of a command that needs no context.
+    fn format(&self) -> Result<Format> {
+        let name = self.parsed.globals.output.clone().or_else(|| std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty()));
+        let format = match name.as_deref() {
+            None => Format::Table,
+            Some(name) => Format::parse(name).ok_or_else(|| {
+                crate::error::config(format!("the output format `{name}` from ASTRO_OUTPUT is not known")).help("use one of: table, json, clean")
+            })?,
+        };
+        self.app.start_conversation(&self.parsed.globals, format)?;
+        Ok(format)
+    }
+
+    /// Renders records like a plugin's.
+    fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
+        let console = &self.app.console;
+        let sheet = Sheet {
+            width: console.facts.width,
+            color: console.conversation().color_stdout,
+            now: timestamp(crate::context::unix_now()),
+        };
+        let mut renderer = Renderer::new(format, sheet);
+        let mut bytes = Vec::new();
+        for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
+            let step = renderer.step(emit)?;
+            bytes.extend(step.bytes);
+            if let Some(notice) = step.notice {
+                console.notice(&notice);
+            }
+        }
+        self.app.print_bytes(&bytes)
+    }
+}
+
+fn command(path: &str, about: &str, args: Vec<Arg>, examples: &[(&str, &str)]) -> Command {
+    Command {
+        path: path.to_owned(),
+        about: about.to_owned(),
+        args,
+        examples: examples
+            .iter()
+            .map(|(command, about)| Example { command: (*command).to_owned(), about: (*about).to_owned() })
+            .collect(),
+        ..Command::default()
+    }
+}
+
+fn positional(id: &str, help: &str, required: bool) -> Arg {
+    Arg {
+        id: id.to_owned(),
+        arity: Arity::Positional,
+        value_name: Some(id.to_uppercase()),
+        help: help.to_owned(),
+        required,
+        ..Arg::default()
+    }
+}
+
+fn option(long: &str, value: &str, help: &str) -> Arg {
+    Arg {
+        id: long.to_owned(),
+        long: Some(long.to_owned()),
+        arity: Arity::One,
+        value_name: Some(value.to_owned()),
+        help: help.to_owned(),
+        ..Arg::default()
+    }
+}
+
+fn switch(long: &str, help: &str) -> Arg {
+    Arg { id: long.to_owned(), long: Some(long.to_owned()), help: help.to_owned(), ..Arg::default() }
+}
+
+fn choices(values: &[&str]) -> Vec<Choice> {
+    values.iter().map(|value| Choice { value: (*value).to_owned(), help: String::new() }).collect()
+}

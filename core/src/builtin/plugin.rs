@@ -1,0 +1,142 @@
+//! `astro plugin`: what is installed, and plugins under development.
+
+use std::path::Path;
+
+use astro_plugin_protocol::{
+    check,
+    manifest::{Arity, Command, Manifest, ValueKind},
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use super::{Request, command, option, positional};
+use crate::{
+    cli::report,
+    error::{Result, failed, plugin},
+    store::{Kind, link, lookup::Owner, record},
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let mut list = command("plugin list", "List the installed plugins", Vec::new(), &[("astro plugin list", "List the installed plugins")]);
+    list.aliases = vec!["ls".to_owned()];
+    let mut file = positional("file", "The library a build made, such as target/debug/libhello.so", true);
+    file.kind = ValueKind::File;
+    let mut what = positional("plugin", "Name of an installed plugin, or a plugin file", true);
+    what.arity = Arity::Positional;
+    let mut remove = command("plugin remove", "Remove a plugin of your own", vec![positional("name", "Name of the plugin", true)], &[("astro plugin remove hello", "Remove a plugin")]);
+    remove.aliases = vec!["rm".to_owned(), "unlink".to_owned()];
+    let mut link = command("plugin link", "Use a plugin that is being developed", vec![file], &[("astro plugin link target/debug/libhello.so", "Use a build")]);
+    link.long_about = "Use a plugin that is being developed. The library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
+    let _ = option;
+    vec![
+        list,
+        command("plugin info", "Show what a plugin is and brings, without loading it", vec![what], &[("astro plugin info deployment-token", "Show an installed plugin"), ("astro plugin info hello.astro-plugin", "Show a plugin file")]),
+        link,
+        remove,
+    ]
+}
+
+pub(super) fn list(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let (owners, unusable) = request.app.stores.plugins();
+    let mut rows: Vec<Value> = owners.iter().map(row).collect();
+    for broken in &unusable {
+        rows.push(json!({ "name": broken.name, "status": format!("unusable: {}", broken.reason) }));
+        report::warning(&request.app.console, &plugin(format!("the plugin `{}` cannot be used: {}", broken.name, broken.reason)));
+    }
+    let column = |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
+    let view = View {
+        list: Some("plugins".to_owned()),
+        columns: vec![
+            column("name", ColumnKind::Id, false),
+            column("version", ColumnKind::Id, false),
+            column("source", ColumnKind::Id, false),
+            column("status", ColumnKind::Text, false),
+            column("path", ColumnKind::Text, true),
+        ],
+        clean: ["name", "version", "source", "status", "path"].map(str::to_owned).to_vec(),
+        empty: Some("No plugins are installed.".to_owned()),
+        ..View::default()
+    };
+    request.emit(format, view, rows)
+}
+
+fn row(owner: &Owner) -> Value {
+    let facts = &owner.facts;
+    let source = match (owner.store.kind, facts.linked) {
+        (_, true) => "linked",
+        (Kind::System, _) => "bundled",
+        (Kind::User, _) => "installed",
+    };
+    let path = owner.store.file_of(&facts.path);
+    let status = if path.is_file() { "ready" } else { "its file is missing" };
+    json!({
+        "name": facts.name, "version": facts.version, "source": source, "status": status, "path": path,
+        "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple, "hash": facts.hash,
+    })
+}
+
+pub(super) fn info(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let wanted = request.required("plugin")?;
+    let (owners, _) = request.app.stores.plugins();
+    let installed = owners.iter().find(|owner| owner.facts.name == wanted);
+    let (mut facts, manifest): (Value, Manifest) = match installed {
+        Some(owner) => {
+            let (usable, _) = owner.store.usable();
+            let found = usable.into_iter().find(|plugin| plugin.facts.name == wanted);
+            let found = found.ok_or_else(|| plugin(format!("the plugin `{wanted}` cannot be used")).help("see `astro plugin list`"))?;
+            (row(owner), found.manifest)
+        }
+        None if Path::new(wanted).is_file() => {
+            let described = record::read_plugin_file(Path::new(wanted))?;
+            let manifest = described.manifest;
+            let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
+            if let Some(footer) = described.footer {
+                facts["triple"] = footer.triple.into();
+                facts["abi"] = footer.abi.into();
+                facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
+            }
+            let problems = check::problems(&manifest);
+            facts["status"] = if problems.is_empty() { "acceptable".into() } else { format!("refused: {}", problems.join("; ")).into() };
+            (facts, manifest)
+        }
+        None => {
+            return Err(failed(format!("no plugin and no file is called `{wanted}`")).help("see the installed plugins with `astro plugin list`"));
+        }
+    };
+    facts["about"] = manifest.about.into();
+    facts["publisher"] = manifest.publisher.into();
+    facts["license"] = manifest.license.into();
+    facts["homepage"] = manifest.homepage.into();
+    facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
+    let columns = ["name", "version", "about", "publisher", "license", "homepage", "source", "status", "path", "triple", "glibc", "abi", "commands"];
+    let view = View {
+        columns: columns.iter().map(|key| Column { key: (*key).into(), title: key.to_uppercase(), ..Column::default() }).collect(),
+        clean: columns.map(str::to_owned).to_vec(),
+        ..View::default()
+    };
+    request.emit(format, view, vec![facts])
+}
+
+pub(super) fn link(request: &Request<'_>) -> Result<i32> {
+    request.format()?;
+    let app = request.app;
+    app.dirs.clone()?;
+    let record = link::link(&app.stores, Path::new(request.required("file")?))?;
+    app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
+    for command in record.manifest.iter().flat_map(|manifest| &manifest.commands).filter(|command| !command.hidden) {
+        app.console.notice(&format!("  astro {}", command.path));
+    }
+    Ok(0)
+}
+
+pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
+    request.format()?;
+    let app = request.app;
+    app.dirs.clone()?;
+    let name = request.required("name")?;
+    link::remove(&app.stores, name)?;
+    app.console.notice(&format!("Removed the plugin `{name}`."));
+    Ok(0)
+}

@@ -1,0 +1,196 @@
+//! `astro profile`: named bundles of a credential and the ids it is used with.
+
+use astro_plugin_protocol::{
+    manifest::Command,
+    names,
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use super::{Request, command, option, positional};
+use crate::{
+    cli::suggest,
+    config::{self, Config, Profile},
+    error::{Failure, Result, failed, usage},
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let name = |required| positional("name", "Name of the profile", required);
+    let mut add = command(
+        "profile add",
+        "Add a profile",
+        vec![name(true), option("credential", "NAME", "The stored credential it uses; `default` when there is one")],
+        &[
+            ("astro profile add prod --credential prod --organization cm3o0000000000000000prod1", "Add a profile"),
+            ("astro profile add stage --credential prod --deployment Reports -o json", "Another one with the same credential"),
+        ],
+    );
+    add.long_about = "Add a profile: the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
+    let mut list = command("profile list", "List the profiles", Vec::new(), &[("astro profile list", "List the profiles")]);
+    list.aliases = vec!["ls".to_owned()];
+    vec![
+        add,
+        list,
+        command("profile show", "Show a profile", vec![name(true)], &[("astro profile show prod", "Show a profile")]),
+        command(
+            "profile use",
+            "Choose the profile of shells that chose nothing",
+            vec![name(true)],
+            &[("astro profile use prod", "Choose the default"), ("export ASTRO_PROFILE=prod", "Choose for one shell only")],
+        ),
+        command("profile remove", "Remove a profile; its credential stays", vec![name(true)], &[("astro profile remove stage", "Remove a profile")]),
+    ]
+}
+
+pub(super) fn add(request: &Request<'_>) -> Result<i32> {
+    let app = request.app;
+    let globals = &request.parsed.globals;
+    app.start_conversation(globals, crate::output::Format::Table)?;
+    let name = request.required("name")?;
+    if !names::is_name(name) {
+        return Err(usage(format!("`{name}` is not a name for a profile")).help("use letters, digits, `-`, `_` and `.`"));
+    }
+    let dirs = app.dirs.clone()?;
+    let known = Config::load(&dirs)?;
+    let credential = match request.text("credential") {
+        Some(credential) if !known.credentials.contains_key(credential) => {
+            return Err(no_credential(credential, &known));
+        }
+        Some(credential) => Some(credential.to_owned()),
+        None => Some("default".to_owned()).filter(|name| known.credentials.contains_key(name)),
+    };
+    let first = config::edit(&dirs, |document| {
+        if document.get("profiles").and_then(|profiles| profiles.get(name)).is_some() {
+            return Err(failed(format!("there is a profile `{name}` already")).help(format!("see it with `astro profile show {name}`, or remove it first")));
+        }
+        let profile = config::table(document, "profiles", name)?;
+        config::set(profile, "credential", credential.as_deref());
+        config::set(profile, "organization", globals.organization.as_deref());
+        config::set(profile, "workspace", globals.workspace.as_deref());
+        config::set(profile, "deployment", globals.deployment.as_deref());
+        config::set(profile, "output", globals.output.as_deref());
+        Ok(known.profiles.is_empty())
+    })?;
+    app.console.notice(&format!("Added the profile `{name}`."));
+    if credential.is_none() {
+        app.console.notice(&format!("It has no credential yet: astro login --with-token --credential {name} < FILE"));
+    }
+    if first {
+        app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
+    }
+    Ok(0)
+}
+
+pub(super) fn list(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let config = Config::load(&request.app.dirs.clone()?)?;
+    let rows = config.profiles.iter().map(|(name, profile)| row(name, profile, &config)).collect();
+    let mut view = view();
+    view.list = Some("profiles".to_owned());
+    view.empty = Some("There are no profiles. Add one with `astro profile add NAME`.".to_owned());
+    request.emit(format, view, rows)
+}
+
+pub(super) fn show(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let config = Config::load(&request.app.dirs.clone()?)?;
+    let name = request.required("name")?;
+    let profile = config.profiles.get(name).ok_or_else(|| no_profile(name, &config))?;
+    request.emit(format, view(), vec![row(name, profile, &config)])
+}
+
+pub(super) fn use_profile(request: &Request<'_>) -> Result<i32> {
+    request.format()?;
+    let app = request.app;
+    let name = request.required("name")?;
+    let dirs = app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
+    if !config.profiles.contains_key(name) {
+        return Err(no_profile(name, &config));
+    }
+    config::edit(&dirs, |document| {
+        document["default_profile"] = toml_edit::value(name);
+        Ok(())
+    })?;
+    app.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
+    for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
+        if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+            app.console.notice(&format!("{variable} is set in this shell and wins here."));
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
+    request.format()?;
+    let app = request.app;
+    let name = request.required("name")?;
+    let dirs = app.dirs.clone()?;
+    let was_default = config::edit(&dirs, |document| {
+        let profiles = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut());
+        if profiles.is_none_or(|profiles| profiles.remove(name).is_none()) {
+            return Err(no_profile(name, &Config::load(&dirs)?));
+        }
+        let was_default = document.get("default_profile").and_then(|default| default.as_str()) == Some(name);
+        if was_default {
+            document.remove("default_profile");
+        }
+        Ok(was_default)
+    })?;
+    app.console.notice(&format!("Removed the profile `{name}`. Its credential stays; `astro logout` removes that."));
+    if was_default {
+        app.console.notice("It was the default; choose another one with `astro profile use NAME`.");
+    }
+    Ok(0)
+}
+
+fn row(name: &str, profile: &Profile, config: &Config) -> Value {
+    let credential = profile.credential.as_ref();
+    json!({
+        "name": name,
+        "default": config.default_profile.as_deref() == Some(name),
+        "credential": credential,
+        "address": credential.and_then(|name| config.credentials.get(name)).map(|credential| &credential.address),
+        "organization": profile.organization,
+        "workspace": profile.workspace,
+        "deployment": profile.deployment,
+        "output": profile.output,
+        "owner": profile.owner,
+    })
+}
+
+fn view() -> View {
+    let column = |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
+    View {
+        columns: vec![
+            column("name", ColumnKind::Id, false),
+            column("default", ColumnKind::Id, false),
+            column("credential", ColumnKind::Text, false),
+            column("address", ColumnKind::Text, true),
+            column("organization", ColumnKind::Text, false),
+            column("workspace", ColumnKind::Text, false),
+            column("deployment", ColumnKind::Text, false),
+            column("output", ColumnKind::Text, true),
+        ],
+        clean: ["name", "default", "credential", "address", "organization", "workspace", "deployment", "output"].map(str::to_owned).to_vec(),
+        ..View::default()
+    }
+}
+
+fn no_profile(name: &str, config: &Config) -> Failure {
+    let failure = failed(format!("there is no profile `{name}`"));
+    match suggest::nearest(name, config.profiles.keys().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure,
+    }
+    .help("see the profiles with `astro profile list`")
+}
+
+fn no_credential(name: &str, config: &Config) -> Failure {
+    let failure = failed(format!("there is no credential `{name}`"));
+    match suggest::nearest(name, config.credentials.keys().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure,
+    }
+    .help(format!("store it first: astro login --with-token --credential {name} < FILE"))
+}

@@ -1,0 +1,150 @@
+//! What was typed for the global options, read out of the parsed command line and nothing more.
+
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use crate::error::{Result, usage};
+
+/// The global options as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Globals {
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `-o/--output`
+    pub output: Option<String>,
+    /// `--organization`
+    pub organization: Option<String>,
+    /// `--workspace`
+    pub workspace: Option<String>,
+    /// `--deployment`
+    pub deployment: Option<String>,
+    /// `-y/--yes`
+    pub yes: bool,
+    /// `--no-input`
+    pub no_input: bool,
+    /// `--color`
+    pub color: Option<String>,
+    /// `--timeout`
+    pub timeout: Option<Duration>,
+    /// `--debug`
+    pub debug: bool,
+    /// `-q/--quiet`
+    pub quiet: bool,
+    /// `-v/--verbose`, how often
+    pub verbose: u8,
+    /// `-h/--help`
+    pub help: bool,
+    /// `-V/--version`
+    pub version: bool,
+}
+
+impl Globals {
+    /// Reads the matches of the command that was typed; clap hands global values down to it.
+    pub fn read(matches: &ArgMatches) -> Result<Self> {
+        let text = |id: &str| -> Result<Option<String>> {
+            let mut values = matches.get_many::<String>(id).into_iter().flatten();
+            let (first, second) = (values.next(), values.next());
+            match (first, second) {
+                (Some(first), Some(second)) if first != second => {
+                    Err(usage(format!("`--{id}` is given twice: `{first}` and `{second}`")))
+                }
+                (Some(first), _) if first.is_empty() => Err(usage(format!("`--{id}` needs a value"))),
+                (first, _) => Ok(first.cloned()),
+            }
+        };
+        let flag = |id: &str| matches.get_count(id) > 0;
+        let globals = Self {
+            profile: text("profile")?,
+            output: text("output")?,
+            organization: text("organization")?,
+            workspace: text("workspace")?,
+            deployment: text("deployment")?,
+            yes: flag("yes"),
+            no_input: flag("no-input"),
+            color: text("color")?,
+            timeout: text("timeout")?.map(|text| duration(&text)).transpose()?,
+            debug: flag("debug"),
+            quiet: flag("quiet"),
+            verbose: matches.get_count("verbose"),
+            help: flag("help"),
+            version: flag("version"),
+        };
+        globals.check_choices()?;
+        Ok(globals)
+    }
+
+    /// Applies a global setting that an option of a command stands for, such as `--output=clean`.
+    pub fn apply_meaning(&mut self, option: &str, means: &str) -> Result<()> {
+        match means.trim_start_matches("--").split_once('=') {
+            Some(("output", format)) => {
+                if let Some(typed) = self.output.as_deref().filter(|typed| *typed != format) {
+                    return Err(usage(format!("`{option}` is the same as `-o {format}` and cannot be used with `-o {typed}`"))
+                        .help("leave one of the two out"));
+                }
+                self.output = Some(format.to_owned());
+            }
+            None if means == "--yes" => self.yes = true,
+            _ => return Err(usage(format!("`{option}` stands for `{means}`, which cannot be set that way"))),
+        }
+        Ok(())
+    }
+
+    fn check_choices(&self) -> Result<()> {
+        for global in astro_plugin_protocol::names::GLOBALS {
+            let value = match global.long {
+                "output" => self.output.as_deref(),
+                "color" => self.color.as_deref(),
+                _ => None,
+            };
+            if let Some(value) = value.filter(|value| !global.choices.contains(value)) {
+                return Err(usage(format!("`{value}` is not a value of `--{}`", global.long))
+                    .help(format!("use one of: {}", global.choices.join(", "))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `30s`, `2m`, `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let scale = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale)) {
+        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err(usage(format!("`--timeout {text}` is not a duration from 1s to 24h"))
+            .help("write it as `30s`, `2m` or a number of seconds")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("30", 30), ("30s", 30), ("2m", 120), ("1h", 3600)] {
+            assert_eq!(duration(text).expect(text), Duration::from_secs(seconds));
+        }
+        for text in ["", "0", "-1", "1.5", "abc", "25h", "1d", "99999999999999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_meaning_that_contradicts_is_refused() {
+        let mut globals = Globals { output: Some("json".into()), ..Globals::default() };
+        let error = globals.apply_meaning("--clean-output", "--output=clean").expect_err("refused");
+        assert!(error.message.contains("-o json"), "{error:?}");
+        globals.output = Some("clean".into());
+        globals.apply_meaning("--clean-output", "--output=clean").expect("the same is fine");
+    }
+}

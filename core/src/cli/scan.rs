@@ -1,0 +1,142 @@
+//! A first look at the raw arguments, before anything is known about plugins: which words were typed.
+
+use astro_plugin_protocol::{
+    manifest::{Arity, Command, ValueKind, read_bool},
+    names::GLOBALS,
+};
+
+/// The words among the arguments, in order: what is neither an option nor the value of a global option.
+/// Stops at `--`. The command's path is a prefix of them.
+pub fn words(args: &[String]) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        if arg == "--" {
+            break;
+        }
+        if !arg.starts_with('-') || arg == "-" {
+            words.push(arg.as_str());
+        } else if takes_next(arg) {
+            rest.next();
+        }
+    }
+    words
+}
+
+/// Whether an argument is a global option whose value is the next argument.
+fn takes_next(arg: &str) -> bool {
+    if let Some(long) = arg.strip_prefix("--") {
+        return GLOBALS.iter().any(|global| {
+            global.value.is_some() && (global.long == long || global.aliases.contains(&long))
+        });
+    }
+    // In a cluster such as `-qo` only the last letter can take the next argument.
+    let mut letters = arg[1..].chars().peekable();
+    while let Some(letter) = letters.next() {
+        match GLOBALS.iter().find(|global| global.short == Some(letter)) {
+            Some(global) if global.value.is_some() => return letters.peek().is_none(),
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Joins a switch and the word after it when that word is a boolean: `-c True` becomes `-c=True`, so that
+/// `rotate -c TOKEN_ID` and `create -c True` both mean what they look like.
+pub fn join_switches(args: &[String], command: &Command) -> Vec<String> {
+    let switches: Vec<_> = command
+        .args
+        .iter()
+        .filter(|arg| arg.arity == Arity::OptionalWithEquals && arg.kind == ValueKind::Bool)
+        .collect();
+    let mut joined: Vec<String> = Vec::with_capacity(args.len());
+    let mut rest = args.iter().peekable();
+    while let Some(arg) = rest.next() {
+        if arg == "--" {
+            joined.push(arg.clone());
+            joined.extend(rest.cloned());
+            break;
+        }
+        let is_switch = switches.iter().any(|switch| match arg.strip_prefix("--") {
+            Some(long) => switch.long.as_deref() == Some(long) || switch.aliases.iter().any(|alias| alias == long),
+            None => switch.short.is_some_and(|short| ends_cluster(arg, short, command)),
+        });
+        match rest.peek() {
+            Some(next) if is_switch && read_bool(next).is_some() => {
+                joined.push(format!("{arg}={next}"));
+                rest.next();
+            }
+            _ => joined.push(arg.clone()),
+        }
+    }
+    joined
+}
+
+/// Whether `-yc` is a cluster of flags that ends with this short name.
+fn ends_cluster(arg: &str, short: char, command: &Command) -> bool {
+    let Some(letters) = arg.strip_prefix('-') else { return false };
+    let Some(before) = letters.strip_suffix(short) else { return false };
+    before.chars().all(|letter| {
+        command.args.iter().any(|arg| arg.short == Some(letter) && arg.arity == Arity::Flag)
+            || GLOBALS.iter().any(|global| global.short == Some(letter) && global.value.is_none())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::manifest::Arg;
+
+    use super::*;
+
+    fn args(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn global_values_are_no_words() {
+        let rows = [
+            ("deployment token list", "deployment token list"),
+            ("--profile deployment token", "token"),
+            ("--profile=x deployment", "deployment"),
+            ("-o json deployment -qo json list", "deployment list"),
+            ("-ojson deployment", "deployment"),
+            ("-vv deployment -- list", "deployment"),
+            ("--unknown deployment", "deployment"),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(words(&args(line)).join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_a_boolean_word_is_the_value_of_a_switch() {
+        let command = Command {
+            args: vec![
+                Arg {
+                    id: "clean".into(),
+                    long: Some("clean-output".into()),
+                    short: Some('c'),
+                    arity: Arity::OptionalWithEquals,
+                    kind: ValueKind::Bool,
+                    ..Arg::default()
+                },
+                Arg { id: "force".into(), long: Some("force".into()), short: Some('f'), ..Arg::default() },
+            ],
+            ..Command::default()
+        };
+        let rows = [
+            ("-c True", "-c=True"),
+            ("-c tokenid", "-c tokenid"),
+            ("--clean-output False x", "--clean-output=False x"),
+            ("--clean-output=1", "--clean-output=1"),
+            ("-yfc 0", "-yfc=0"),
+            ("-nc 0", "-nc 0"),
+            ("-- -c true", "-- -c true"),
+            ("-c", "-c"),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(join_switches(&args(line), &command).join(" "), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The credential source `file`: tokens in a file only its owner can read.
+
+use std::{fmt, os::unix::fs::MetadataExt};
+
+use toml_edit::DocumentMut;
+
+use super::{Dirs, files};
+use crate::error::{Result, config};
+
+/// A credential's value: no `Display`, and a `Debug` that says nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The value: every use is a place where it can leak.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// The stored token of a credential.
+pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Secret>> {
+    let path = dirs.credentials_file();
+    let Some(text) = files::read(&path)? else { return Ok(None) };
+    let metadata = std::fs::metadata(&path).map_err(|error| config(format!("cannot look at `{}`", path.display())).cause(error.to_string()))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(config(format!("`{}` can be read by other users", path.display()))
+            .help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())));
+    }
+    let document = parse(dirs, &text)?;
+    Ok(document.get(name).and_then(|item| item.get("token")).and_then(|token| token.as_str()).map(|token| Secret::new(token.to_owned())))
+}
+
+/// Stores the token of a credential.
+pub fn store(dirs: &Dirs, name: &str, token: &Secret) -> Result<()> {
+    change(dirs, |document| {
+        let mut table = toml_edit::Table::new();
+        table["token"] = toml_edit::value(token.expose());
+        document[name] = toml_edit::Item::Table(table);
+    })
+}
+
+/// Removes the token of a credential; answers whether there was one.
+pub fn forget(dirs: &Dirs, name: &str) -> Result<bool> {
+    if files::read(&dirs.credentials_file())?.is_none() {
+        return Ok(false);
+    }
+    let mut removed = false;
+    change(dirs, |document| removed = document.remove(name).is_some())?;
+    Ok(removed)
+}
+
+fn change(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut)) -> Result<()> {
+    let path = dirs.credentials_file();
+    let _lock = files::Lock::beside(&path)?;
+    let before = files::read(&path)?.unwrap_or_default();
+    let mut document = parse(dirs, &before)?;
+    change(&mut document);
+    files::write(&path, document.to_string().as_bytes())
+}
+
+fn parse(dirs: &Dirs, text: &str) -> Result<DocumentMut> {
+    text.parse().map_err(|error: toml_edit::TomlError| {
+        // The parser's message would quote the line, which may hold a token.
+        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        config(format!("`{}` cannot be read: line {line}", dirs.credentials_file().display()))
+            .help("correct the file; it was not changed")
+    })
+}

@@ -1,0 +1,73 @@
+//! Where things live: below `$ASTRO_HOME/.astro-host`, or in the platform's directories.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use crate::error::{Result, config};
+
+/// The folder in the platform's directories; `.astro/` belongs to the official CLI.
+const FOLDER: &str = "astro-host";
+
+/// The directories of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dirs {
+    /// `config.toml` and the credential file.
+    pub config: PathBuf,
+    /// Plugins.
+    pub data: PathBuf,
+    /// Records that may be lost without harm, and what plugins keep.
+    pub state: PathBuf,
+    /// Everything is below one `ASTRO_HOME`.
+    pub private_home: bool,
+}
+
+impl Dirs {
+    /// The directories of this process's user.
+    pub fn of_environment() -> Result<Self> {
+        match std::env::var_os("ASTRO_HOME").filter(|home| !home.is_empty()) {
+            Some(home) => Self::below(Path::new(&home)),
+            None => {
+                let base = etcetera::choose_base_strategy().map_err(|error| {
+                    config("the home directory is not known").cause(error.to_string()).help("set HOME or ASTRO_HOME")
+                })?;
+                let data = base.data_dir().join(FOLDER);
+                Ok(Self {
+                    config: base.config_dir().join(FOLDER),
+                    state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(FOLDER),
+                    data,
+                    private_home: false,
+                })
+            }
+        }
+    }
+
+    fn below(home: &Path) -> Result<Self> {
+        if !home.is_absolute() {
+            return Err(config(format!("ASTRO_HOME is `{}`, which is not an absolute path", home.display()))
+                .help("set ASTRO_HOME to a path that begins with `/`, or unset it"));
+        }
+        let all = home.join(".astro-host");
+        Ok(Self { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true })
+    }
+
+    /// The user's configuration.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The tokens of the credential source `file`.
+    pub fn credentials_file(&self) -> PathBuf {
+        self.config.join("credentials.toml")
+    }
+
+    /// Plugins of this user and their index.
+    pub fn plugins(&self) -> PathBuf {
+        self.data.join("plugins")
+    }
+
+    /// A directory of a plugin's own.
+    pub fn plugin_state(&self, plugin: &str) -> PathBuf {
+        self.state.join("plugins").join(plugin)
+    }
+}

@@ -1,0 +1,150 @@
+//! `config.toml`: profiles and the descriptions of credentials. It never holds a token.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use toml_edit::{DocumentMut, Item, Table};
+
+use super::{Dirs, files};
+use crate::error::{Failure, Result, config};
+
+/// What the file says. Unknown keys are kept on disk and ignored here.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// The profile of shells that chose nothing.
+    pub default_profile: Option<String>,
+    /// `[profiles.NAME]`
+    pub profiles: BTreeMap<String, Profile>,
+    /// `[credentials.NAME]`
+    pub credentials: BTreeMap<String, Credential>,
+}
+
+/// A profile: a credential and the ids it is used with.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Name of the credential.
+    pub credential: Option<String>,
+    /// ID or name.
+    pub organization: Option<String>,
+    /// ID or name.
+    pub workspace: Option<String>,
+    /// ID or name.
+    pub deployment: Option<String>,
+    /// `table`, `json` or `clean`; applies on a terminal only.
+    pub output: Option<String>,
+    /// The plugin that wrote it, when a plugin did.
+    pub owner: Option<String>,
+}
+
+/// What is known about a credential; the value is in its source.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Credential {
+    /// The API's base it is sent to, and to no other.
+    pub address: String,
+    /// Where the value is: `file`.
+    #[serde(default = "source_file")]
+    pub source: String,
+}
+
+fn source_file() -> String {
+    "file".to_owned()
+}
+
+impl Config {
+    /// Reads the file; a missing one is empty. An unreadable one is an error that names path and line, and
+    /// nothing overwrites it.
+    pub fn load(dirs: &Dirs) -> Result<Self> {
+        let path = dirs.config_file();
+        match files::read(&path)? {
+            None => Ok(Self::default()),
+            Some(text) => toml::from_str(&text).map_err(|error| unreadable(&path, &error.to_string())),
+        }
+    }
+}
+
+/// Changes the file under its lock, keeping comments and unknown keys. Nothing is written when `change`
+/// fails or changes nothing.
+pub fn edit<T>(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
+    let path = dirs.config_file();
+    let _lock = files::Lock::beside(&path)?;
+    let before = files::read(&path)?.unwrap_or_default();
+    let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| unreadable(&path, &error.to_string()))?;
+    let done = change(&mut document)?;
+    let after = document.to_string();
+    if after != before {
+        toml::from_str::<Config>(&after).map_err(|error| unreadable(&path, &error.to_string()))?;
+        files::write(&path, after.as_bytes())?;
+    }
+    Ok(done)
+}
+
+/// The table `[KIND.NAME]`, made when it is not there.
+pub fn table<'d>(document: &'d mut DocumentMut, kind: &str, name: &str) -> Result<&'d mut Table> {
+    let not_a_table = || config(format!("`{kind}.{name}` in the configuration is not a table"));
+    let kinds = document.entry(kind).or_insert_with(|| {
+        let mut table = Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    });
+    let kinds = kinds.as_table_mut().ok_or_else(not_a_table)?;
+    kinds.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_mut().ok_or_else(not_a_table)
+}
+
+/// Sets a key, or removes it when there is no value.
+pub fn set(table: &mut Table, key: &str, value: Option<&str>) {
+    match value {
+        Some(value) => table[key] = toml_edit::value(value),
+        None => {
+            table.remove(key);
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &str) -> Failure {
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let place = lines.next().unwrap_or_default().trim_start_matches("TOML parse error at ");
+    let reason = error.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    config(format!("`{}` cannot be read: {place}", path.display()))
+        .cause(reason.to_owned())
+        .help("correct the file; it was not changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dirs() -> (tempfile::TempDir, Dirs) {
+        let home = tempfile::tempdir().expect("a directory");
+        let all = home.path().join(".astro-host");
+        let dirs = Dirs { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true };
+        (home, dirs)
+    }
+
+    #[test]
+    fn an_edit_keeps_comments_and_unknown_keys() {
+        let (_home, dirs) = dirs();
+        files::write(&dirs.config_file(), b"# mine\nlater = 1\n[profiles.a]\norganization = \"x\" # why\n").expect("written");
+        edit(&dirs, |document| {
+            set(table(document, "profiles", "b")?, "workspace", Some("w"));
+            Ok(())
+        })
+        .expect("edited");
+        let text = files::read(&dirs.config_file()).expect("read").expect("there");
+        assert!(text.contains("# mine") && text.contains("later = 1") && text.contains("# why"), "{text}");
+        let config = Config::load(&dirs).expect("loads");
+        assert_eq!(config.profiles["b"].workspace.as_deref(), Some("w"));
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line_and_left_alone() {
+        let (_home, dirs) = dirs();
+        let broken = b"default_profile = \"a\"\n[profiles.a\n";
+        files::write(&dirs.config_file(), broken).expect("written");
+        let error = Config::load(&dirs).expect_err("refused");
+        assert!(error.message.contains("config.toml") && error.message.contains("line 2"), "{error:?}");
+        edit(&dirs, |_| Ok(())).expect_err("refused");
+        assert_eq!(std::fs::read(dirs.config_file()).expect("there"), broken);
+    }
+}

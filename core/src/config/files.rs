@@ -1,0 +1,105 @@
+//! The one way files are written: a temporary file in the same directory, synced, renamed over the old one,
+//! the directory synced. A reader sees the old content or the new one. Writers take a sidecar lock.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::error::{Failure, Result, While, code, config};
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Writes a file that only its owner can read.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let what = || format!("cannot write `{}`", path.display());
+    let dir = path.parent().unwrap_or(Path::new("."));
+    private_dir(dir)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(dir)
+        .while_doing(code::CONFIG, what)?;
+    temporary.write_all(bytes).while_doing(code::CONFIG, what)?;
+    temporary.as_file().sync_all().while_doing(code::CONFIG, what)?;
+    temporary.persist(path).map_err(|error| error.error).while_doing(code::CONFIG, what)?;
+    // A directory that cannot be synced (some network file systems) is no reason to report a lost write.
+    let _ = File::open(dir).and_then(|dir| dir.sync_all());
+    Ok(())
+}
+
+/// Makes a directory, and those above it, for this user alone.
+pub fn private_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
+}
+
+/// Reads a text file of at most 16 MiB; `None` when there is none.
+pub fn read(path: &Path) -> Result<Option<String>> {
+    let what = || format!("cannot read `{}`", path.display());
+    // A FIFO in place of a file must not block: it opens at once and is then refused.
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(error).while_doing(code::CONFIG, what),
+    };
+    if !file.metadata().while_doing(code::CONFIG, what)?.is_file() {
+        return Err(config(what()).cause("it is not a regular file"));
+    }
+    let mut text = String::new();
+    file.take(16 * 1024 * 1024).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
+    Ok(Some(text))
+}
+
+/// A lock beside a file; released when dropped. A process that died holds none.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock `NAME.lock` beside a file, waiting at most ten seconds.
+    pub fn beside(path: &Path) -> Result<Self> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let lock = path.with_file_name(name);
+        private_dir(lock.parent().unwrap_or(Path::new(".")))?;
+        let what = || format!("cannot lock `{}`", lock.display());
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock)
+            .while_doing(code::CONFIG, what)?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => return Err(held(&lock)),
+                Err(TryLockError::Error(error)) => return Err(error).while_doing(code::CONFIG, what),
+            }
+        }
+        // Only for the message of whoever waits too long.
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+fn held(lock: &PathBuf) -> Failure {
+    let holder = fs::read_to_string(lock).unwrap_or_default();
+    config(format!("`{}` is locked by process {holder} for more than {} s", lock.display(), PATIENCE.as_secs()))
+        .help("wait for that process, or end it, and try again")
+}

@@ -1,0 +1,76 @@
+//! The stream of the result: a private copy of stdout's descriptor, written with plain `write`.
+//!
+//! `std::io::stdout` reports success when the descriptor is not open for writing, and plugins may print to
+//! fd 1 by accident; this stream does neither harm.
+
+use std::os::fd::OwnedFd;
+
+use rustix::{event::PollFlags, io::Errno};
+
+/// Bytes that a pipe or a terminal takes at once when it is writable (POSIX `PIPE_BUF`).
+const SMALL: usize = 4096;
+
+/// Where the result goes.
+#[derive(Debug)]
+pub struct ResultStream {
+    fd: Option<OwnedFd>,
+}
+
+/// Why the result could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResultError {
+    /// The reader is gone; for a result that is no secret this is a quiet end.
+    Closed,
+    /// The reason in words, such as `no space left on device`.
+    Failed(String),
+}
+
+impl ResultStream {
+    /// A private copy of stdout.
+    pub fn of_stdout() -> Self {
+        // Above the numbers that programs use by habit.
+        Self { fd: rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok() }
+    }
+
+    /// Writes everything.
+    pub fn write_all(&self, mut bytes: &[u8]) -> Result<(), ResultError> {
+        let Some(fd) = &self.fd else {
+            return Err(ResultError::Failed("stdout is closed".to_owned()));
+        };
+        while !bytes.is_empty() {
+            match rustix::io::write(fd, bytes) {
+                Ok(0) => return Err(ResultError::Failed("nothing was taken".to_owned())),
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
+                    let _ = rustix::event::poll(&mut fds, None);
+                }
+                Err(Errno::PIPE) => return Err(ResultError::Closed),
+                Err(error) => return Err(ResultError::Failed(words(error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the result goes to a regular file.
+    pub fn is_file(&self) -> bool {
+        let stat = self.fd.as_ref().and_then(|fd| rustix::fs::fstat(fd).ok());
+        stat.is_some_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile)
+    }
+
+    /// Whether writing this many bytes returns at once: a file, or a small piece to a pipe that is ready.
+    pub fn is_ready_for(&self, length: usize) -> bool {
+        let Some(fd) = &self.fd else { return true };
+        if self.is_file() {
+            return true;
+        }
+        let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
+        length <= SMALL && matches!(rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default())), Ok(1))
+    }
+}
+
+fn words(error: Errno) -> String {
+    let text = std::io::Error::from(error).to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

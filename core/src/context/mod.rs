@@ -1,0 +1,169 @@
+//! Who am I, where am I: one context for each invocation, every value with its origin.
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod claims;
+mod resolve;
+
+pub use address::Address;
+pub use claims::Claims;
+pub use resolve::{Environment, resolve};
+
+use std::fmt;
+
+use astro_plugin_protocol::invocation::Setting;
+
+use crate::{
+    config::Secret,
+    error::{Failure, Result, auth},
+    output::Format,
+};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A command line option, with its dashes.
+    Flag(&'static str),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A profile of `config.toml`.
+    Profile(String),
+    /// `default_profile` of `config.toml`.
+    DefaultProfile,
+    /// A credential of `config.toml`.
+    Credential(String),
+    /// A claim of the token.
+    Claim(&'static str),
+    /// Built in.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Variable(name) => formatter.write_str(name),
+            Self::Profile(name) => write!(formatter, "profile `{name}`"),
+            Self::DefaultProfile => formatter.write_str("default_profile in config.toml"),
+            Self::Credential(name) => write!(formatter, "credential `{name}`"),
+            Self::Claim(claim) => write!(formatter, "the token's claim `{claim}`"),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Its origin.
+    pub origin: Origin,
+}
+
+impl<T> Sourced<T> {
+    /// A value with its origin.
+    pub fn new(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+}
+
+impl Sourced<String> {
+    /// As it travels to a plugin.
+    pub fn to_setting(&self) -> Setting {
+        Setting { value: self.value.clone(), origin: self.origin.to_string() }
+    }
+}
+
+/// The context of one invocation.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The profile in use.
+    pub profile: Option<Sourced<String>>,
+    /// ID or name of the organization.
+    pub organization: Option<Sourced<String>>,
+    /// ID or name of the workspace.
+    pub workspace: Option<Sourced<String>>,
+    /// ID or name of the deployment.
+    pub deployment: Option<Sourced<String>>,
+    /// The format of the result.
+    pub output: Sourced<Format>,
+    /// The API's base.
+    pub address: Sourced<Address>,
+    /// The credential, when there is one.
+    pub credential: Option<Sourced<Secret>>,
+    /// What the credential says about itself.
+    pub claims: Option<Claims>,
+    /// Variables that are set and not used, each with the reason.
+    pub ignored: Vec<String>,
+    /// Why nothing may be sent, when the values contradict each other.
+    pub contradiction: Option<Failure>,
+}
+
+impl Context {
+    /// The credential, when everything allows a request. `now` is in seconds since 1970.
+    pub fn authority(&self, now: i64) -> Result<&Secret> {
+        if let Some(contradiction) = &self.contradiction {
+            return Err(contradiction.clone());
+        }
+        let Some(credential) = &self.credential else {
+            let who = match &self.profile {
+                Some(profile) => format!("profile `{}` has no credential", profile.value),
+                None => "not signed in".to_owned(),
+            };
+            return Err(auth(who)
+                .help("store a token with `astro login --with-token < FILE`, or set ASTRO_API_TOKEN")
+                .help("see what is in use with `astro context`"));
+        };
+        if let Some(expires) = self.claims.as_ref().and_then(|claims| claims.expires).filter(|expires| *expires <= now) {
+            return Err(auth(format!("the token from {} expired on {}", credential.origin, day(expires)))
+                .help("rotate it, or store another one with `astro login --with-token < FILE`"));
+        }
+        Ok(&credential.value)
+    }
+}
+
+/// The day of a time in seconds since 1970, `YYYY-MM-DD` in UTC.
+pub fn day(seconds: i64) -> String {
+    timestamp(seconds).split('T').next().unwrap_or_default().to_owned()
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ` of a time in seconds since 1970 (proleptic Gregorian calendar, days-from-civil
+/// inverted; a time library for this one line would cost start-up time on every run).
+pub fn timestamp(seconds: i64) -> String {
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// Seconds since 1970.
+pub fn unix_now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_798_761_600, "2027-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(timestamp(seconds), expected);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A plugin that crashes or ends the process: the message names it and the exit code is 126.
+//!
+//! Not detectable here, and the documentation says so: `_exit`, and a stack overflow on a thread of the
+//! plugin's own.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::signals;
+
+/// What is printed, made before it is needed: nothing is allocated in a handler.
+struct Texts {
+    by_signal: Vec<(i32, Vec<u8>)>,
+    ended: Vec<u8>,
+}
+
+static TEXTS: OnceLock<Texts> = OnceLock::new();
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+const SIGNALS: &[(i32, &str)] = &[
+    (libc::SIGSEGV, "crashed: it used memory that is not its own"),
+    (libc::SIGBUS, "crashed: its memory or its file went away"),
+    (libc::SIGABRT, "aborted"),
+    (libc::SIGILL, "crashed: it reached an instruction that is not one"),
+    (libc::SIGFPE, "crashed in arithmetic"),
+];
+
+/// From now on a crash or an `exit` is the plugin's. `line` makes the line to print from what happened.
+pub fn arm(line: impl Fn(&str) -> String) {
+    let texts = Texts {
+        by_signal: SIGNALS.iter().map(|(signal, what)| (*signal, format!("{}\n", line(what)).into_bytes())).collect(),
+        ended: format!("{}\n", line("ended the process")).into_bytes(),
+    };
+    if TEXTS.set(texts).is_err() {
+        return;
+    }
+    for (signal, _) in SIGNALS {
+        // SAFETY: plain data, and a handler that only uses async-signal-safe functions. It runs on the
+        // alternate stack that std gave the main thread, so that a stack overflow can be told.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = on_crash as *const () as usize;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESETHAND;
+            libc::sigemptyset(&raw mut action.sa_mask);
+            libc::sigaction(*signal, &raw const action, std::ptr::null_mut());
+        }
+    }
+    ARMED.store(true, Ordering::Release);
+    // SAFETY: registers a function without arguments that stays for the life of the process.
+    unsafe { libc::atexit(on_exit) };
+}
+
+/// Leaves at once: nothing a plugin left behind is joined, dropped or run.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: ends the process; there is nothing after it.
+    unsafe { libc::_exit(code) }
+}
+
+extern "C" fn on_crash(signal: i32) {
+    if let Some(texts) = TEXTS.get() {
+        for (known, text) in &texts.by_signal {
+            if *known == signal {
+                say_and_leave(text);
+            }
+        }
+    }
+}
+
+extern "C" fn on_exit() {
+    if ARMED.load(Ordering::Acquire)
+        && let Some(texts) = TEXTS.get()
+    {
+        say_and_leave(&texts.ended);
+    }
+}
+
+fn say_and_leave(text: &[u8]) -> ! {
+    signals::restore_terminal();
+    // SAFETY: writes bytes that live for the life of the process; `write` and `_exit` are async-signal-safe.
+    unsafe {
+        libc::write(2, text.as_ptr().cast(), text.len());
+        libc::_exit(126)
+    }
+}

@@ -1,0 +1,64 @@
+//! Polls a plugin's future on the calling thread: a bare executor that sleeps in `poll(2)` on an eventfd
+//! and on the signals' pipe. The host's tokio is never entered here, so a plugin may block, may have its own
+//! runtime and may ask the host from inside it.
+
+use std::{
+    future::Future,
+    os::fd::OwnedFd,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+
+use super::signals;
+use crate::error::{Result, While, code};
+
+/// How the polling ended.
+pub enum Ended<T> {
+    /// The future is done.
+    Done(T),
+    /// The user interrupted and nobody in the plugin waits for that; the future is dropped.
+    Interrupted,
+}
+
+struct Bell(OwnedFd);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // A full counter is awake already.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+}
+
+/// Polls until the future is done or the user interrupts.
+pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
+    let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+        .while_doing(code::PLUGIN, || "cannot wait for a plugin".to_owned())?;
+    let bell = Arc::new(Bell(fd));
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut task = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(done) = std::pin::Pin::new(&mut future).poll(&mut task) {
+            return Ok(Ended::Done(done));
+        }
+        if signals::pending().is_some() && !signals::somebody_waits() {
+            return Ok(Ended::Interrupted);
+        }
+        sleep(&bell.0);
+    }
+}
+
+/// Sleeps until the bell rings or a signal arrives.
+fn sleep(bell: &OwnedFd) {
+    let signal_pipe = signals::pipe().filter(|_| signals::pending().is_none());
+    let mut fds = vec![PollFd::new(bell, PollFlags::IN)];
+    fds.extend(signal_pipe.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+    // EINTR is a reason to look again, like any other.
+    let _ = poll(&mut fds, None);
+    let _ = rustix::io::read(bell, &mut [0; 8]);
+}

@@ -1,0 +1,134 @@
+//! Loading a verified file and talking to its root module. A library is never unloaded: destructors of its
+//! thread-locals would run into nothing.
+
+use std::{
+    mem::ManuallyDrop,
+    os::fd::{AsRawFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
+
+use abi_stable::library::AbiHeaderRef;
+use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use super::{
+    Answering, Services, Transport,
+    port::OpenPort,
+    verify::Verified,
+};
+use crate::error::{Failure, Result, plugin};
+
+/// A plugin in this process.
+pub struct Loaded {
+    module: PluginModuleRef,
+}
+
+/// Loads a verified file through the very descriptor that was verified.
+pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
+    let refused = |reason: &str| plugin(format!("cannot load plugin {identity}: {reason}"));
+    let path = loading_path(&verified.fd).unwrap_or_else(|| verified.path.clone());
+    // SAFETY: loading runs the library's initializers. That is what installing a plugin consents to; its
+    // bytes were verified, and it stays loaded for the life of the process.
+    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
+    let library = match library {
+        Ok(library) => ManuallyDrop::new(library),
+        Err(error) => return Err(explain(&verified, identity, &error)),
+    };
+    if !path.starts_with("/proc") {
+        same_file(&verified).map_err(|reason| refused(&reason))?;
+    }
+    // glibc matches loaded objects by name, and the name holds the descriptor's number: a number that is
+    // used again would return this library instead of the next. So the descriptor stays open.
+    let Verified { path: file, layout_known, .. } = &verified;
+    // SAFETY: the symbol's name is abi_stable's own, which mangles the type; it is copied out, not kept.
+    let header = unsafe { library.get::<AbiHeaderRef>(LOADER_SYMBOL.as_bytes()).map(|symbol| *symbol) };
+    let header = header.map_err(|_| refused("it is not an astro plugin").cause(format!("`{}` does not export a root module", file.display())))?;
+    let header = header.upgrade().map_err(|_| refused("it was built with an incompatible abi_stable"))?;
+    let module = catch_unwind(AssertUnwindSafe(|| {
+        if *layout_known {
+            // SAFETY: this very file's layout was checked in an earlier run of this host; the record that
+            // says so is of the same device, inode, size and times, and of this host's version.
+            unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }
+        } else {
+            header.init_root_module::<PluginModuleRef>()
+        }
+    }));
+    let module = match module {
+        Ok(Ok(module)) => module,
+        // abi_stable's own text is a dump of types; it goes to the log.
+        Ok(Err(error)) => {
+            tracing::debug!("{error}");
+            return Err(refused("its root module does not have the layout of this ABI").help("build it again with the current astro-plugin-sdk"));
+        }
+        Err(_) => return Err(refused("its root module could not be made")),
+    };
+    let abi = module.abi_revision();
+    if abi != astro_plugin_abi::ABI_REVISION {
+        return Err(refused(&format!("its library says ABI {abi}, its file said {}", astro_plugin_abi::ABI_REVISION)));
+    }
+    if !layout_known {
+        verified.remember();
+    }
+    std::mem::forget(verified);
+    Ok(Loaded { module })
+}
+
+/// `/proc/PID/fd/N`, so that a rename between verifying and loading changes nothing. The own number and not
+/// `self`: a debugger resolves `self` in its own process.
+fn loading_path(fd: &OwnedFd) -> Option<std::path::PathBuf> {
+    let path = std::path::PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd()));
+    path.exists().then_some(path)
+}
+
+/// Without /proc the path itself was loaded: it must still be the verified file.
+fn same_file(verified: &Verified) -> std::result::Result<(), String> {
+    let (opened, now) = (rustix::fs::fstat(&verified.fd), rustix::fs::stat(&verified.path));
+    match (opened, now) {
+        (Ok(opened), Ok(now)) if (opened.st_dev, opened.st_ino) == (now.st_dev, now.st_ino) => Ok(()),
+        _ => Err("its file was replaced while it was loaded".to_owned()),
+    }
+}
+
+fn explain(verified: &Verified, identity: &str, error: &libloading::Error) -> Failure {
+    let failure = plugin(format!("cannot load plugin {identity}"));
+    let no_exec = rustix::fs::fstatvfs(&verified.fd).is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
+    if no_exec {
+        let dir = verified.path.parent().unwrap_or(Path::new("/"));
+        return failure
+            .cause(format!("the file system of `{}` does not allow running programs (mounted noexec)", dir.display()))
+            .help("set ASTRO_HOME or XDG_DATA_HOME to a directory on another file system");
+    }
+    let text = match error {
+        libloading::Error::DlOpen { source } => source.to_string(),
+        other => other.to_string(),
+    };
+    failure.cause(format!("`{}`: {text}", verified.path.display()))
+}
+
+/// The running C library's version, such as `2.36`.
+pub(super) fn glibc_version() -> Option<String> {
+    // SAFETY: returns a pointer to a constant NUL-terminated text of the C library.
+    let text = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+    text.to_str().ok().map(str::to_owned)
+}
+
+impl Transport for Loaded {
+    fn describe(&self) -> Result<Vec<u8>> {
+        let describe = self.module.describe();
+        Ok(describe().into_vec())
+    }
+
+    fn invoke(&self, services: Arc<dyn Services>, request: Vec<u8>) -> Answering {
+        let port = OpenPort::new(services);
+        let invoke = self.module.invoke();
+        let answering = invoke(port.port(), RVec::from(request));
+        Box::pin(async move {
+            let answer = answering.await;
+            // Closed when the answer is here or the future is dropped, whichever comes first.
+            drop(port);
+            answer.into_vec()
+        })
+    }
+}

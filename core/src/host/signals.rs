@@ -1,0 +1,187 @@
+//! INT, TERM and HUP while a plugin runs: the handlers set a flag, write a byte to a pipe and arm one
+//! second. Then the terminal is put back and the signal raised again, so that a parent sees a death by
+//! signal: a shell loop stops, which it does not after `exit(130)`.
+
+use std::{
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
+    },
+};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::port::Reply;
+
+/// The first signal that arrived; 0 for none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// The writing end of the pipe, for the handlers.
+static PIPE_WRITER: AtomicI32 = AtomicI32::new(-1);
+static PIPE: OnceLock<OwnedFd> = OnceLock::new();
+/// Requests `cancel.wait` that are not answered yet.
+static WAITING: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
+static WAITERS: AtomicUsize = AtomicUsize::new(0);
+/// The terminal's modes as they were, for whoever ends the process.
+static TERMINAL: OnceLock<(RawFd, libc::termios)> = OnceLock::new();
+/// A question hides the cursor.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// Seconds between the first signal and the end.
+const GRACE_SECONDS: libc::c_uint = 1;
+
+/// Installs the handlers. A signal that is ignored at the start (`nohup`) stays ignored.
+pub fn install() {
+    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
+    else {
+        return;
+    };
+    use std::os::fd::IntoRawFd;
+    if PIPE.set(reader).is_err() {
+        return;
+    }
+    PIPE_WRITER.store(writer.into_raw_fd(), Ordering::Relaxed);
+    remember_terminal();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        if !is_ignored(signal) {
+            handle(signal, on_signal);
+        }
+    }
+    handle(libc::SIGALRM, on_alarm);
+}
+
+/// The signal that arrived.
+pub fn pending() -> Option<i32> {
+    Some(SIGNAL.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+}
+
+/// Readable once a signal arrived; never read, so that every thread sees it.
+pub fn pipe() -> Option<BorrowedFd<'static>> {
+    PIPE.get().map(|fd| fd.as_fd())
+}
+
+/// Somebody in the plugin asked to be told: it gets the second of grace.
+pub fn somebody_waits() -> bool {
+    WAITERS.load(Ordering::Acquire) > 0
+}
+
+/// Answers when the user interrupts. The thread that watches is started by the first who asks.
+pub fn wait(reply: Reply) {
+    WAITERS.fetch_add(1, Ordering::Release);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
+    if pending().is_some() {
+        answer_waiting();
+        return;
+    }
+    static WATCHER: OnceLock<()> = OnceLock::new();
+    WATCHER.get_or_init(|| {
+        std::thread::spawn(|| {
+            let Some(pipe) = pipe() else { return };
+            while pending().is_none() {
+                let _ = rustix::event::poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None);
+            }
+            answer_waiting();
+        });
+    });
+}
+
+fn answer_waiting() {
+    for reply in WAITING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        reply.send(Ok(serde_json::Value::Null));
+    }
+}
+
+/// Marks the time in which a question is on the terminal.
+pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    ASKING.store(true, Ordering::Relaxed);
+    let answer = ask();
+    ASKING.store(false, Ordering::Relaxed);
+    answer
+}
+
+/// Puts the terminal back and dies by the signal that arrived. Returns when none did.
+pub fn raise_pending() {
+    if let Some(signal) = pending() {
+        die_by(signal);
+    }
+}
+
+/// Puts the terminal back as it was. Async-signal-safe.
+pub(super) fn restore_terminal() {
+    if let Some((fd, modes)) = TERMINAL.get() {
+        // SAFETY: the descriptor and the modes were read from this terminal at the start.
+        unsafe { libc::tcsetattr(*fd, libc::TCSANOW, modes) };
+        if ASKING.load(Ordering::Relaxed) {
+            const SHOW_CURSOR: &[u8] = b"\x1b[?25h\n";
+            // SAFETY: writes a constant to an open descriptor; `write` is async-signal-safe.
+            unsafe { libc::write(*fd, SHOW_CURSOR.as_ptr().cast(), SHOW_CURSOR.len()) };
+        }
+    }
+}
+
+fn remember_terminal() {
+    for fd in [2, 0] {
+        let mut modes = MaybeUninit::<libc::termios>::uninit();
+        // SAFETY: `tcgetattr` fills the structure when it returns 0, and only then is it read.
+        let found = unsafe { libc::tcgetattr(fd, modes.as_mut_ptr()) == 0 };
+        if found {
+            // SAFETY: it was filled by the successful call above.
+            let _ = TERMINAL.set((fd, unsafe { modes.assume_init() }));
+            return;
+        }
+    }
+}
+
+fn is_ignored(signal: i32) -> bool {
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action only reads the old one into the structure.
+    unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) == 0 && old.assume_init().sa_sigaction == libc::SIG_IGN }
+}
+
+fn handle(signal: i32, handler: extern "C" fn(i32)) {
+    // SAFETY: the structure is plain data; the handlers only use async-signal-safe functions and atomics.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
+extern "C" fn on_signal(signal: i32) {
+    if SIGNAL.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        die_by(signal);
+    }
+    let pipe = PIPE_WRITER.load(Ordering::Relaxed);
+    // SAFETY: one byte from a constant to the pipe; `write` and `alarm` are async-signal-safe, errno is put
+    // back for the code that was interrupted.
+    unsafe {
+        let errno = *libc::__errno_location();
+        libc::write(pipe, b"!".as_ptr().cast(), 1);
+        libc::alarm(GRACE_SECONDS);
+        *libc::__errno_location() = errno;
+    }
+}
+
+extern "C" fn on_alarm(_: i32) {
+    let signal = SIGNAL.load(Ordering::Acquire);
+    if signal != 0 {
+        die_by(signal);
+    }
+}
+
+fn die_by(signal: i32) {
+    restore_terminal();
+    // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        libc::kill(libc::getpid(), signal);
+        // The signal may be delivered to another thread a moment later; nothing else may happen here.
+        libc::pause();
+    }
+}

@@ -1,0 +1,31 @@
+//! The host of the `astro` command line.
+//!
+//! One invocation goes through the rooms in this order; `docs/src/internals/architecture.md` is the map.
+//!
+//! ```text
+//! argv -> cli (words, options) -> store (index, no code runs) -> help and completion end here
+//!      -> context (who, where) -> host (verify, load, invoke) <-> services (http, output, prompts)
+//!      -> console (stdout = result, stderr = conversation) -> exit code
+//! ```
+
+mod app;
+mod builtin;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod context;
+pub mod error;
+pub mod exit_code;
+pub mod host;
+pub mod logging;
+pub mod output;
+pub mod services;
+pub mod store;
+
+/// The version of the host.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the command line of this process and ends it.
+pub fn main() -> ! {
+    app::main()
+}

@@ -1,0 +1,5 @@
+//! The door of the `astro` binary.
+
+fn main() -> ! {
+    astro_host::main()
+}

@@ -1,0 +1,33 @@
+//! clean: bare values for scripts, one record a line, tab-separated, no header.
+
+use serde_json::Value;
+
+/// One line. Tab, newline, carriage return and backslash inside a value are written `\t`, `\n`, `\r`, `\\`,
+/// so that a line is a record and a tab is a border, whatever a name contains.
+pub fn line(row: &Value, keys: &[String]) -> String {
+    let mut line = String::new();
+    for (index, key) in keys.iter().enumerate() {
+        if index > 0 {
+            line.push('\t');
+        }
+        match row.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => push_escaped(&mut line, text),
+            Some(other) => push_escaped(&mut line, &other.to_string()),
+        }
+    }
+    line.push('\n');
+    line
+}
+
+fn push_escaped(line: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\t' => line.push_str("\\t"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\\' => line.push_str("\\\\"),
+            c => line.push(c),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Results in three formats. A plugin sends records and a view; this room renders them.
+//!
+//! * [`table`] for people, [`json`] for programs, [`clean`] for scripts.
+//! * `table` and `json` are written when the last row is there: widths need all rows, and a document that
+//!   was begun and not ended would not be one. `clean` is written as it arrives.
+
+#![forbid(unsafe_code)]
+
+mod clean;
+mod json;
+mod table;
+
+use astro_plugin_protocol::service::{Emit, Secret, View};
+use serde_json::Value;
+
+use crate::error::{Failure, Result, code, failed};
+
+pub use clean::line as clean_line;
+pub use table::{Sheet, Table};
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// Bare values, tab-separated.
+    Clean,
+}
+
+impl Format {
+    /// Reads the name a user types.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "table" => Some(Self::Table),
+            "json" => Some(Self::Json),
+            "clean" => Some(Self::Clean),
+            _ => None,
+        }
+    }
+
+    /// The name a user types.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Clean => "clean",
+        }
+    }
+}
+
+/// Turns messages of `output.emit` into bytes, in order.
+#[derive(Default)]
+pub struct Renderer {
+    format: Format,
+    sheet: Sheet,
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    Open(Box<Open>),
+    Ended,
+}
+
+struct Open {
+    view: View,
+    table: Table,
+    json: Vec<u8>,
+    rows: usize,
+}
+
+/// What to do after a message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes for the result.
+    pub bytes: Vec<u8>,
+    /// A line for the conversation: the list was empty.
+    pub notice: Option<String>,
+}
+
+impl Renderer {
+    /// A renderer for one command.
+    pub fn new(format: Format, sheet: Sheet) -> Self {
+        Self { format, sheet, state: State::Idle }
+    }
+
+    /// Takes one message. Out of order ones are refused.
+    pub fn step(&mut self, emit: Emit) -> Result<Step> {
+        match (emit, std::mem::take(&mut self.state)) {
+            (Emit::Begin { view }, State::Idle) => {
+                let table = Table::new(&view);
+                self.state = State::Open(Box::new(Open { view, table, json: Vec::new(), rows: 0 }));
+                Ok(Step::default())
+            }
+            (Emit::Rows { rows }, State::Open(mut open)) => {
+                let bytes = self.rows(&mut open, &rows)?;
+                self.state = State::Open(open);
+                Ok(Step { bytes, notice: None })
+            }
+            (Emit::End, State::Open(open)) => {
+                self.state = State::Ended;
+                self.end(*open)
+            }
+            (_, State::Ended) => {
+                self.state = State::Ended;
+                Err(failed("a command has one result, and this one was ended"))
+            }
+            (_, state) => {
+                self.state = state;
+                Err(failed("a result is `begin`, any number of `rows`, `end`"))
+            }
+        }
+    }
+
+    fn rows(&self, open: &mut Open, rows: &[Value]) -> Result<Vec<u8>> {
+        if rows.iter().any(|row| !row.is_object()) {
+            return Err(failed("a row is a JSON object"));
+        }
+        open.rows += rows.len();
+        if open.view.list.is_none() && open.rows > 1 {
+            return Err(failed("a single record has one row"));
+        }
+        let mut bytes = Vec::new();
+        for row in rows {
+            match self.format {
+                Format::Table => open.table.push(row, &self.sheet),
+                Format::Json => json::push(&mut open.json, row)?,
+                Format::Clean => bytes.extend(clean::line(row, &open.view.clean).into_bytes()),
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn end(&self, open: Open) -> Result<Step> {
+        let Open { view, table, json, rows } = open;
+        if view.list.is_none() && rows == 0 {
+            return Err(failed("a single record has one row"));
+        }
+        let bytes = match (self.format, &view.list) {
+            (Format::Table, Some(_)) if rows == 0 => {
+                return Ok(Step { bytes: Vec::new(), notice: view.empty.clone() });
+            }
+            (Format::Table, Some(_)) => table.list(&self.sheet).into_bytes(),
+            (Format::Table, None) => match &view.sentence {
+                Some(sentence) => format!("{}\n", crate::console::escaped(sentence)).into_bytes(),
+                None => table.records(&self.sheet).into_bytes(),
+            },
+            (Format::Json, Some(key)) => json::list(key, &json)?,
+            (Format::Json, None) => json::record(json),
+            (Format::Clean, _) => Vec::new(),
+        };
+        Ok(Step { bytes, notice: None })
+    }
+
+    /// The bytes of a one-time secret with its record.
+    pub fn secret(&mut self, secret: &Secret) -> Result<Vec<u8>> {
+        if !matches!(self.state, State::Idle) {
+            return Err(failed("a command has one result, and this one was begun"));
+        }
+        self.state = State::Ended;
+        if secret.value.is_empty() || secret.value.contains(['\n', '\r', '\0']) {
+            return Err(Failure::new(code::DELIVERY, "the secret is empty or holds a line break; it was not written"));
+        }
+        Ok(match self.format {
+            Format::Clean => format!("{}\n", secret.value).into_bytes(),
+            Format::Json => {
+                let mut record = secret.record.clone();
+                if let Value::Object(fields) = &mut record {
+                    fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
+                }
+                let mut bytes = Vec::new();
+                json::push(&mut bytes, &record)?;
+                json::record(bytes)
+            }
+            Format::Table => {
+                let mut table = Table::new(&secret.view);
+                table.push(&secret.record, &self.sheet);
+                let mut text = table.records(&self.sheet);
+                text.push('\n');
+                text.push_str(&secret.value);
+                text.push('\n');
+                text.into_bytes()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What a plugin may ask of the host during one invocation: one line for each service.
+//!
+//! `call` comes on the plugin's thread and must not block: what is quick is answered at once, HTTP goes to
+//! the runtime's thread, and what may wait for a person or a full pipe goes to a thread of its own.
+
+#![forbid(unsafe_code)]
+
+mod http;
+mod output;
+mod profile;
+mod prompt;
+mod runtime;
+
+use std::sync::{Arc, Mutex};
+
+use astro_plugin_protocol::{
+    manifest::Command,
+    message::{self, Request},
+    service,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    cli::globals::Globals,
+    config::Dirs,
+    console::Console,
+    context::Context,
+    error::{Failure, Result, code, failed},
+    host::{Services, port::Reply, signals},
+    logging,
+    output::Renderer,
+};
+
+/// Everything one invocation may use.
+pub struct Invocation {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The command, as the manifest has it.
+    pub command: Command,
+    /// Who and where.
+    pub context: Context,
+    /// The global options.
+    pub globals: Globals,
+    /// The terminal.
+    pub console: Arc<Console>,
+    /// The user's directories, when the home is known.
+    pub dirs: Option<Dirs>,
+    /// Somebody can be asked.
+    pub interactive: bool,
+    /// The result so far.
+    pub result: Mutex<ResultState>,
+}
+
+/// The result of one invocation.
+pub struct ResultState {
+    /// Turns records into bytes.
+    pub renderer: Renderer,
+    /// The reader of stdout is gone; the command ends quietly.
+    pub closed: bool,
+    /// Writing failed for this reason.
+    pub failure: Option<Failure>,
+}
+
+impl ResultState {
+    /// Nothing was written yet.
+    pub fn new(renderer: Renderer) -> Self {
+        Self { renderer, closed: false, failure: None }
+    }
+}
+
+/// An invocation that services can hand to other threads.
+#[derive(Clone)]
+pub struct Shared(pub Arc<Invocation>);
+
+impl Services for Shared {
+    fn call(&self, request: Vec<u8>, reply: Reply) {
+        match message::decode_request(&request) {
+            Ok(request) => dispatch(&self.0, request, reply),
+            Err(failure) => reply.send(Err(failure)),
+        }
+    }
+
+    fn log(&self, level: u32, target: &str, text: &str) {
+        logging::plugin_event(&self.0.plugin, level, target, text);
+    }
+}
+
+/// The list of services. The order is that of `docs/src/internals/architecture.md`.
+fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
+    let Request { service, body, .. } = request;
+    tracing::trace!(service, "asked");
+    match service.as_str() {
+        service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(invocation, body, reply)),
+        service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(invocation, body, reply)),
+        service::OUTPUT_TEXT => with(body, reply, |body, reply| output::text(invocation, body, reply)),
+        service::OUTPUT_SECRET => with(body, reply, |body, reply| output::secret(invocation, body, reply)),
+        service::PROMPT_CONFIRM => with(body, reply, |body, reply| prompt::confirm(invocation, body, reply)),
+        service::PROMPT_TEXT => with(body, reply, |body, reply| prompt::text(invocation, body, reply)),
+        service::PROMPT_SELECT => with(body, reply, |body, reply| prompt::select(invocation, body, reply)),
+        service::NOTICE => with(body, reply, |body: service::Text, reply| {
+            invocation.console.notice(&body.text);
+            reply.send(Ok(Value::Null));
+        }),
+        service::CANCEL_WAIT => signals::wait(reply),
+        service::CLOCK => reply.send(clock()),
+        service::PROFILE_PUT => with(body, reply, |body, reply| {
+            let invocation = Arc::clone(invocation);
+            in_background(reply, move || profile::put(&invocation, &body));
+        }),
+        unknown => reply.send(Err(Failure::new(code::UNIMPLEMENTED, format!("this astro has no service `{unknown}`"))
+            .help("upgrade astro"))),
+    }
+}
+
+fn with<T: DeserializeOwned>(body: Value, reply: Reply, handle: impl FnOnce(T, Reply)) {
+    match message::read(body) {
+        Ok(body) => handle(body, reply),
+        Err(failure) => reply.send(Err(failure)),
+    }
+}
+
+/// Runs something that may block on a thread of its own.
+fn in_background(reply: Reply, work: impl FnOnce() -> Result<Value> + Send + 'static) {
+    let spawned = std::thread::Builder::new().name("service".to_owned()).spawn(move || reply.send(work()));
+    if let Err(error) = spawned {
+        tracing::error!("no thread for a service: {error}");
+    }
+}
+
+fn clock() -> Result<Value> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let unix_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    to_value(service::Clock { unix_ms })
+}
+
+fn to_value(value: impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| failed("an answer cannot be encoded").cause(error.to_string()))
+}

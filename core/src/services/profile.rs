@@ -1,0 +1,58 @@
+//! Profiles that a plugin owns: how `astro sandbox start` becomes usable.
+
+use astro_plugin_protocol::service::{ProfilePut, ProfilePutAnswer};
+use serde_json::Value;
+
+use super::{Invocation, to_value};
+use crate::{
+    config::{self, Secret},
+    context::Address,
+    error::{Result, failed},
+};
+
+/// `profile.put`
+pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
+    if !invocation.command.needs.profile {
+        return Err(failed("the command does not declare that it changes profiles"));
+    }
+    if !astro_plugin_protocol::names::is_name(&put.name) {
+        return Err(failed("the profile's name is not accepted"));
+    }
+    let address = Address::parse(&put.address, &format!("the plugin `{}`", invocation.plugin))?;
+    if !address.is_loopback() {
+        return Err(failed("a plugin may only write profiles of an address on this machine"));
+    }
+    let Some(dirs) = &invocation.dirs else {
+        return Err(config_needs_home());
+    };
+    let owner = invocation.plugin.as_str();
+    let active = config::edit(dirs, |document| {
+        let is_new = document.get("profiles").and_then(|profiles| profiles.get(&put.name)).is_none();
+        let profile = config::table(document, "profiles", &put.name)?;
+        let written_by = profile.get("owner").and_then(|owner| owner.as_str());
+        if !is_new && written_by != Some(owner) {
+            return Err(failed(format!("there is a profile `{}` that the plugin `{owner}` did not write", put.name))
+                .help(format!("rename or remove it: astro profile remove {}", put.name)));
+        }
+        config::set(profile, "owner", Some(owner));
+        config::set(profile, "credential", Some(&put.name));
+        config::set(profile, "organization", put.organization.as_deref());
+        config::set(profile, "workspace", put.workspace.as_deref());
+        config::set(profile, "deployment", put.deployment.as_deref());
+        let credential = config::table(document, "credentials", &put.name)?;
+        config::set(credential, "address", Some(address.as_str()));
+        config::set(credential, "source", Some("file"));
+        let chosen = document.get("default_profile").and_then(|name| name.as_str()).map(str::to_owned);
+        if dirs.private_home && chosen.is_none() {
+            document["default_profile"] = toml_edit::value(put.name.as_str());
+            return Ok(true);
+        }
+        Ok(chosen.as_deref() == Some(put.name.as_str()))
+    })?;
+    config::store(dirs, &put.name, &Secret::new(put.token.clone()))?;
+    to_value(ProfilePutAnswer { active })
+}
+
+fn config_needs_home() -> crate::error::Failure {
+    crate::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
+}

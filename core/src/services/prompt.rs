@@ -1,0 +1,79 @@
+//! Questions, on stderr. Where nobody can be asked, each is an error that names the flag.
+
+use std::sync::Arc;
+
+use astro_plugin_protocol::service::{AskText, Confirm, Select};
+use dialoguer::{Input, console::Term, theme::SimpleTheme};
+use serde_json::Value;
+
+use super::{Invocation, in_background};
+use crate::{
+    console::escaped,
+    error::{Failure, Result, code},
+    host::{port::Reply, signals},
+};
+
+/// `prompt.confirm`
+pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Reply) {
+    if invocation.globals.yes {
+        return reply.send(Ok(Value::Bool(true)));
+    }
+    if !invocation.interactive {
+        return reply.send(Err(nobody(invocation, "--yes", &[])));
+    }
+    let console = Arc::clone(&invocation.console);
+    in_background(reply, move || {
+        confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
+        let question = format!("{} [y/N]", escaped(&confirm.question));
+        let answer = ask(|| {
+            Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true).interact_text_on(&Term::stderr())
+        })?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(Value::Bool(true)),
+            _ => Err(Failure::new(code::DECLINED, "declined; nothing was sent")),
+        }
+    });
+}
+
+/// `prompt.text`
+pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
+    if !invocation.interactive {
+        return reply.send(Err(nobody(invocation, &text.flag, &text.help)));
+    }
+    in_background(reply, move || {
+        let question = escaped(&text.question).into_owned();
+        ask(|| Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text_on(&Term::stderr())).map(Value::String)
+    });
+}
+
+/// `prompt.select`
+pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply) {
+    if !invocation.interactive {
+        return reply.send(Err(nobody(invocation, &select.flag, &select.help)));
+    }
+    in_background(reply, move || {
+        let items: Vec<String> = select.items.iter().map(|item| escaped(item).into_owned()).collect();
+        let question = escaped(&select.question).into_owned();
+        let chosen = ask(|| {
+            dialoguer::Select::with_theme(&SimpleTheme)
+                .with_prompt(question)
+                .items(&items)
+                .default(0)
+                .interact_on_opt(&Term::stderr())
+        })?;
+        chosen.map(Value::from).ok_or_else(|| Failure::new(code::DECLINED, "declined; nothing was sent"))
+    });
+}
+
+fn ask<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
+    signals::asking(ask).map_err(|error| Failure::new(code::DECLINED, "no answer").cause(error.to_string()))
+}
+
+fn nobody(invocation: &Invocation, flag: &str, help: &[String]) -> Failure {
+    let mut failure = Failure::new(
+        code::INPUT_REQUIRED,
+        format!("`astro {}` needs `{flag}`: nobody can be asked here", invocation.command.path),
+    );
+    failure.help = help.to_vec();
+    if help.is_empty() { failure.help(format!("pass `{flag}`, or run it on a terminal")) } else { failure }
+}

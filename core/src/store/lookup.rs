@@ -1,0 +1,221 @@
+//! Both stores as one: the commands below a word, the words of the root page, the installed plugins.
+
+use std::cmp::Ordering;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    Kind, Store, Stores,
+    build::Index,
+    index::{self, FORMAT, Facts, ROOT_FILE, RootFile, Unusable, WordFile},
+};
+use crate::cli::tree::CommandSet;
+use astro_plugin_protocol::manifest::Group;
+
+/// The commands below one first word.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// As the command line sees them.
+    pub set: CommandSet,
+    /// The owner of each command of `set`, in the same order.
+    pub owners: Vec<Owner>,
+}
+
+/// The plugin that owns a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owner {
+    /// What is known of it.
+    pub facts: Facts,
+    /// The store it is in.
+    pub store: Store,
+}
+
+impl Found {
+    /// The owner of the command with this path.
+    pub fn owner(&self, path: &str) -> Option<&Owner> {
+        let at = self.set.commands.iter().position(|command| command.path == path)?;
+        self.owners.get(at)
+    }
+
+    /// Names and versions of the plugins below a path.
+    pub fn owners_below(&self, path: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for (command, owner) in self.set.commands.iter().zip(&self.owners) {
+            let name = format!("{} {}", owner.facts.name, owner.facts.version);
+            let is_below = command.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+            if is_below && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+impl Stores {
+    /// The commands below a first word or its alias; `None` when no plugin has it.
+    pub fn word(&self, word: &str) -> Option<Found> {
+        self.found(word, |store| store.word_file(word))
+    }
+
+    /// The same after every index was made again: a file had changed since.
+    pub fn word_again(&self, word: &str) -> Option<Found> {
+        self.found(word, |store| store.rebuild().words.remove(word))
+    }
+
+    fn found(&self, word: &str, read: impl Fn(&Store) -> Option<WordFile>) -> Option<Found> {
+        if !astro_plugin_protocol::names::is_word(word) {
+            return None;
+        }
+        let files: Vec<(&Store, WordFile)> = self.all.iter().filter_map(|store| Some((store, read(store)?))).collect();
+        let mut found = Found::default();
+        for (store, file) in &files {
+            for group in &file.groups {
+                add_group(&mut found.set.groups, group);
+            }
+            for entry in &file.commands {
+                let Some(facts) = file.plugins.get(entry.plugin) else { continue };
+                let beaten = files.iter().any(|(other, file)| {
+                    other.kind != store.kind && file.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
+                });
+                let taken = found.set.commands.iter().any(|command| command.path == entry.command.path);
+                if !beaten && !taken {
+                    found.set.commands.push(entry.command.clone());
+                    found.owners.push(Owner { facts: facts.clone(), store: (*store).clone() });
+                }
+            }
+        }
+        (!found.set.commands.is_empty()).then_some(found)
+    }
+
+    /// The words of the root page, by name.
+    pub fn root_words(&self) -> Vec<Group> {
+        let mut words: Vec<Group> = Vec::new();
+        for root in self.roots() {
+            for word in &root.1.words {
+                add_group(&mut words, word);
+            }
+        }
+        words.sort_by(|a, b| a.path.cmp(&b.path));
+        words
+    }
+
+    /// Every plugin that is in use, and those that cannot be used.
+    pub fn plugins(&self) -> (Vec<Owner>, Vec<Unusable>) {
+        let roots = self.roots();
+        let mut owners = Vec::new();
+        for (store, root) in &roots {
+            for facts in &root.plugins {
+                let beaten = roots.iter().any(|(other, root)| {
+                    other.kind != store.kind && root.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
+                });
+                if !beaten {
+                    owners.push(Owner { facts: facts.clone(), store: (*store).clone() });
+                }
+            }
+        }
+        owners.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
+        (owners, roots.into_iter().flat_map(|(_, root)| root.unusable).collect())
+    }
+
+    fn roots(&self) -> Vec<(&Store, RootFile)> {
+        self.all.iter().map(|store| (store, store.root_file())).collect()
+    }
+}
+
+/// Whether a plugin takes the place of one of the same name in the other store: the user's when it is newer,
+/// a linked one also when it is the same version, because linking is asking for it.
+fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
+    let order = compare_versions(&rival.version, &other.version);
+    rival.name == other.name
+        && match (kind, other_kind) {
+            (Kind::User, Kind::System) => order == Ordering::Greater || (order == Ordering::Equal && rival.linked),
+            (Kind::System, Kind::User) => order == Ordering::Greater || (order == Ordering::Equal && !other.linked),
+            _ => false,
+        }
+}
+
+/// Numbers of a version, compared; a pre-release is older than its release.
+pub fn compare_versions(a: &str, b: &str) -> Ordering {
+    let parts = |version: &str| {
+        let (core, pre) = version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre.to_owned())));
+        let core = core.split('+').next().unwrap_or_default();
+        let numbers: Vec<u64> = core.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        (numbers, pre.is_none(), pre)
+    };
+    parts(a).cmp(&parts(b))
+}
+
+fn add_group(groups: &mut Vec<Group>, group: &Group) {
+    match groups.iter_mut().find(|known| known.path == group.path) {
+        Some(known) if known.about.is_empty() => *known = group.clone(),
+        Some(_) => {}
+        None => groups.push(group.clone()),
+    }
+}
+
+impl Store {
+    fn word_file(&self, word: &str) -> Option<WordFile> {
+        match self.read_index::<WordFile>(&index::word_file(word)) {
+            Read::Fine(file) if file.format == FORMAT => Some(file),
+            Read::Absent if self.has_index() => None,
+            _ => self.rebuilt()?.words.remove(word),
+        }
+    }
+
+    fn root_file(&self) -> RootFile {
+        match self.read_index::<RootFile>(ROOT_FILE) {
+            Read::Fine(root) if root.format == FORMAT && root.plugins.iter().all(|facts| !facts.linked || facts.is_current(self)) => root,
+            _ => self.rebuilt().map(|index| index.root).unwrap_or_default(),
+        }
+    }
+
+    /// Makes the index again, when there is a store at all.
+    fn rebuilt(&self) -> Option<Index> {
+        self.dir.is_dir().then(|| self.rebuild())
+    }
+
+    fn has_index(&self) -> bool {
+        !self.dir.is_dir() || self.index_dir().join(ROOT_FILE).is_file()
+    }
+
+    fn read_index<T: DeserializeOwned>(&self, name: &str) -> Read<T> {
+        match std::fs::read(self.index_dir().join(name)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_or(Read::Unreadable, Read::Fine),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Read::Absent,
+            Err(_) => Read::Unreadable,
+        }
+    }
+}
+
+enum Read<T> {
+    Fine(T),
+    Absent,
+    Unreadable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        for (older, newer) in [("1.2.3", "1.10.0"), ("1.0.0-rc.1", "1.0.0"), ("0.9.9", "1.0.0")] {
+            assert_eq!(compare_versions(older, newer), Ordering::Less, "{older} {newer}");
+        }
+        assert_eq!(compare_versions("1.0.0+a", "1.0.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn the_users_plugin_wins_only_when_it_is_newer_or_linked() {
+        let facts = |version: &str, linked| Facts { name: "x".into(), version: version.into(), linked, ..Facts::default() };
+        let user_wins = |user: &Facts, system: &Facts| {
+            let wins = beats(Kind::User, user, Kind::System, system);
+            assert_ne!(wins, beats(Kind::System, system, Kind::User, user), "exactly one is in use");
+            wins
+        };
+        assert!(user_wins(&facts("1.1.0", false), &facts("1.0.0", false)));
+        assert!(user_wins(&facts("1.0.0", true), &facts("1.0.0", false)));
+        assert!(!user_wins(&facts("1.0.0", false), &facts("1.0.0", false)));
+        assert!(!user_wins(&facts("0.9.0", true), &facts("1.0.0", false)));
+    }
+}

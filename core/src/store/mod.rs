@@ -1,0 +1,77 @@
+//! Installed plugins and their index: everything before a command runs is answered from here.
+//!
+//! * [`record`]: what is installed. The truth of a store; the index can always be made from it.
+//! * [`index`]: one small file for each first word and one for the root page. A command opens at most one
+//!   file in each store, however many plugins there are.
+//! * [`build`]: records to index.
+//! * [`lookup`]: both stores as one.
+//! * [`link`]: a plugin under development.
+//!
+//! Only two directories are searched: the user's store and the one beside the binary.
+
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod describe;
+pub mod index;
+pub mod link;
+pub mod lookup;
+pub mod record;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Dirs;
+
+/// Whose store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Below the user's data directory.
+    User,
+    /// `../lib/astro-host/plugins` beside the binary.
+    System,
+}
+
+/// One store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Whose it is.
+    pub kind: Kind,
+}
+
+/// The stores of this process, the user's first.
+#[derive(Debug, Clone, Default)]
+pub struct Stores {
+    /// In the order they are asked.
+    pub all: Vec<Store>,
+}
+
+impl Stores {
+    /// The user's store, when the home is known, and the one beside the binary.
+    pub fn of_process(dirs: Option<&Dirs>) -> Self {
+        let user = dirs.map(|dirs| Store { dir: dirs.plugins(), kind: Kind::User });
+        let system = std::env::current_exe()
+            .ok()
+            .and_then(|binary| Some(binary.parent()?.parent()?.join("lib/astro-host/plugins")))
+            .map(|dir| Store { dir, kind: Kind::System });
+        Self { all: user.into_iter().chain(system).collect() }
+    }
+
+    /// The user's store.
+    pub fn user(&self) -> Option<&Store> {
+        self.all.iter().find(|store| store.kind == Kind::User)
+    }
+}
+
+impl Store {
+    /// Where the index files are.
+    pub fn index_dir(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    /// The path of a plugin's file: absolute for a linked one, else inside the store.
+    pub fn file_of(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+}

@@ -1,0 +1,165 @@
+//! What is installed: one record for each plugin, written by whoever installs it and never by a run.
+//!
+//! User store: `store/NAME/VERSION-HASH8/installed`, and `store/NAME/current` names the directory in use, so
+//! that switching a version is one rename. System store: `NAME.astro-plugin` and `NAME.installed` beside it.
+
+use std::path::{Path, PathBuf};
+
+use astro_plugin_protocol::{
+    manifest::Manifest,
+    names,
+    plugin_file::{EXTENSION, FOOTER_LEN, Footer},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Kind, Store};
+use crate::{
+    config::files,
+    error::{Failure, Result, While, code, plugin},
+};
+
+/// An installed plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Installed {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How it came here.
+    pub source: Source,
+    /// Its file: absolute for a linked plugin, else relative to the store.
+    pub path: PathBuf,
+    /// SHA-256 of the file, 64 hexadecimal digits.
+    pub hash: String,
+    /// When, in seconds since 1970.
+    pub installed_at: i64,
+    /// The manifest of a linked plugin; an installed file carries its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+}
+
+/// How a plugin came into a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `astro plugin link`: a build under development, described again when its file changes.
+    Link,
+    /// Installed with the host.
+    Bundled,
+}
+
+impl Store {
+    /// Every record, and a failure for each that cannot be read.
+    pub fn records(&self) -> (Vec<Installed>, Vec<Failure>) {
+        let (mut records, mut failures) = (Vec::new(), Vec::new());
+        for path in self.record_paths() {
+            match read(&path) {
+                Ok(Some(record)) => records.push(record),
+                Ok(None) => {}
+                Err(failure) => failures.push(failure),
+            }
+        }
+        records.sort_by(|a, b| (a.installed_at, &a.name).cmp(&(b.installed_at, &b.name)));
+        (records, failures)
+    }
+
+    fn record_paths(&self) -> Vec<PathBuf> {
+        match self.kind {
+            Kind::User => names_in(&self.dir.join("store"))
+                .filter_map(|name| self.current(&name).map(|dir| dir.join("installed")))
+                .collect(),
+            Kind::System => names_in(&self.dir)
+                .filter(|name| name.ends_with(".installed"))
+                .map(|name| self.dir.join(name))
+                .collect(),
+        }
+    }
+
+    /// The directory in use of a plugin in the user's store.
+    fn current(&self, name: &str) -> Option<PathBuf> {
+        let plugin = self.dir.join("store").join(name);
+        let version = std::fs::read_to_string(plugin.join("current")).ok()?;
+        names::is_name(version.trim()).then(|| plugin.join(version.trim()))
+    }
+
+    /// Writes a record and makes it the current one.
+    pub fn write_record(&self, record: &Installed) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(record).while_doing(code::PLUGIN, || "a record cannot be written".to_owned())?;
+        if self.kind == Kind::System {
+            return files::write(&self.dir.join(format!("{}.installed", record.name)), &bytes);
+        }
+        let plugin = self.dir.join("store").join(&record.name);
+        let version = format!("{}-{}", record.version.replace('+', "_"), &record.hash[..8]);
+        files::write(&plugin.join(&version).join("installed"), &bytes)?;
+        files::write(&plugin.join("current"), version.as_bytes())
+    }
+
+    /// Removes a plugin's records and files from the user's store.
+    pub fn remove_record(&self, name: &str) -> Result<()> {
+        let what = || format!("cannot remove the plugin `{name}`");
+        let plugin = self.dir.join("store").join(name);
+        // Without `current` the plugin is gone, whatever happens to the rest.
+        std::fs::remove_file(plugin.join("current")).while_doing(code::FAILED, what)?;
+        std::fs::remove_dir_all(&plugin).while_doing(code::FAILED, what)
+    }
+}
+
+fn names_in(dir: &Path) -> impl Iterator<Item = String> {
+    std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+}
+
+fn read(path: &Path) -> Result<Option<Installed>> {
+    let unreadable = || format!("the record `{}` cannot be read", path.display());
+    let Some(text) = files::read(path)? else { return Ok(None) };
+    let record: Installed = serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable)?;
+    let hash_is_right = record.hash.len() == 64 && record.hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !names::is_name(&record.name) || !hash_is_right {
+        return Err(plugin(unreadable()).cause("its name or hash cannot be right"));
+    }
+    Ok(Some(record))
+}
+
+/// What a plugin file says about itself, read without running it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// Its footer; none for a bare library.
+    pub footer: Option<Footer>,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Reads footer and manifest of a `NAME.astro-plugin` file.
+pub fn read_plugin_file(path: &Path) -> Result<Described> {
+    use std::os::unix::fs::FileExt;
+    let what = || format!("cannot read the plugin file `{}`", path.display());
+    let file = std::fs::File::open(path).while_doing(code::PLUGIN, what)?;
+    let length = file.metadata().while_doing(code::PLUGIN, what)?.len();
+    let mut footer = [0; FOOTER_LEN];
+    let start = length.checked_sub(FOOTER_LEN as u64).ok_or_else(|| plugin(what()).cause("the file is too short to be a plugin"))?;
+    file.read_exact_at(&mut footer, start).while_doing(code::PLUGIN, what)?;
+    let footer = Footer::parse(&footer, length).while_doing(code::PLUGIN, what)?;
+    // The footer's own check bounds the length to 4 MiB.
+    let mut manifest = vec![0; usize::try_from(footer.manifest_len).while_doing(code::PLUGIN, what)?];
+    file.read_exact_at(&mut manifest, footer.manifest_offset).while_doing(code::PLUGIN, what)?;
+    let manifest = serde_json::from_slice(&manifest).while_doing(code::PLUGIN, what)?;
+    Ok(Described { footer: Some(footer), manifest })
+}
+
+/// Whether a path looks like an installed file and not like a bare library.
+pub fn is_plugin_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == EXTENSION)
+}
+
+/// SHA-256 of an open file from its beginning, as hexadecimal digits.
+pub fn hash(mut file: impl std::io::Read) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,30 @@
+//! The data that crosses the boundary between `astro` and its plugins: no IO, no features, no behaviour
+//! beyond reading, writing and checking these types.
+//!
+//! * [`message`]: the envelope of a request and of an answer, and the error that travels.
+//! * [`invocation`]: what the host asks of a plugin (`run`).
+//! * [`service`]: what a plugin asks of the host, one type for each service.
+//! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
+//! * [`names`]: words and flags that belong to the host.
+//! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file.
+//!
+//! Everything is UTF-8 JSON. Unknown fields are ignored and unknown enum values become `Unknown`, so that
+//! either side may be the newer one. A first byte other than `{` is reserved.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod invocation;
+pub mod manifest;
+pub mod message;
+pub mod names;
+pub mod plugin_file;
+pub mod service;
+
+/// The revision of the messages that this package describes. It is separate from every product version.
+///
+/// It grows when a message gets a meaning that an older side cannot ignore.
+pub const PROTOCOL_REVISION: u32 = 1;
+
+/// The largest message in either direction, in bytes (64 MiB). Larger things travel in pieces.
+pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;

@@ -1,0 +1,197 @@
+//! Words and flags that belong to the host, as data: the SDK, `plugin link` and the installer refuse a
+//! manifest that takes one of them, and the host builds its own command line from the same tables.
+
+/// A global option: accepted in any position before `--`, resolved once by the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Global {
+    /// Long name without dashes.
+    pub long: &'static str,
+    /// Short name.
+    pub short: Option<char>,
+    /// Other long names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Name of its value; `None` for a flag.
+    pub value: Option<&'static str>,
+    /// May be given several times.
+    pub repeatable: bool,
+    /// The values it accepts, when they can be listed.
+    pub choices: &'static [&'static str],
+    /// The environment variable that gives the same value; a flag beats it.
+    pub env: Option<&'static str>,
+    /// One line of help, imperative, without full stop.
+    pub help: &'static str,
+}
+
+const FLAG: Global =
+    Global { long: "", short: None, aliases: &[], value: None, repeatable: false, choices: &[], env: None, help: "" };
+
+/// The global options, in the order `astro help globals` shows them.
+pub const GLOBALS: &[Global] = &[
+    Global {
+        long: "profile",
+        value: Some("NAME"),
+        env: Some("ASTRO_PROFILE"),
+        help: "Use this profile; it beats the token, address and id variables for everything it sets",
+        ..FLAG
+    },
+    Global {
+        long: "output",
+        short: Some('o'),
+        value: Some("FORMAT"),
+        choices: &["table", "json", "clean"],
+        env: Some("ASTRO_OUTPUT"),
+        help: "Write the result as a table for people, as json, or as clean values for scripts",
+        ..FLAG
+    },
+    Global {
+        long: "organization",
+        aliases: &["organization-id"],
+        value: Some("ID|NAME"),
+        env: Some("ASTRO_ORGANIZATION_ID"),
+        help: "Act in this organization",
+        ..FLAG
+    },
+    Global {
+        long: "workspace",
+        aliases: &["workspace-id"],
+        value: Some("ID|NAME"),
+        env: Some("ASTRO_WORKSPACE_ID"),
+        help: "Act in this workspace",
+        ..FLAG
+    },
+    Global {
+        long: "deployment",
+        aliases: &["deployment-id"],
+        value: Some("ID|NAME"),
+        env: Some("ASTRO_DEPLOYMENT_ID"),
+        help: "Act on this deployment",
+        ..FLAG
+    },
+    Global { long: "yes", short: Some('y'), help: "Answer yes to every question", ..FLAG },
+    Global { long: "no-input", help: "Never ask; a missing answer is an error that names the flag", ..FLAG },
+    Global {
+        long: "color",
+        value: Some("WHEN"),
+        choices: &["auto", "always", "never"],
+        env: Some("NO_COLOR"),
+        help: "Colour the output: auto, always or never",
+        ..FLAG
+    },
+    Global {
+        long: "timeout",
+        value: Some("DURATION"),
+        help: "Give up on a request after this time: `30s`, `2m`, a bare number is seconds",
+        ..FLAG
+    },
+    Global { long: "debug", help: "Show each request on stderr: method, path, status, request id, time", ..FLAG },
+    Global { long: "quiet", short: Some('q'), help: "Show no notices and no progress", ..FLAG },
+    Global {
+        long: "verbose",
+        short: Some('v'),
+        repeatable: true,
+        env: Some("ASTRO_LOG"),
+        help: "Log what happens on stderr; twice for more",
+        ..FLAG
+    },
+    Global { long: "help", short: Some('h'), help: "Show help", ..FLAG },
+    Global { long: "version", short: Some('V'), help: "Show the version", ..FLAG },
+];
+
+/// Long options that no plugin may take because the host will, one day, mean something by them.
+pub const RESERVED_LONGS: &[&str] = &[
+    "dry-run", "offline", "isolate", "columns", "sort", "no-header", "query", "no-pager", "config", "template",
+];
+
+/// Reserved longs that a command may declare until the host does, because they already mean the same
+/// thing there: `--sort` orders the rows of a list.
+pub const RESERVED_BUT_LENT: &[&str] = &["sort"];
+
+/// First words the host answers itself.
+pub const BUILTIN_WORDS: &[&str] = &[
+    "profile", "context", "whoami", "config", "login", "logout", "plugin", "recover", "completion", "doctor",
+    "version", "help",
+];
+
+/// First words kept for the host.
+pub const RESERVED_WORDS: &[&str] = &[
+    "alias", "api", "auth", "cache", "env", "exec", "index", "init", "man", "mcp", "run", "self", "server", "store",
+    "telemetry", "update", "upgrade",
+];
+
+/// A word that several plugins share: its text and aliases do not depend on who was installed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WellKnown {
+    /// The path, words separated by one space.
+    pub path: &'static str,
+    /// Other spellings of the last word.
+    pub aliases: &'static [&'static str],
+    /// One line of help.
+    pub about: &'static str,
+}
+
+/// The well-known words.
+pub const WELL_KNOWN: &[WellKnown] = &[
+    WellKnown { path: "organization", aliases: &["organizations", "org"], about: "Work with organizations" },
+    WellKnown { path: "workspace", aliases: &["workspaces", "wo"], about: "Work with workspaces" },
+    WellKnown { path: "deployment", aliases: &["deployments", "de"], about: "Work with deployments" },
+    WellKnown { path: "deployment token", aliases: &["to"], about: "Manage the API tokens of a deployment" },
+];
+
+/// The entry of [`WELL_KNOWN`] for a path.
+pub fn well_known(path: &str) -> Option<&'static WellKnown> {
+    WELL_KNOWN.iter().find(|word| word.path == path)
+}
+
+/// The global option with this long name or alias.
+pub fn global(long: &str) -> Option<&'static Global> {
+    GLOBALS.iter().find(|global| global.long == long || global.aliases.contains(&long))
+}
+
+/// Whether a word may stand in a command path: `[a-z][a-z0-9-]{0,31}`.
+pub fn is_word(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.len() <= 32
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether a text may name a profile, a credential or a plugin: a letter or digit, then letters, digits,
+/// `-`, `_` and `.`, at most 64 bytes. None of them can leave a directory or hide in a terminal.
+pub fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && text.len() <= 64
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_names() {
+        for good in ["a", "deployment", "token-2", "a2345678901234567890123456789012"] {
+            assert!(is_word(good), "{good}");
+        }
+        for bad in ["", "A", "2a", "-a", "a_b", "a b", "ä", "a23456789012345678901234567890123"] {
+            assert!(!is_word(bad), "{bad}");
+        }
+        for bad in ["", "..", ".a", "-a", "a/b", "a b", "ä", "a\n"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_global_is_defined_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for global in GLOBALS {
+            for name in std::iter::once(&global.long).chain(global.aliases) {
+                assert!(seen.insert((*name).to_owned()), "{name}");
+            }
+            if let Some(short) = global.short {
+                assert!(seen.insert(format!("-{short}")), "-{short}");
+            }
+            assert!(!RESERVED_LONGS.contains(&global.long));
+        }
+    }
+}

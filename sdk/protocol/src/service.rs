@@ -1,0 +1,247 @@
+//! What a plugin asks of the host: one constant and one pair of types for each service.
+//!
+//! | service | input | answer |
+//! |---|---|---|
+//! | [`HTTP_REQUEST`] | [`HttpRequest`] | [`HttpResponse`] |
+//! | [`OUTPUT_EMIT`] | [`Emit`] | nothing |
+//! | [`OUTPUT_TEXT`] | [`Text`] | nothing |
+//! | [`OUTPUT_SECRET`] | [`Secret`] | nothing |
+//! | [`PROMPT_CONFIRM`] | [`Confirm`] | `bool` |
+//! | [`PROMPT_TEXT`] | [`AskText`] | `String` |
+//! | [`PROMPT_SELECT`] | [`Select`] | index, `usize` |
+//! | [`NOTICE`] | [`Text`] | nothing |
+//! | [`CANCEL_WAIT`] | nothing | nothing, when the user interrupts |
+//! | [`CLOCK`] | nothing | [`Clock`] |
+//! | [`PROFILE_PUT`] | [`ProfilePut`] | [`ProfilePutAnswer`] |
+//!
+//! A service this host does not know answers the code `unimplemented`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An authenticated request to the API of the profile in use.
+pub const HTTP_REQUEST: &str = "http.request";
+/// Records for the result.
+pub const OUTPUT_EMIT: &str = "output.emit";
+/// Streamed text for the result; the command must declare it.
+pub const OUTPUT_TEXT: &str = "output.text";
+/// Delivers a one-time secret as the result.
+pub const OUTPUT_SECRET: &str = "output.secret";
+/// Asks yes or no.
+pub const PROMPT_CONFIRM: &str = "prompt.confirm";
+/// Asks for a line of text.
+pub const PROMPT_TEXT: &str = "prompt.text";
+/// Asks to pick one of a list.
+pub const PROMPT_SELECT: &str = "prompt.select";
+/// A status line on stderr.
+pub const NOTICE: &str = "notice";
+/// Waits until the user interrupts.
+pub const CANCEL_WAIT: &str = "cancel.wait";
+/// The current time.
+pub const CLOCK: &str = "clock";
+/// Creates or changes a profile that belongs to this plugin.
+pub const PROFILE_PUT: &str = "profile.put";
+
+/// A request to the API. The host adds address, credential, headers and timeout.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HttpRequest {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: String,
+    /// Segments below the API's base; the host escapes each, so an id can never change the path.
+    pub path: Vec<String>,
+    /// Query pairs, in order; repeated keys are allowed.
+    pub query: Vec<(String, String)>,
+    /// JSON body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// The answer carries a secret that is shown once, at this JSON pointer (RFC 6901). Such a request is
+    /// sent once and never repeated by anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_time_secret: Option<String>,
+}
+
+/// A successful answer (status 200 to 299). Other statuses are failures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HttpResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body; null when there is none.
+    pub body: Value,
+}
+
+/// Records for the result, in pieces: `begin`, any number of `rows`, `end`. Each is awaited before the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Emit {
+    /// Starts the result.
+    Begin {
+        /// How to show it.
+        view: View,
+    },
+    /// Rows, each a JSON object with snake_case keys.
+    Rows {
+        /// The rows.
+        rows: Vec<Value>,
+    },
+    /// Everything was sent.
+    End,
+}
+
+/// How the host shows records in each format.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct View {
+    /// Key of the array in json (`tokens`); absent for a single record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// Columns of a table, lines of a single record.
+    pub columns: Vec<Column>,
+    /// Keys of the clean format, in order. Only ever appended to.
+    pub clean: Vec<String>,
+    /// Shown instead of columns in a table for a single record: one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<String>,
+    /// Shown on stderr, in a table, when a list has no rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty: Option<String>,
+}
+
+/// One column.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Column {
+    /// Key of the row.
+    pub key: String,
+    /// Heading, such as `CREATED BY`.
+    pub title: String,
+    /// What the value is.
+    pub kind: ColumnKind,
+    /// Shown only where every other column fits.
+    pub optional: bool,
+}
+
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Text that may be shortened where the terminal is narrow.
+    #[default]
+    Text,
+    /// Text that is never shortened.
+    Id,
+    /// An RFC 3339 time.
+    Time,
+    /// An RFC 3339 time after which the row is expired; absent means never.
+    Expiry,
+    /// A kind of a newer plugin; shown as text.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A line or piece of text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+}
+
+/// A one-time secret and the record it belongs to.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Secret {
+    /// How to show the record; `clean` is ignored: the clean format is the secret alone.
+    pub view: View,
+    /// The record without the secret.
+    pub record: Value,
+    /// Key of the secret in json.
+    pub key: String,
+    /// The secret.
+    pub value: String,
+}
+
+/// The secret is not part of what a log or a panic may show.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Secret").field("record", &self.record).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Asks yes or no. Answered `true` at once with `--yes`; a no is the failure `declined`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Confirm {
+    /// What is about to happen, one line each, shown before the question.
+    pub details: Vec<String>,
+    /// The question.
+    pub question: String,
+}
+
+/// Asks for a line of text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AskText {
+    /// The question.
+    pub question: String,
+    /// The flag that answers it without asking, such as `--name <NAME>`.
+    pub flag: String,
+    /// Help for the case that nobody can be asked.
+    pub help: Vec<String>,
+}
+
+/// Asks to pick one of a list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Select {
+    /// The question.
+    pub question: String,
+    /// The choices as shown.
+    pub items: Vec<String>,
+    /// The flag that answers it without asking.
+    pub flag: String,
+    /// Help for the case that nobody can be asked.
+    pub help: Vec<String>,
+}
+
+/// The current time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Clock {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub unix_ms: i64,
+}
+
+/// Creates or changes a profile that belongs to this plugin, with its credential.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfilePut {
+    /// Name of the profile and of its credential.
+    pub name: String,
+    /// Base of the API, a loopback address ending in `/v1`.
+    pub address: String,
+    /// The token; it goes to the credential store.
+    pub token: String,
+    /// Organization id.
+    pub organization: Option<String>,
+    /// Workspace id.
+    pub workspace: Option<String>,
+    /// Deployment id.
+    pub deployment: Option<String>,
+}
+
+/// The token is not part of what a log or a panic may show.
+impl std::fmt::Debug for ProfilePut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ProfilePut").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What became of a [`ProfilePut`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfilePutAnswer {
+    /// It is now the default profile: only in a private `ASTRO_HOME` that had none.
+    pub active: bool,
+}

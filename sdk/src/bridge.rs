@@ -1,0 +1,174 @@
+//! The plugin's side of the boundary: bytes to typed calls, panics to answers.
+//!
+//! Every exported function, every poll and every drop runs under `catch_unwind`: an unwind into the host
+//! is undefined, and abi_stable's own guard would end the process with exit code 1.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Mutex, OnceLock, PoisonError},
+    task::{Context as Task, Poll},
+};
+
+use astro_plugin_abi::{
+    ABI_REVISION, FfiFuture, HostPort, PluginModule, PluginModuleRef, RVec,
+    abi_stable::{library::RootModuleResult, prefix_type::PrefixTypeTrait},
+};
+use astro_plugin_protocol::{
+    invocation::{Outcome, Run, kind},
+    message::{self, Answer, Failure, code},
+};
+
+use crate::{Context, Plugin, log_forward};
+
+static BUILD: OnceLock<fn() -> Plugin> = OnceLock::new();
+static PLUGIN: OnceLock<Plugin> = OnceLock::new();
+/// The port of the newest invocation: what the panic hook and `tracing` write to.
+static PORT: Mutex<Option<HostPort>> = Mutex::new(None);
+/// The text of the newest panic, for the answer.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// The root module of the plugin that `build` makes; it is made at the first call that needs it.
+pub fn root_module(build: fn() -> Plugin) -> PluginModuleRef {
+    let _ = BUILD.set(build);
+    PluginModule { abi_revision: ABI_REVISION, describe, invoke, query }.leak_into_prefix()
+}
+
+/// Runs the constructor of the root module for abi_stable.
+pub fn start(module: fn() -> PluginModuleRef) -> RootModuleResult {
+    astro_plugin_abi::abi_stable::library::__call_root_module_loader(module)
+}
+
+pub(crate) fn current_port() -> Option<HostPort> {
+    *PORT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn plugin() -> &'static Plugin {
+    PLUGIN.get_or_init(|| BUILD.get().expect("the root module was made before it is used")())
+}
+
+extern "C" fn describe() -> RVec<u8> {
+    let described = guard(|| serde_json::to_vec(&plugin().manifest()).unwrap_or_default());
+    described.unwrap_or_default().into()
+}
+
+extern "C" fn query(_: u64) -> *const () {
+    std::ptr::null()
+}
+
+extern "C" fn invoke(port: HostPort, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
+    *PORT.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
+    let made = guard(|| {
+        install_panic_hook();
+        Guarded { inner: Some(Box::pin(answer(port, request.into_vec()))) }
+    });
+    FfiFuture::new(made.unwrap_or_else(|panic| Guarded { inner: Some(Box::pin(async move { panicked(&panic) })) }))
+}
+
+async fn answer(port: HostPort, request: Vec<u8>) -> Answer {
+    match run(port, &request).await {
+        Ok(outcome) => match serde_json::to_value(outcome) {
+            Ok(value) => Answer::Ok(value),
+            Err(error) => Answer::Error(Failure::new(code::FAILED, error.to_string())),
+        },
+        Err(failure) => Answer::Error(failure),
+    }
+}
+
+async fn run(port: HostPort, request: &[u8]) -> Result<Outcome, Failure> {
+    let request = message::decode_request(request)?;
+    if request.service != kind::RUN {
+        return Err(Failure::new(code::UNIMPLEMENTED, format!("no invocation is called `{}`", request.service)));
+    }
+    let mut run: Run = message::read(request.body)?;
+    log_forward::install(run.log_level);
+    let Some(entry) = plugin().entry(&run.path) else {
+        return Err(Failure::new(code::PLUGIN, format!("it has no command `{}`", run.path)));
+    };
+    let args = std::mem::take(&mut run.args);
+    let word = entry.path.rsplit(' ').next().unwrap_or_default();
+    let ended = match (entry.run)(&entry.spec, (entry.clap)(word), args, Context::new(port, run)) {
+        Ok(running) => running.await,
+        Err(error) => Err(error),
+    };
+    match ended.map_err(crate::Error::into_parts) {
+        Ok(()) => Ok(Outcome { exit_code: 0 }),
+        Err((_, Some(exit_code))) => Ok(Outcome { exit_code }),
+        Err((failure, None)) => Err(failure),
+    }
+}
+
+/// A future that never unwinds, neither when polled nor when dropped.
+struct Guarded {
+    inner: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+}
+
+impl Future for Guarded {
+    type Output = RVec<u8>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<RVec<u8>> {
+        let Some(inner) = self.inner.as_mut() else {
+            let again = Failure::new(code::PLUGIN, "it was polled after it ended");
+            return Poll::Ready(message::encode_answer(&Answer::Error(again)).into());
+        };
+        let answer = match guard(|| inner.as_mut().poll(task)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
+            Err(panic) => panicked(&panic),
+        };
+        // What is left is dropped now, so that a panic in a drop still becomes an answer.
+        let rest = self.inner.take();
+        let answer = match guard(|| drop(rest)) {
+            Ok(()) => answer,
+            Err(panic) => panicked(&panic),
+        };
+        Poll::Ready(message::encode_answer(&answer).into())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let rest = self.inner.take();
+        // The host cancelled; the panic hook has told the log what went wrong.
+        let _ = guard(|| drop(rest));
+    }
+}
+
+fn guard<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| payload_text(&*payload));
+        // A payload may panic in its own drop.
+        std::mem::forget(payload);
+        text
+    })
+}
+
+fn panicked(text: &str) -> Answer {
+    Answer::Error(Failure::new(code::PLUGIN, format!("it panicked: {text}")))
+}
+
+fn payload_text(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".to_owned())
+}
+
+/// Sends panic texts to the host's log instead of stderr: the plugin has its own copy of std, whose default
+/// hook prints before anything can catch the panic.
+fn install_panic_hook() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        std::panic::set_hook(Box::new(|info| {
+            let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+            let text = format!("{}{place}", payload_text(info.payload()));
+            if let Some(port) = current_port() {
+                port.log(1, plugin().name(), &format!("panic: {text}"));
+            }
+            *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        }));
+    });
+}

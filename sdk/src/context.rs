@@ -1,0 +1,99 @@
+//! The author's view of one invocation.
+
+use std::sync::Arc;
+
+use astro_plugin_abi::HostPort;
+use astro_plugin_protocol::{
+    invocation::{Context as Resolved, Run, Setting, Terminal},
+    message, service,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, Http, Result};
+
+/// Everything a command may use: who and where, the API client, output, prompts.
+///
+/// Cheap to clone; works on every thread, inside any runtime or none. After the command ended every call
+/// answers the error `closed`.
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    port: HostPort,
+    context: Resolved,
+    terminal: Terminal,
+    path: String,
+}
+
+impl Context {
+    pub(crate) fn new(port: HostPort, run: Run) -> Self {
+        let Run { path, context, terminal, .. } = run;
+        Self { inner: Arc::new(Inner { port, context, terminal, path }) }
+    }
+
+    /// The command's path, such as `deployment token create`.
+    pub fn path(&self) -> &str {
+        &self.inner.path
+    }
+
+    /// The resolved context. It never holds a credential.
+    pub fn resolved(&self) -> &Resolved {
+        &self.inner.context
+    }
+
+    /// The profile in use and where it came from.
+    pub fn profile(&self) -> Option<&Setting> {
+        self.inner.context.profile.as_ref()
+    }
+
+    /// Facts about the terminal: whether somebody can be asked, and how wide it is.
+    pub fn terminal(&self) -> &Terminal {
+        &self.inner.terminal
+    }
+
+    /// The authenticated client of the profile's API.
+    pub fn http(&self) -> Http<'_> {
+        Http::new(self)
+    }
+
+    /// A status line on stderr; silent with `--quiet` and under `json` and `clean`.
+    pub async fn notice(&self, text: impl Into<String>) -> Result<()> {
+        self.call(service::NOTICE, service::Text { text: text.into() }).await
+    }
+
+    /// The current time in milliseconds since 1970-01-01T00:00:00Z.
+    pub async fn unix_ms(&self) -> Result<i64> {
+        let clock: service::Clock = self.call(service::CLOCK, ()).await?;
+        Ok(clock.unix_ms)
+    }
+
+    /// Waits until the user interrupts (Ctrl-C, TERM, HUP). The command then has one second to end.
+    pub async fn cancelled(&self) -> Result<()> {
+        self.call(service::CANCEL_WAIT, ()).await
+    }
+
+    /// Creates or changes a profile that belongs to this plugin; loopback addresses only.
+    pub async fn put_profile(&self, profile: service::ProfilePut) -> Result<service::ProfilePutAnswer> {
+        self.call(service::PROFILE_PUT, profile).await
+    }
+
+    /// Asks the host for a service by name: the way to one that this SDK has no method for.
+    pub async fn call<T: DeserializeOwned>(&self, service: &str, body: impl Serialize) -> Result<T> {
+        let request = message::encode_request(service, body).map_err(Error::from_failure)?;
+        let answer = self.inner.port.call(request.into()).await;
+        message::decode_answer(&answer).and_then(message::read).map_err(Error::from_failure)
+    }
+}
+
+impl Context {
+    /// The setting of the context or the error that names the flag, the variable and how to find a value.
+    pub(crate) fn required<'a>(setting: Option<&'a Setting>, word: &str) -> Result<&'a Setting> {
+        setting.ok_or_else(|| {
+            Error::usage(format!("no {word} is given"))
+                .help(format!("pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile", word.to_uppercase()))
+                .help(format!("find one with `astro {word} list`"))
+        })
+    }
+}

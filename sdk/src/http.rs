@@ -1,0 +1,137 @@
+//! Requests to the profile's API. The host adds address, credential, headers and timeout.
+
+use astro_plugin_protocol::{
+    message,
+    service::{self, HttpRequest, HttpResponse},
+};
+use futures_util::future::join_all;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Context, Error, Result};
+
+/// The largest page the API gives (parameter `limit` of the list operations).
+const PAGE: u64 = 1000;
+/// Pages asked for at the same time; the API allows 25 GET requests a second for each token.
+const PAGES_AT_ONCE: usize = 8;
+
+/// The client; from [`Context::http`].
+pub struct Http<'a> {
+    ctx: &'a Context,
+}
+
+/// One request being put together.
+pub struct HttpCall<'a> {
+    ctx: &'a Context,
+    request: HttpRequest,
+}
+
+impl<'a> Http<'a> {
+    pub(crate) fn new(ctx: &'a Context) -> Self {
+        Self { ctx }
+    }
+
+    /// A GET of a path below the API's base, one item for each segment.
+    pub fn get<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("GET", path)
+    }
+
+    /// A POST.
+    pub fn post<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("POST", path)
+    }
+
+    /// A DELETE.
+    pub fn delete<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("DELETE", path)
+    }
+
+    fn request<'s>(&self, method: &str, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        let request = HttpRequest {
+            method: method.to_owned(),
+            path: path.into_iter().map(str::to_owned).collect(),
+            ..HttpRequest::default()
+        };
+        HttpCall { ctx: self.ctx, request }
+    }
+}
+
+impl HttpCall<'_> {
+    /// Adds a query pair; a key may be repeated.
+    #[must_use]
+    pub fn query(mut self, key: &str, value: impl ToString) -> Self {
+        self.request.query.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Sets the JSON body.
+    pub fn body(mut self, body: &impl Serialize) -> Result<Self> {
+        self.request.body = Some(serde_json::to_value(body)?);
+        Ok(self)
+    }
+
+    /// The answer carries a secret that is shown once, at this JSON pointer. The request is sent once.
+    #[must_use]
+    pub fn one_time_secret(mut self, pointer: &str) -> Self {
+        self.request.one_time_secret = Some(pointer.to_owned());
+        self
+    }
+
+    /// Sends it and reads the body into a type.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
+        let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
+        let response = self.send().await?;
+        serde_json::from_value(response.body).map_err(|error| {
+            Error::new(format!("the answer to `{subject}` does not have the expected shape")).cause(error.to_string())
+        })
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Result<HttpResponse> {
+        self.ctx.call(service::HTTP_REQUEST, self.request).await
+    }
+
+    /// Fetches every page of a list: the first with the largest page, the rest concurrently. `key` is the
+    /// array's key in the envelope (`tokens`), `id` the key that tells rows apart.
+    ///
+    /// An error on any page is an error, never a partial list. Rows that moved between pages while reading
+    /// come once. An empty page ends the list whatever `totalCount` says.
+    pub async fn pages<T: DeserializeOwned>(self, key: &str, id: &str) -> Result<Vec<T>> {
+        let first = self.page(0).await?;
+        let (mut rows, total) = rows_of(first, key)?;
+        let step = rows.len() as u64;
+        let mut offset = step;
+        'reading: while step > 0 && offset < total {
+            let offsets = (0..PAGES_AT_ONCE as u64).map(|index| offset + index * step).filter(|at| *at < total);
+            for page in join_all(offsets.map(|at| self.page(at))).await {
+                let (more, _) = rows_of(page?, key)?;
+                if more.is_empty() {
+                    break 'reading;
+                }
+                rows.extend(more);
+            }
+            offset += step * PAGES_AT_ONCE as u64;
+        }
+        let mut seen = std::collections::HashSet::new();
+        rows.retain(|row| row.get(id).and_then(Value::as_str).is_none_or(|id| seen.insert(id.to_owned())));
+        rows.into_iter().map(|row| message::read(row).map_err(Error::from_failure)).collect()
+    }
+
+    async fn page(&self, offset: u64) -> Result<HttpResponse> {
+        let mut request = self.request.clone();
+        request.query.push(("limit".to_owned(), PAGE.to_string()));
+        request.query.push(("offset".to_owned(), offset.to_string()));
+        self.ctx.call(service::HTTP_REQUEST, request).await
+    }
+}
+
+fn rows_of(response: HttpResponse, key: &str) -> Result<(Vec<Value>, u64)> {
+    let Value::Object(mut envelope) = response.body else {
+        return Err(Error::new(format!("the answer holds no list of {key}")));
+    };
+    let total = envelope.get("totalCount").and_then(Value::as_u64).unwrap_or(0);
+    match envelope.remove(key) {
+        Some(Value::Array(rows)) => Ok((rows, total)),
+        _ => Err(Error::new(format!("the answer holds no list of {key}"))),
+    }
+}

@@ -1,0 +1,134 @@
+//! Write commands for the `astro` command line.
+//!
+//! A plugin is a shared library. You write a clap struct and an `async fn run`; the host brings profiles,
+//! the authenticated API client, output formats, prompts and logging. A whole plugin:
+//!
+//! ```
+//! use astro_plugin_sdk::prelude::*;
+//!
+//! /// Greet somebody
+//! #[derive(Args)]
+//! struct Hello {
+//!     /// Who to greet
+//!     #[arg(long, default_value = "world")]
+//!     name: String,
+//! }
+//!
+//! #[derive(Serialize)]
+//! struct Greeting {
+//!     greeting: String,
+//! }
+//!
+//! impl Command for Hello {
+//!     const PATH: &'static str = "hello";
+//!
+//!     fn declare(spec: &mut Spec) {
+//!         spec.example("astro hello --name Ada", "Greet Ada");
+//!     }
+//!
+//!     async fn run(self, ctx: Context) -> Result<()> {
+//!         let view = View::record().text("greeting", "GREETING").clean(["greeting"]);
+//!         ctx.emit(view, &Greeting { greeting: format!("Hello {}", self.name) }).await
+//!     }
+//! }
+//!
+//! export_plugin!(Plugin::new("hello", env!("CARGO_PKG_VERSION")).command::<Hello>());
+//! # fn main() {}
+//! ```
+//!
+//! Build it as a `cdylib` (`crate-type = ["cdylib"]`, and keep `panic = "unwind"`), then:
+//!
+//! ```text
+//! cargo build
+//! astro plugin link target/debug/libhello.so
+//! astro hello --name Ada -o json
+//! ```
+//!
+//! # What you may rely on
+//!
+//! * `run` is polled on the host's main thread. It may block and may use threads and runtimes of its own;
+//!   it only delays itself. A [`Context`] works on every thread.
+//! * Panics become an error message that names your plugin; nothing unwinds into the host.
+//! * `println!` is not the result: use [`Context::emit`] or [`Context::text`].
+//! * `tracing` events arrive in the host's log with your plugin's name as target.
+//! * Cancelling drops your future; [`Context::cancelled`] tells you first when you wait for it.
+
+mod bridge;
+mod context;
+mod error;
+mod http;
+mod log_forward;
+mod manifest;
+mod output;
+mod plugin;
+mod prompt;
+mod spec;
+mod target;
+mod usage;
+
+pub use astro_plugin_protocol as protocol;
+pub use clap;
+pub use serde;
+pub use serde_json;
+pub use tracing;
+
+pub use context::Context;
+pub use error::{Error, Result};
+pub use http::{Http, HttpCall};
+pub use output::View;
+pub use plugin::{Command, Plugin};
+pub use spec::Spec;
+pub use target::is_id;
+
+/// Used by [`export_plugin!`]; not for authors.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bridge::{root_module, start};
+    pub use astro_plugin_abi as abi;
+}
+
+/// Everything a plugin usually needs.
+pub mod prelude {
+    pub use crate::{Command, Context, Error, Plugin, Result, Spec, View, clap, export_plugin, serde};
+    pub use clap::Args;
+    pub use serde::{Deserialize, Serialize};
+}
+
+/// Exports a [`Plugin`] from a `cdylib`. Once in a crate.
+#[macro_export]
+macro_rules! export_plugin {
+    ($plugin:expr) => {
+        const _: () = {
+            use $crate::__private::abi;
+
+            fn module() -> abi::PluginModuleRef {
+                $crate::__private::root_module(|| $plugin)
+            }
+
+            extern "C" fn construct() -> abi::abi_stable::library::RootModuleResult {
+                $crate::__private::start(module)
+            }
+
+            // The name is abi_stable's; a test of the SDK holds it to `LOADER_SYMBOL`.
+            // SAFETY: the symbol's name is abi_stable's own for exactly this type, and a `cdylib` has one.
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            static HEADER: abi::abi_stable::library::LibHeader =
+                // SAFETY: `construct` returns a module that was made from a `PluginModuleRef`.
+                unsafe {
+                    abi::abi_stable::library::LibHeader::from_constructor::<abi::PluginModuleRef>(
+                        construct,
+                        abi::abi_stable::library::CheckTypeLayout::Yes,
+                    )
+                };
+        };
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_exported_symbol_is_the_one_a_host_looks_for() {
+        let symbol = astro_plugin_abi::LOADER_SYMBOL.trim_end_matches('\0');
+        assert!(include_str!("lib.rs").contains(&format!("export_name = \"{symbol}\"")), "{symbol}");
+    }
+}

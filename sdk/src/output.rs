@@ -1,0 +1,116 @@
+//! Results: records and the columns to show them in. The host renders table, json and clean.
+
+use astro_plugin_protocol::service::{self, Column, ColumnKind, Emit, Secret};
+use serde::Serialize;
+
+use crate::{Context, Result};
+
+/// Rows handed over in one message.
+const ROWS_AT_ONCE: usize = 1000;
+
+/// How records are shown: columns for people, keys for scripts.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    view: service::View,
+}
+
+impl View {
+    /// A list; `key` is the array's key in json, a plural such as `tokens`.
+    pub fn list(key: &str) -> Self {
+        Self { view: service::View { list: Some(key.to_owned()), ..service::View::default() } }
+    }
+
+    /// A single record.
+    pub fn record() -> Self {
+        Self::default()
+    }
+
+    /// A single record that a table shows as one sentence.
+    pub fn sentence(text: impl Into<String>) -> Self {
+        Self { view: service::View { sentence: Some(text.into()), ..service::View::default() } }
+    }
+
+    /// A column of text; shortened where the terminal is narrow.
+    #[must_use]
+    pub fn text(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Text, false)
+    }
+
+    /// A column of text that is shown only where every other column fits.
+    #[must_use]
+    pub fn optional_text(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Text, true)
+    }
+
+    /// A column that is never shortened.
+    #[must_use]
+    pub fn id(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Id, false)
+    }
+
+    /// A column of RFC 3339 times.
+    #[must_use]
+    pub fn time(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Time, false)
+    }
+
+    /// A column of RFC 3339 times after which the row is expired; absent means never.
+    #[must_use]
+    pub fn expiry(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Expiry, false)
+    }
+
+    /// The keys of the clean format, in order. Only ever append to them: scripts count columns.
+    #[must_use]
+    pub fn clean<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        self.view.clean = keys.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// What a person reads, on stderr, when the list is empty.
+    #[must_use]
+    pub fn when_empty(mut self, text: impl Into<String>) -> Self {
+        self.view.empty = Some(text.into());
+        self
+    }
+
+    fn column(mut self, key: &str, title: &str, kind: ColumnKind, optional: bool) -> Self {
+        self.view.columns.push(Column { key: key.to_owned(), title: title.to_owned(), kind, optional });
+        self
+    }
+}
+
+impl Context {
+    /// The result: one record.
+    pub async fn emit(&self, view: View, record: &impl Serialize) -> Result<()> {
+        self.emit_list(view, std::iter::once(record)).await
+    }
+
+    /// The result: a list of records. They travel in pieces, each awaited before the next.
+    pub async fn emit_list<R: Serialize>(&self, view: View, rows: impl IntoIterator<Item = R>) -> Result<()> {
+        self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view: view.view }).await?;
+        let mut rows = rows.into_iter();
+        loop {
+            let piece: Vec<_> =
+                rows.by_ref().take(ROWS_AT_ONCE).map(serde_json::to_value).collect::<Result<_, _>>()?;
+            if piece.is_empty() {
+                break;
+            }
+            self.call::<()>(service::OUTPUT_EMIT, Emit::Rows { rows: piece }).await?;
+        }
+        self.call(service::OUTPUT_EMIT, Emit::End).await
+    }
+
+    /// The result: a record with a one-time secret. In a table the secret stands alone on the last line, in
+    /// clean it is all there is, in json it is the record's `key`.
+    pub async fn emit_secret(&self, view: View, record: &impl Serialize, key: &str, value: String) -> Result<()> {
+        let record = serde_json::to_value(record)?;
+        self.call(service::OUTPUT_SECRET, Secret { view: view.view, record, key: key.to_owned(), value }).await
+    }
+
+    /// The result: streamed text (a linter, logs). The command must declare
+    /// [`crate::Spec::streams_text`]; under json each piece becomes a record.
+    pub async fn text(&self, text: impl Into<String>) -> Result<()> {
+        self.call(service::OUTPUT_TEXT, service::Text { text: text.into() }).await
+    }
+}

@@ -1,0 +1,227 @@
+//! What clap cannot be asked for, declared once for parser, help and message.
+
+use std::{fmt::Display, ops::RangeInclusive, sync::Arc};
+
+use astro_plugin_protocol::manifest::{Example, ExitCode, Needs, Section, ValueKind, read_bool};
+use clap::{
+    Arg,
+    builder::{TypedValueParser, ValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
+
+/// What a command declares beside its clap struct. See [`crate::Command::declare`].
+#[derive(Default)]
+pub struct Spec {
+    pub(crate) aliases: Vec<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) examples: Vec<Example>,
+    pub(crate) see_also: Vec<String>,
+    pub(crate) exit_codes: Vec<ExitCode>,
+    pub(crate) needs: Needs,
+    pub(crate) hidden: bool,
+    pub(crate) args: Vec<ArgSpec>,
+}
+
+/// What is declared about one argument; `id` is the field's name.
+#[derive(Default)]
+pub(crate) struct ArgSpec {
+    pub(crate) id: String,
+    pub(crate) range: Option<String>,
+    pub(crate) means: Option<String>,
+    pub(crate) kind: ValueKind,
+    change: Option<Change>,
+}
+
+impl Spec {
+    /// Another spelling of the command's last word.
+    pub fn alias(&mut self, word: &str) -> &mut Self {
+        self.aliases.push(word.to_owned());
+        self
+    }
+
+    /// Where the command works and where not; shown first on its help page.
+    pub fn note(&mut self, note: &str) -> &mut Self {
+        self.note = Some(note.to_owned());
+        self
+    }
+
+    /// A titled paragraph of the help page.
+    pub fn section(&mut self, title: &str, text: &str) -> &mut Self {
+        self.sections.push(Section { title: title.to_owned(), text: text.to_owned() });
+        self
+    }
+
+    /// A command line that works, beginning with `astro`, and what it does.
+    pub fn example(&mut self, command: &str, about: &str) -> &mut Self {
+        self.examples.push(Example { command: command.to_owned(), about: about.to_owned() });
+        self
+    }
+
+    /// A related command, as its path.
+    pub fn see_also(&mut self, path: &str) -> &mut Self {
+        self.see_also.push(path.to_owned());
+        self
+    }
+
+    /// An exit code of the command's own (10 to 99); end with it through [`crate::Error::exit`].
+    pub fn exit_code(&mut self, code: u8, meaning: &str) -> &mut Self {
+        self.exit_codes.push(ExitCode { code, meaning: meaning.to_owned() });
+        self
+    }
+
+    /// The command sends requests to the profile's API.
+    pub fn needs_api(&mut self) -> &mut Self {
+        self.needs.api = true;
+        self
+    }
+
+    /// The command writes streamed text ([`crate::Context::text`]) instead of records.
+    pub fn streams_text(&mut self) -> &mut Self {
+        self.needs.text = true;
+        self
+    }
+
+    /// The command creates or changes profiles.
+    pub fn changes_profiles(&mut self) -> &mut Self {
+        self.needs.profile = true;
+        self
+    }
+
+    /// Leaves the command out of listings.
+    pub fn hide(&mut self) -> &mut Self {
+        self.hidden = true;
+        self
+    }
+
+    /// A whole number in a range. `unit` is a plural such as `days`. Parser, help and error message come
+    /// from this one line; `T` is the type of the field.
+    pub fn range<T>(&mut self, id: &str, range: RangeInclusive<T>, unit: &str) -> &mut Self
+    where
+        T: TryFrom<i128> + Into<i128> + Display + Copy + Clone + Send + Sync + 'static,
+    {
+        let (low, high) = (*range.start(), *range.end());
+        let parser = Parser {
+            reason: format!("must be a whole number of {unit} from {low} to {high}"),
+            read: move |text: &str| {
+                let number: i128 = text.parse().ok()?;
+                (low.into()..=high.into()).contains(&number).then(|| T::try_from(number).ok())?
+            },
+        };
+        let arg = self.arg(id);
+        arg.range = Some(format!("{low} to {high}"));
+        arg.change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
+        self
+    }
+
+    /// A text with a limited number of characters. The field is a `String`.
+    pub fn length(&mut self, id: &str, range: RangeInclusive<usize>) -> &mut Self {
+        let (low, high) = (*range.start(), *range.end());
+        let reason = if low == 0 {
+            format!("must have at most {high} characters")
+        } else {
+            format!("must have {low} to {high} characters")
+        };
+        let parser = Parser {
+            reason,
+            read: move |text: &str| {
+                (low..=high).contains(&text.chars().count()).then(|| text.to_owned())
+            },
+        };
+        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
+        self
+    }
+
+    /// A text that a function accepts. `reason` completes "the value … ", such as `must be a role name`.
+    pub fn parsed<T: Clone + Send + Sync + 'static>(
+        &mut self,
+        id: &str,
+        reason: &str,
+        read: fn(&str) -> Option<T>,
+    ) -> &mut Self {
+        let parser = Parser { reason: reason.to_owned(), read };
+        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
+        self
+    }
+
+    /// A flag that may carry true, false, 1 or 0, after `=` or as the next word. The field is a
+    /// `Option<bool>`.
+    pub fn switch(&mut self, id: &str) -> &mut Self {
+        let parser = Parser { reason: "must be True or False".to_owned(), read: read_bool };
+        let arg = self.arg(id);
+        arg.kind = ValueKind::Bool;
+        arg.change = Some(Arc::new(move |arg| {
+            arg.num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+                .value_parser(ValueParser::new(parser.clone()))
+        }));
+        self
+    }
+
+    /// The option stands for a global one, such as `--yes` or `--output=clean`; the host applies it.
+    pub fn means(&mut self, id: &str, global: &str) -> &mut Self {
+        self.arg(id).means = Some(global.to_owned());
+        self
+    }
+
+    /// The value is a path; the shell completes it.
+    pub fn file(&mut self, id: &str) -> &mut Self {
+        self.arg(id).kind = ValueKind::File;
+        self
+    }
+
+    fn arg(&mut self, id: &str) -> &mut ArgSpec {
+        let at = self.args.iter().position(|arg| arg.id == id).unwrap_or_else(|| {
+            self.args.push(ArgSpec { id: id.to_owned(), ..ArgSpec::default() });
+            self.args.len() - 1
+        });
+        &mut self.args[at]
+    }
+
+    /// Applies the declared parsers to the clap command.
+    pub(crate) fn apply(&self, command: clap::Command) -> clap::Command {
+        // `mut_arg` would move the argument to the end of the help page.
+        command.mut_args(|clap_arg| {
+            let change = self.args.iter().find(|arg| arg.id == clap_arg.get_id().as_str()).and_then(|arg| arg.change.clone());
+            match change {
+                Some(change) => change(clap_arg),
+                None => clap_arg,
+            }
+        })
+    }
+}
+
+/// A value parser whose message is the declared reason.
+#[derive(Clone)]
+struct Parser<F> {
+    reason: String,
+    read: F,
+}
+
+impl<T, F> TypedValueParser for Parser<F>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+{
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let text = value.to_string_lossy();
+        (self.read)(&text).ok_or_else(|| {
+            let mut error = clap::Error::new(ErrorKind::ValueValidation).with_cmd(command);
+            let option = arg.map(ToString::to_string).unwrap_or_default();
+            error.insert(ContextKind::InvalidArg, ContextValue::String(option));
+            error.insert(ContextKind::InvalidValue, ContextValue::String(text.into_owned()));
+            error.insert(ContextKind::Custom, ContextValue::String(self.reason.clone()));
+            error
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! The organization and the deployment a command acts on, from the context: an ID is taken as it is, a name
+//! is looked up, and where none is given a person may pick.
+
+use serde::Deserialize;
+
+use crate::{Context, Error, Result};
+
+/// Whether a text looks like an ID of the API: `c` and 24 lower-case letters or digits. An ID is never
+/// looked up before it is used.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 25
+        && text.starts_with('c')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    id: String,
+    name: String,
+    #[serde(default)]
+    workspace_name: Option<String>,
+}
+
+impl Context {
+    /// The ID of the organization.
+    pub async fn organization_id(&self) -> Result<String> {
+        let setting = Self::required(self.resolved().organization.as_ref(), "organization")?;
+        if is_id(&setting.value) {
+            return Ok(setting.value.clone());
+        }
+        let all: Vec<Named> = self.http().get(["organizations"]).pages("organizations", "id").await?;
+        pick("organization", &setting.value, &setting.origin, all)
+    }
+
+    /// The ID of the workspace, when one is given.
+    pub async fn workspace_id(&self, organization: &str) -> Result<Option<String>> {
+        let Some(setting) = &self.resolved().workspace else { return Ok(None) };
+        if is_id(&setting.value) {
+            return Ok(Some(setting.value.clone()));
+        }
+        let call = self.http().get(["organizations", organization, "workspaces"]).query("names", &setting.value);
+        pick("workspace", &setting.value, &setting.origin, call.pages("workspaces", "id").await?).map(Some)
+    }
+
+    /// The ID of the deployment. Without one a person picks from a list; where nobody can be asked the
+    /// error names the flag, the variable and the command that lists deployments.
+    pub async fn deployment_id(&self, organization: &str) -> Result<String> {
+        let all = self.http().get(["organizations", organization, "deployments"]);
+        let Some(setting) = &self.resolved().deployment else {
+            if !self.terminal().interactive {
+                Self::required(None, "deployment")?;
+            }
+            let mut found: Vec<Named> = all.query("sorts", "name:asc").pages("deployments", "id").await?;
+            if found.is_empty() {
+                return Err(Error::new("there is no deployment to choose from")
+                    .help("check which organization is in use with `astro context`"));
+            }
+            let items = found.iter().map(label).collect();
+            let index = self.select("Which deployment?", items, "--deployment <ID|NAME>", Vec::new()).await?;
+            return Ok(found.swap_remove(index).id);
+        };
+        if is_id(&setting.value) {
+            return Ok(setting.value.clone());
+        }
+        pick("deployment", &setting.value, &setting.origin, all.query("names", &setting.value).pages("deployments", "id").await?)
+    }
+}
+
+fn pick(word: &str, wanted: &str, origin: &str, found: Vec<Named>) -> Result<String> {
+    let mut exact: Vec<Named> =
+        found.into_iter().filter(|item| item.name == wanted || item.id == wanted).collect();
+    match exact.len() {
+        1 => Ok(exact.swap_remove(0).id),
+        0 => Err(Error::new(format!("no {word} has the name or ID `{wanted}` (from {origin})"))
+            .help(format!("find one with `astro {word} list`"))),
+        count => {
+            let mut error = Error::usage(format!("{count} {word}s have the name `{wanted}`"));
+            for item in &exact {
+                error = error.help(format!("`--{word} {}` is {}", item.id, label(item)));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn label(item: &Named) -> String {
+    match &item.workspace_name {
+        Some(workspace) => format!("{} ({workspace}, {})", item.name, item.id),
+        None => format!("{} ({})", item.name, item.id),
+    }
+}
