@@ -16,7 +16,8 @@ use astro_plugin_protocol::{
 use crate::{
     builtin,
     cli::{
-        canonical, complete, globals::Globals,
+        canonical, complete,
+        globals::Globals,
         help::{self, Layout},
         parse::{self, Parsed},
         report, scan, wording,
@@ -30,7 +31,10 @@ use crate::{
     logging,
     output::{Format, Renderer, Sheet},
     services::{Invocation, ResultState, Shared},
-    store::{self, Stores, describe, lookup::{Found, Owner}},
+    store::{
+        self, Stores, bundle, describe,
+        lookup::{Found, Owner},
+    },
 };
 
 /// What every command of the host may use.
@@ -65,7 +69,8 @@ fn arguments() -> Result<(String, Vec<String>)> {
         .and_then(|path| Some(std::path::Path::new(&path).file_name()?.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "astro".to_owned());
     let args: std::result::Result<Vec<String>, _> = all.map(std::ffi::OsString::into_string).collect();
-    let args = args.map_err(|bad| usage(format!("the argument `{}` is not UTF-8 text", bad.to_string_lossy())))?;
+    let args =
+        args.map_err(|bad| usage(format!("the argument `{}` is not UTF-8 text", bad.to_string_lossy())))?;
     Ok((binary, args))
 }
 
@@ -81,10 +86,13 @@ impl App {
         {
             return self.describe(path);
         }
-        if let [word, dir] = args.as_slice()
-            && word == builtin::INDEX_WORD
-        {
-            return builtin::index_store(dir);
+        match args.as_slice() {
+            [word, library, dir] if word == bundle::WORD => {
+                bundle::bundle(library.as_ref(), &system_store(dir))?;
+                return Ok(0);
+            }
+            [word, dir] if word == bundle::INDEX_WORD => return builtin::index_store(dir),
+            _ => {}
         }
         let words = scan::words(&args);
         let Some(first) = words.first().copied() else {
@@ -113,14 +121,19 @@ impl App {
     }
 
     pub(crate) fn root_page(&self) -> String {
-        let words: Vec<help::Word> =
-            self.stores.root_words().into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
+        let words: Vec<help::Word> = self
+            .stores
+            .root_words()
+            .into_iter()
+            .map(|word| help::Word { word: word.path, about: word.about })
+            .collect();
         help::root(&self.binary, &words, &builtin::commands(), self.layout())
     }
 
     fn builtin(&self, parsed: &Parsed<'_>, set: &crate::cli::tree::CommandSet) -> Result<i32> {
         let Some(command) = parsed.command else {
-            let about = set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
+            let about =
+                set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
             self.start_conversation(&parsed.globals, Format::Table)?;
             return self.print(&help::group(&self.binary, &parsed.path, about, set, &[], self.layout()));
         };
@@ -158,7 +171,10 @@ impl App {
         let Some(found) = self.stores.word_again(word) else {
             let (_, unusable) = self.stores.plugins();
             let mut failure = plugin(format!("the plugin of `astro {path}` cannot be used any more"));
-            failure.causes = unusable.into_iter().map(|unusable| format!("{}: {}", unusable.name, unusable.reason)).collect();
+            failure.causes = unusable
+                .into_iter()
+                .map(|unusable| format!("{}: {}", unusable.name, unusable.reason))
+                .collect();
             return Err(failure.help("see `astro plugin list`"));
         };
         let parsed = parse::parse(args, &found.set)?;
@@ -200,10 +216,18 @@ impl App {
             path: command.path.clone(),
             args: canonical::arguments(command, &parsed.matches),
             context: self.context_of(&context, &owner.facts.name),
-            terminal: Terminal { interactive, stdout: facts.stdout, width: facts.width.and_then(|width| u16::try_from(width).ok()) },
+            terminal: Terminal {
+                interactive,
+                stdout: facts.stdout,
+                width: facts.width.and_then(|width| u16::try_from(width).ok()),
+            },
             log_level: logging::level(),
         };
-        let sheet = Sheet { width: facts.width, color: conversation.color_stdout, now: context::timestamp(context::unix_now()) };
+        let sheet = Sheet {
+            width: facts.width,
+            color: conversation.color_stdout,
+            now: context::timestamp(context::unix_now()),
+        };
         let invocation = Arc::new(Invocation {
             plugin: owner.facts.name.clone(),
             command: command.clone(),
@@ -241,7 +265,8 @@ impl App {
     }
 
     fn context_of(&self, context: &Context, plugin: &str) -> invocation::Context {
-        let setting = |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
+        let setting =
+            |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
         let dirs = self.dirs.as_ref().ok();
         invocation::Context {
             profile: setting(&context.profile),
@@ -250,7 +275,9 @@ impl App {
             deployment: setting(&context.deployment),
             output: context.output.value.name().to_owned(),
             token_id: context.claims.as_ref().and_then(|claims| claims.token_id.clone()),
-            state_dir: dirs.map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned()).unwrap_or_default(),
+            state_dir: dirs
+                .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
+                .unwrap_or_default(),
             private_home: dirs.is_some_and(|dirs| dirs.private_home),
         }
     }
@@ -271,7 +298,9 @@ impl App {
         };
         self.console.set_conversation(conversation);
         logging::start(globals.verbose).map_err(|reason| {
-            crate::error::config("ASTRO_LOG cannot be read").cause(reason).help("set it to error, warn, info, debug or trace")
+            crate::error::config("ASTRO_LOG cannot be read")
+                .cause(reason)
+                .help("set it to error, warn, info, debug or trace")
         })?;
         Ok(conversation)
     }
@@ -307,7 +336,10 @@ impl App {
         let words = scan::words(line.get(1..).unwrap_or_default());
         let mut set = builtin::commands();
         let complete_first = words.len() <= 1;
-        let found = words.first().filter(|first| set.locate(&[**first]).0.is_empty()).and_then(|first| self.stores.word(first));
+        let found = words
+            .first()
+            .filter(|first| set.locate(&[**first]).0.is_empty())
+            .and_then(|first| self.stores.word(first));
         match found {
             Some(found) if !complete_first => set = found.set,
             _ => set.groups.extend(self.stores.root_words()),
@@ -317,18 +349,25 @@ impl App {
     }
 
     fn unknown(&self, word: &str, builtins: &crate::cli::tree::CommandSet) -> crate::error::Failure {
-        let mut all = crate::cli::tree::CommandSet { groups: builtins.groups.clone(), commands: builtins.commands.clone() };
+        let mut all = crate::cli::tree::CommandSet {
+            groups: builtins.groups.clone(),
+            commands: builtins.commands.clone(),
+        };
         all.groups.extend(self.stores.root_words());
         let mut failure = parse::unknown_word(&all, "", word);
         if OFFICIAL_WORDS.contains(&word) {
-            failure.help.insert(0, format!("`{word}` is a command of the official Astro CLI, which this astro is not"));
+            failure.help.insert(
+                0,
+                format!("`{word}` is a command of the official Astro CLI, which this astro is not"),
+            );
         }
         failure
     }
 }
 
 /// First words of the official CLI (its root command, v1.45) that people will try here.
-const OFFICIAL_WORDS: &[&str] = &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"];
+const OFFICIAL_WORDS: &[&str] =
+    &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"];
 
 /// How the answer becomes an exit code.
 fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &str) -> Result<i32> {
@@ -340,8 +379,12 @@ fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &
     }
     match ended {
         Ok(Outcome { exit_code: code @ 0..=2 }) => Ok(code.into()),
-        Ok(Outcome { exit_code }) if command.exit_codes.iter().any(|own| own.code == exit_code) => Ok(exit_code.into()),
-        Ok(Outcome { exit_code }) => Err(plugin(format!("plugin {identity} ended with the code {exit_code}, which its manifest does not declare"))),
+        Ok(Outcome { exit_code }) if command.exit_codes.iter().any(|own| own.code == exit_code) => {
+            Ok(exit_code.into())
+        }
+        Ok(Outcome { exit_code }) => Err(plugin(format!(
+            "plugin {identity} ended with the code {exit_code}, which its manifest does not declare"
+        ))),
         Err(failure) if failure.code == code::CLOSED && state.closed => Ok(0),
         Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => {
             Err(plugin(format!("plugin {identity}: {}", failure.message)))
@@ -378,7 +421,9 @@ fn guess_conversation(args: &[String], facts: TerminalFacts) -> Conversation {
     }
     Conversation {
         quiet: false,
-        color_stderr: facts.stderr && !facts.dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        color_stderr: facts.stderr
+            && !facts.dumb
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         color_stdout: false,
         json_errors: format == "json",
     }

@@ -102,7 +102,9 @@ fn site(plugin: &str, level: u32) -> &'static Site {
             _ => Level::TRACE,
         };
         let fields = FieldSet::new(&["message"], Identifier(site));
-        site.metadata.get_or_init(|| Metadata::new("plugin event", target, level, None, None, None, fields, Kind::EVENT));
+        site.metadata.get_or_init(|| {
+            Metadata::new("plugin event", target, level, None, None, None, fields, Kind::EVENT)
+        });
         site
     })
 }

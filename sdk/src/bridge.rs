@@ -64,7 +64,9 @@ extern "C" fn invoke(port: HostPort, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
         install_panic_hook();
         Guarded { inner: Some(Box::pin(answer(port, request.into_vec()))) }
     });
-    FfiFuture::new(made.unwrap_or_else(|panic| Guarded { inner: Some(Box::pin(async move { panicked(&panic) })) }))
+    FfiFuture::new(
+        made.unwrap_or_else(|panic| Guarded { inner: Some(Box::pin(async move { panicked(&panic) })) }),
+    )
 }
 
 async fn answer(port: HostPort, request: Vec<u8>) -> Answer {
@@ -80,7 +82,10 @@ async fn answer(port: HostPort, request: Vec<u8>) -> Answer {
 async fn run(port: HostPort, request: &[u8]) -> Result<Outcome, Failure> {
     let request = message::decode_request(request)?;
     if request.service != kind::RUN {
-        return Err(Failure::new(code::UNIMPLEMENTED, format!("no invocation is called `{}`", request.service)));
+        return Err(Failure::new(
+            code::UNIMPLEMENTED,
+            format!("no invocation is called `{}`", request.service),
+        ));
     }
     let mut run: Run = message::read(request.body)?;
     log_forward::install(run.log_level);
@@ -138,7 +143,11 @@ impl Drop for Guarded {
 
 fn guard<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let text = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| payload_text(&*payload));
+        let text = PANIC
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_else(|| payload_text(&*payload));
         // A payload may panic in its own drop.
         std::mem::forget(payload);
         text
@@ -163,7 +172,8 @@ fn install_panic_hook() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         std::panic::set_hook(Box::new(|info| {
-            let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+            let place =
+                info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
             let text = format!("{}{place}", payload_text(info.payload()));
             if let Some(port) = current_port() {
                 port.log(1, plugin().name(), &format!("panic: {text}"));

@@ -92,7 +92,10 @@ impl Context {
     pub(crate) fn required<'a>(setting: Option<&'a Setting>, word: &str) -> Result<&'a Setting> {
         setting.ok_or_else(|| {
             Error::usage(format!("no {word} is given"))
-                .help(format!("pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile", word.to_uppercase()))
+                .help(format!(
+                    "pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile",
+                    word.to_uppercase()
+                ))
                 .help(format!("find one with `astro {word} list`"))
         })
     }

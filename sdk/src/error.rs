@@ -117,6 +117,9 @@ mod tests {
             }
         }
         let (failure, _) = Error::from(Outer(std::io::Error::other("disk gone"))).into_parts();
-        assert_eq!((failure.message.as_str(), failure.causes), ("cannot read `x`", vec!["disk gone".to_owned()]));
+        assert_eq!(
+            (failure.message.as_str(), failure.causes),
+            ("cannot read `x`", vec!["disk gone".to_owned()])
+        );
     }
 }

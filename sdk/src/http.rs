@@ -82,7 +82,8 @@ impl HttpCall<'_> {
         let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
         let response = self.send().await?;
         serde_json::from_value(response.body).map_err(|error| {
-            Error::new(format!("the answer to `{subject}` does not have the expected shape")).cause(error.to_string())
+            Error::new(format!("the answer to `{subject}` does not have the expected shape"))
+                .cause(error.to_string())
         })
     }
 
@@ -102,7 +103,8 @@ impl HttpCall<'_> {
         let step = rows.len() as u64;
         let mut offset = step;
         'reading: while step > 0 && offset < total {
-            let offsets = (0..PAGES_AT_ONCE as u64).map(|index| offset + index * step).filter(|at| *at < total);
+            let offsets =
+                (0..PAGES_AT_ONCE as u64).map(|index| offset + index * step).filter(|at| *at < total);
             for page in join_all(offsets.map(|at| self.page(at))).await {
                 let (more, _) = rows_of(page?, key)?;
                 if more.is_empty() {

@@ -58,7 +58,11 @@ fn arg(clap: &clap::Arg, entry: &Entry) -> Arg {
         kind,
         choices,
         range: declared.and_then(|arg| arg.range.clone()),
-        default: clap.get_default_values().first().filter(|_| takes_value).map(|value| value.to_string_lossy().into_owned()),
+        default: clap
+            .get_default_values()
+            .first()
+            .filter(|_| takes_value)
+            .map(|value| value.to_string_lossy().into_owned()),
         long_help: if long_help == help { String::new() } else { long_help },
         help,
         hidden: clap.is_hide_set(),
@@ -70,7 +74,9 @@ fn arity(clap: &clap::Arg) -> Arity {
     let values = clap.get_num_args().unwrap_or_else(|| clap::builder::ValueRange::new(0..=1));
     match clap.get_action() {
         ArgAction::SetTrue | ArgAction::SetFalse | ArgAction::Count => Arity::Flag,
-        _ if clap.is_positional() && (clap.is_trailing_var_arg_set() || clap.is_last_set()) => Arity::Trailing,
+        _ if clap.is_positional() && (clap.is_trailing_var_arg_set() || clap.is_last_set()) => {
+            Arity::Trailing
+        }
         _ if clap.is_positional() => Arity::Positional,
         _ if clap.is_require_equals_set() && values.min_values() == 0 && values.max_values() == 1 => {
             Arity::OptionalWithEquals
@@ -85,7 +91,10 @@ fn choice(value: &clap::builder::PossibleValue) -> Choice {
 }
 
 fn is_clap_own(arg: &clap::Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version)
+    matches!(
+        arg.get_action(),
+        ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+    )
 }
 
 fn text(styled: Option<&clap::builder::StyledStr>) -> String {

@@ -103,9 +103,16 @@ impl Context {
 
     /// The result: a record with a one-time secret. In a table the secret stands alone on the last line, in
     /// clean it is all there is, in json it is the record's `key`.
-    pub async fn emit_secret(&self, view: View, record: &impl Serialize, key: &str, value: String) -> Result<()> {
+    pub async fn emit_secret(
+        &self,
+        view: View,
+        record: &impl Serialize,
+        key: &str,
+        value: String,
+    ) -> Result<()> {
         let record = serde_json::to_value(record)?;
-        self.call(service::OUTPUT_SECRET, Secret { view: view.view, record, key: key.to_owned(), value }).await
+        self.call(service::OUTPUT_SECRET, Secret { view: view.view, record, key: key.to_owned(), value })
+            .await
     }
 
     /// The result: streamed text (a linter, logs). The command must declare

@@ -85,7 +85,11 @@ impl Plugin {
     /// The help line of a word above commands, such as `airflow` above `airflow lint`.
     #[must_use]
     pub fn group(mut self, path: &str, about: &str) -> Self {
-        self.manifest.groups.push(Group { path: path.to_owned(), about: about.to_owned(), aliases: Vec::new() });
+        self.manifest.groups.push(Group {
+            path: path.to_owned(),
+            about: about.to_owned(),
+            aliases: Vec::new(),
+        });
         self
     }
 

@@ -19,7 +19,13 @@ impl Context {
     }
 
     /// Asks to pick one of a list and answers its index; `flag` answers it without asking.
-    pub async fn select(&self, question: &str, items: Vec<String>, flag: &str, help: Vec<String>) -> Result<usize> {
+    pub async fn select(
+        &self,
+        question: &str,
+        items: Vec<String>,
+        flag: &str,
+        help: Vec<String>,
+    ) -> Result<usize> {
         let select = Select { question: question.to_owned(), items, flag: flag.to_owned(), help };
         self.call(service::PROMPT_SELECT, select).await
     }

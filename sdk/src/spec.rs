@@ -126,9 +126,7 @@ impl Spec {
         };
         let parser = Parser {
             reason,
-            read: move |text: &str| {
-                (low..=high).contains(&text.chars().count()).then(|| text.to_owned())
-            },
+            read: move |text: &str| (low..=high).contains(&text.chars().count()).then(|| text.to_owned()),
         };
         self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
         self
@@ -185,7 +183,11 @@ impl Spec {
     pub(crate) fn apply(&self, command: clap::Command) -> clap::Command {
         // `mut_arg` would move the argument to the end of the help page.
         command.mut_args(|clap_arg| {
-            let change = self.args.iter().find(|arg| arg.id == clap_arg.get_id().as_str()).and_then(|arg| arg.change.clone());
+            let change = self
+                .args
+                .iter()
+                .find(|arg| arg.id == clap_arg.get_id().as_str())
+                .and_then(|arg| arg.change.clone());
             match change {
                 Some(change) => change(clap_arg),
                 None => clap_arg,

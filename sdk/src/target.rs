@@ -39,7 +39,8 @@ impl Context {
         if is_id(&setting.value) {
             return Ok(Some(setting.value.clone()));
         }
-        let call = self.http().get(["organizations", organization, "workspaces"]).query("names", &setting.value);
+        let call =
+            self.http().get(["organizations", organization, "workspaces"]).query("names", &setting.value);
         pick("workspace", &setting.value, &setting.origin, call.pages("workspaces", "id").await?).map(Some)
     }
 
@@ -63,7 +64,12 @@ impl Context {
         if is_id(&setting.value) {
             return Ok(setting.value.clone());
         }
-        pick("deployment", &setting.value, &setting.origin, all.query("names", &setting.value).pages("deployments", "id").await?)
+        pick(
+            "deployment",
+            &setting.value,
+            &setting.origin,
+            all.query("names", &setting.value).pages("deployments", "id").await?,
+        )
     }
 }
 

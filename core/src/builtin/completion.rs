@@ -27,7 +27,8 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn completion(request: &Request<'_>) -> Result<i32> {
     let shell = request.required("shell")?;
-    let binary = std::env::current_exe().map_err(|error| failed("the path of astro is not known").cause(error.to_string()))?;
+    let binary = std::env::current_exe()
+        .map_err(|error| failed("the path of astro is not known").cause(error.to_string()))?;
     let script = complete::registration(shell, &binary.to_string_lossy())?;
     request.app.print_bytes(&script)
 }

@@ -32,15 +32,23 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     app.start_conversation(&request.parsed.globals, format)?;
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<(String, String)>| {
-        let (value, origin) = value.map_or((Value::Null, Value::Null), |(value, origin)| (value.into(), origin.into()));
+        let (value, origin) =
+            value.map_or((Value::Null, Value::Null), |(value, origin)| (value.into(), origin.into()));
         rows.push(json!({ "name": name, "value": value, "origin": origin }));
     };
-    let text = |value: &Option<Sourced<String>>| value.as_ref().map(|value| (value.value.clone(), value.origin.to_string()));
+    let text = |value: &Option<Sourced<String>>| {
+        value.as_ref().map(|value| (value.value.clone(), value.origin.to_string()))
+    };
     row("profile", text(&context.profile));
     row("address", Some((context.address.value.to_string(), context.address.origin.to_string())));
-    row("credential", context.credential.as_ref().map(|credential| ("set".to_owned(), credential.origin.to_string())));
+    row(
+        "credential",
+        context.credential.as_ref().map(|credential| ("set".to_owned(), credential.origin.to_string())),
+    );
     let claims = context.claims.as_ref();
-    let claimed = |value: Option<String>, claim: &str| value.map(|value| (value, format!("the token's claim `{claim}`")));
+    let claimed = |value: Option<String>, claim: &str| {
+        value.map(|value| (value, format!("the token's claim `{claim}`")))
+    };
     row("credential_expires", claimed(claims.and_then(|claims| claims.expires).map(timestamp), "exp"));
     row("token_id", claimed(claims.and_then(|claims| claims.token_id.clone()), "apiTokenId"));
     row("organization", text(&context.organization));
@@ -52,10 +60,15 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         let document = json!({ "settings": rows, "ignored": context.ignored, "blocked": blocked });
         return request.emit(format, View::default(), vec![document]);
     }
-    let column = |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
+    let column =
+        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("settings".to_owned()),
-        columns: vec![column("name", ColumnKind::Id), column("value", ColumnKind::Text), column("origin", ColumnKind::Text)],
+        columns: vec![
+            column("name", ColumnKind::Id),
+            column("value", ColumnKind::Text),
+            column("origin", ColumnKind::Text),
+        ],
         clean: vec!["name".to_owned(), "value".to_owned(), "origin".to_owned()],
         ..View::default()
     };

@@ -9,11 +9,23 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let mut words = positional("word", "A command or a topic: globals, exit-codes, environment, output, automation", false);
+    let mut words = positional(
+        "word",
+        "A command or a topic: globals, exit-codes, environment, output, automation",
+        false,
+    );
     words.repeated = true;
     vec![
         command("version", "Show the version", Vec::new(), &[]),
-        command("help", "Explain a command or a topic", vec![words], &[("astro help deployment token create", "Explain a command"), ("astro help globals", "Explain the global options")]),
+        command(
+            "help",
+            "Explain a command or a topic",
+            vec![words],
+            &[
+                ("astro help deployment token create", "Explain a command"),
+                ("astro help globals", "Explain the global options"),
+            ],
+        ),
     ]
 }
 
@@ -37,7 +49,8 @@ pub(super) fn help(request: &Request<'_>) -> Result<i32> {
     request.format()?;
     let app = request.app;
     let layout = app.layout();
-    let words: Vec<&str> = request.parsed.matches.get_many::<String>("word").into_iter().flatten().map(String::as_str).collect();
+    let words: Vec<&str> =
+        request.parsed.matches.get_many::<String>("word").into_iter().flatten().map(String::as_str).collect();
     let page = match words.as_slice() {
         [] => app.root_page(),
         ["globals"] => help::globals(layout),

@@ -12,7 +12,8 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let credential = || option("credential", "NAME", "Name of the credential; `default` when it is not given");
+    let credential =
+        || option("credential", "NAME", "Name of the credential; `default` when it is not given");
     let mut login = command(
         "login",
         "Store a token for later commands",
@@ -53,7 +54,10 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         config::set(credential, "address", Some(address.as_str()));
         config::set(credential, "source", Some("file"));
         // The first credential becomes usable at once: a profile of the same name, and the default.
-        let no_profile = document.get("profiles").and_then(|profiles| profiles.as_table()).is_none_or(|profiles| profiles.is_empty());
+        let no_profile = document
+            .get("profiles")
+            .and_then(|profiles| profiles.as_table())
+            .is_none_or(|profiles| profiles.is_empty());
         if no_profile {
             let profile = config::table(document, "profiles", &name)?;
             config::set(profile, "credential", Some(&name));
@@ -83,9 +87,13 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
         Ok(credentials.is_some_and(|credentials| credentials.remove(&name).is_some()))
     })?;
     if !had_token && !described {
-        return Err(failed(format!("there is no credential `{name}`")).help("see them with `astro profile list`"));
+        return Err(
+            failed(format!("there is no credential `{name}`")).help("see them with `astro profile list`")
+        );
     }
-    app.console.notice(&format!("Removed the credential `{name}`. The token itself stays valid until it is rotated or deleted."));
+    app.console.notice(&format!(
+        "Removed the credential `{name}`. The token itself stays valid until it is rotated or deleted."
+    ));
     for (profile, settings) in Config::load(&dirs)?.profiles {
         if settings.credential.as_deref() == Some(name.as_str()) {
             app.console.notice(&format!("The profile `{profile}` used it."));
@@ -97,7 +105,8 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
 fn credential_name(request: &Request<'_>) -> Result<String> {
     let name = request.text("credential").unwrap_or("default");
     if !names::is_name(name) {
-        return Err(usage(format!("`{name}` is not a name for a credential")).help("use letters, digits, `-`, `_` and `.`"));
+        return Err(usage(format!("`{name}` is not a name for a credential"))
+            .help("use letters, digits, `-`, `_` and `.`"));
     }
     Ok(name.to_owned())
 }
@@ -115,9 +124,14 @@ fn read_token() -> Result<Secret> {
         return Err(usage("standard input holds no token").help("astro login --with-token < FILE"));
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(usage("standard input holds more than a token: a token is one word of visible characters"));
+        return Err(usage(
+            "standard input holds more than a token: a token is one word of visible characters",
+        ));
     }
-    if let Some(expired) = Claims::read(token).and_then(|claims| claims.expires).filter(|expires| *expires <= crate::context::unix_now()) {
+    if let Some(expired) = Claims::read(token)
+        .and_then(|claims| claims.expires)
+        .filter(|expires| *expires <= crate::context::unix_now())
+    {
         return Err(auth(format!("the token expired on {}", crate::context::day(expired))));
     }
     Ok(Secret::new(token.to_owned()))
@@ -127,6 +141,9 @@ fn read_token() -> Result<Secret> {
 fn address(request: &Request<'_>) -> Result<Address> {
     let globals = crate::cli::globals::Globals { profile: None, ..request.parsed.globals.clone() };
     let environment = Environment::of_process()?;
-    let context = crate::context::resolve(&globals, &environment.addresses_only(), &Config::default(), false, |_| Ok(None))?;
+    let context =
+        crate::context::resolve(&globals, &environment.addresses_only(), &Config::default(), false, |_| {
+            Ok(None)
+        })?;
     Ok(context.address.value)
 }

@@ -22,18 +22,29 @@ use crate::{
     output::{Format, Renderer, Sheet},
 };
 
-/// The hidden word by which an installer makes a store's index.
-pub(crate) const INDEX_WORD: &str = "__index";
-
 /// All of them.
 pub(crate) fn commands() -> CommandSet {
-    let group = |path: &str, about: &str| Group { path: path.to_owned(), about: about.to_owned(), aliases: Vec::new() };
+    let group = |path: &str, about: &str| Group {
+        path: path.to_owned(),
+        about: about.to_owned(),
+        aliases: Vec::new(),
+    };
     let mut commands = Vec::new();
-    for room in [profile::commands, context::commands, login::commands, plugin::commands, completion::commands, help::commands] {
+    for room in [
+        profile::commands,
+        context::commands,
+        login::commands,
+        plugin::commands,
+        completion::commands,
+        help::commands,
+    ] {
         commands.extend(room());
     }
     CommandSet {
-        groups: vec![group("profile", "Choose who you are and where: named profiles"), group("plugin", "List, link and remove plugins")],
+        groups: vec![
+            group("profile", "Choose who you are and where: named profiles"),
+            group("plugin", "List, link and remove plugins"),
+        ],
         commands,
     }
 }
@@ -66,7 +77,8 @@ pub(crate) fn index_store(dir: &str) -> Result<i32> {
     let store = app::system_store(dir);
     let index = store.rebuild();
     match index.root.unusable.first() {
-        Some(unusable) => Err(crate::error::plugin(format!("the plugin `{}` cannot be used", unusable.name)).cause(unusable.reason.clone())),
+        Some(unusable) => Err(crate::error::plugin(format!("the plugin `{}` cannot be used", unusable.name))
+            .cause(unusable.reason.clone())),
         None => Ok(0),
     }
 }
@@ -86,7 +98,8 @@ impl Request<'_> {
     fn required(&self, id: &str) -> Result<&str> {
         self.text(id).filter(|text| !text.is_empty()).ok_or_else(|| {
             let path = &self.parsed.path;
-            crate::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase())).help(format!("see `astro {path} --help`"))
+            crate::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase()))
+                .help(format!("see `astro {path} --help`"))
         })
     }
 
@@ -96,11 +109,17 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let name = self.parsed.globals.output.clone().or_else(|| std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty()));
+        let name = self
+            .parsed
+            .globals
+            .output
+            .clone()
+            .or_else(|| std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty()));
         let format = match name.as_deref() {
             None => Format::Table,
             Some(name) => Format::parse(name).ok_or_else(|| {
-                crate::error::config(format!("the output format `{name}` from ASTRO_OUTPUT is not known")).help("use one of: table, json, clean")
+                crate::error::config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))
+                    .help("use one of: table, json, clean")
             })?,
         };
         self.app.start_conversation(&self.parsed.globals, format)?;

@@ -17,20 +17,43 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let mut list = command("plugin list", "List the installed plugins", Vec::new(), &[("astro plugin list", "List the installed plugins")]);
+    let mut list = command(
+        "plugin list",
+        "List the installed plugins",
+        Vec::new(),
+        &[("astro plugin list", "List the installed plugins")],
+    );
     list.aliases = vec!["ls".to_owned()];
     let mut file = positional("file", "The library a build made, such as target/debug/libhello.so", true);
     file.kind = ValueKind::File;
     let mut what = positional("plugin", "Name of an installed plugin, or a plugin file", true);
     what.arity = Arity::Positional;
-    let mut remove = command("plugin remove", "Remove a plugin of your own", vec![positional("name", "Name of the plugin", true)], &[("astro plugin remove hello", "Remove a plugin")]);
+    let mut remove = command(
+        "plugin remove",
+        "Remove a plugin of your own",
+        vec![positional("name", "Name of the plugin", true)],
+        &[("astro plugin remove hello", "Remove a plugin")],
+    );
     remove.aliases = vec!["rm".to_owned(), "unlink".to_owned()];
-    let mut link = command("plugin link", "Use a plugin that is being developed", vec![file], &[("astro plugin link target/debug/libhello.so", "Use a build")]);
+    let mut link = command(
+        "plugin link",
+        "Use a plugin that is being developed",
+        vec![file],
+        &[("astro plugin link target/debug/libhello.so", "Use a build")],
+    );
     link.long_about = "Use a plugin that is being developed. The library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
     let _ = option;
     vec![
         list,
-        command("plugin info", "Show what a plugin is and brings, without loading it", vec![what], &[("astro plugin info deployment-token", "Show an installed plugin"), ("astro plugin info hello.astro-plugin", "Show a plugin file")]),
+        command(
+            "plugin info",
+            "Show what a plugin is and brings, without loading it",
+            vec![what],
+            &[
+                ("astro plugin info deployment-token", "Show an installed plugin"),
+                ("astro plugin info hello.astro-plugin", "Show a plugin file"),
+            ],
+        ),
         link,
         remove,
     ]
@@ -42,9 +65,13 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let mut rows: Vec<Value> = owners.iter().map(row).collect();
     for broken in &unusable {
         rows.push(json!({ "name": broken.name, "status": format!("unusable: {}", broken.reason) }));
-        report::warning(&request.app.console, &plugin(format!("the plugin `{}` cannot be used: {}", broken.name, broken.reason)));
+        report::warning(
+            &request.app.console,
+            &plugin(format!("the plugin `{}` cannot be used: {}", broken.name, broken.reason)),
+        );
     }
-    let column = |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
+    let column =
+        |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
     let view = View {
         list: Some("plugins".to_owned()),
         columns: vec![
@@ -85,7 +112,9 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         Some(owner) => {
             let (usable, _) = owner.store.usable();
             let found = usable.into_iter().find(|plugin| plugin.facts.name == wanted);
-            let found = found.ok_or_else(|| plugin(format!("the plugin `{wanted}` cannot be used")).help("see `astro plugin list`"))?;
+            let found = found.ok_or_else(|| {
+                plugin(format!("the plugin `{wanted}` cannot be used")).help("see `astro plugin list`")
+            })?;
             (row(owner), found.manifest)
         }
         None if Path::new(wanted).is_file() => {
@@ -98,11 +127,16 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
                 facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
             }
             let problems = check::problems(&manifest);
-            facts["status"] = if problems.is_empty() { "acceptable".into() } else { format!("refused: {}", problems.join("; ")).into() };
+            facts["status"] = if problems.is_empty() {
+                "acceptable".into()
+            } else {
+                format!("refused: {}", problems.join("; ")).into()
+            };
             (facts, manifest)
         }
         None => {
-            return Err(failed(format!("no plugin and no file is called `{wanted}`")).help("see the installed plugins with `astro plugin list`"));
+            return Err(failed(format!("no plugin and no file is called `{wanted}`"))
+                .help("see the installed plugins with `astro plugin list`"));
         }
     };
     facts["about"] = manifest.about.into();
@@ -110,9 +144,26 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["license"] = manifest.license.into();
     facts["homepage"] = manifest.homepage.into();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
-    let columns = ["name", "version", "about", "publisher", "license", "homepage", "source", "status", "path", "triple", "glibc", "abi", "commands"];
+    let columns = [
+        "name",
+        "version",
+        "about",
+        "publisher",
+        "license",
+        "homepage",
+        "source",
+        "status",
+        "path",
+        "triple",
+        "glibc",
+        "abi",
+        "commands",
+    ];
     let view = View {
-        columns: columns.iter().map(|key| Column { key: (*key).into(), title: key.to_uppercase(), ..Column::default() }).collect(),
+        columns: columns
+            .iter()
+            .map(|key| Column { key: (*key).into(), title: key.to_uppercase(), ..Column::default() })
+            .collect(),
         clean: columns.map(str::to_owned).to_vec(),
         ..View::default()
     };
@@ -125,7 +176,9 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     app.dirs.clone()?;
     let record = link::link(&app.stores, Path::new(request.required("file")?))?;
     app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
-    for command in record.manifest.iter().flat_map(|manifest| &manifest.commands).filter(|command| !command.hidden) {
+    for command in
+        record.manifest.iter().flat_map(|manifest| &manifest.commands).filter(|command| !command.hidden)
+    {
         app.console.notice(&format!("  astro {}", command.path));
     }
     Ok(0)

@@ -19,26 +19,53 @@ pub(super) fn commands() -> Vec<Command> {
     let mut add = command(
         "profile add",
         "Add a profile",
-        vec![name(true), option("credential", "NAME", "The stored credential it uses; `default` when there is one")],
+        vec![
+            name(true),
+            option("credential", "NAME", "The stored credential it uses; `default` when there is one"),
+        ],
         &[
-            ("astro profile add prod --credential prod --organization cm3o0000000000000000prod1", "Add a profile"),
-            ("astro profile add stage --credential prod --deployment Reports -o json", "Another one with the same credential"),
+            (
+                "astro profile add prod --credential prod --organization cm3o0000000000000000prod1",
+                "Add a profile",
+            ),
+            (
+                "astro profile add stage --credential prod --deployment Reports -o json",
+                "Another one with the same credential",
+            ),
         ],
     );
     add.long_about = "Add a profile: the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
-    let mut list = command("profile list", "List the profiles", Vec::new(), &[("astro profile list", "List the profiles")]);
+    let mut list = command(
+        "profile list",
+        "List the profiles",
+        Vec::new(),
+        &[("astro profile list", "List the profiles")],
+    );
     list.aliases = vec!["ls".to_owned()];
     vec![
         add,
         list,
-        command("profile show", "Show a profile", vec![name(true)], &[("astro profile show prod", "Show a profile")]),
+        command(
+            "profile show",
+            "Show a profile",
+            vec![name(true)],
+            &[("astro profile show prod", "Show a profile")],
+        ),
         command(
             "profile use",
             "Choose the profile of shells that chose nothing",
             vec![name(true)],
-            &[("astro profile use prod", "Choose the default"), ("export ASTRO_PROFILE=prod", "Choose for one shell only")],
+            &[
+                ("astro profile use prod", "Choose the default"),
+                ("export ASTRO_PROFILE=prod", "Choose for one shell only"),
+            ],
         ),
-        command("profile remove", "Remove a profile; its credential stays", vec![name(true)], &[("astro profile remove stage", "Remove a profile")]),
+        command(
+            "profile remove",
+            "Remove a profile; its credential stays",
+            vec![name(true)],
+            &[("astro profile remove stage", "Remove a profile")],
+        ),
     ]
 }
 
@@ -48,7 +75,8 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     app.start_conversation(globals, crate::output::Format::Table)?;
     let name = request.required("name")?;
     if !names::is_name(name) {
-        return Err(usage(format!("`{name}` is not a name for a profile")).help("use letters, digits, `-`, `_` and `.`"));
+        return Err(usage(format!("`{name}` is not a name for a profile"))
+            .help("use letters, digits, `-`, `_` and `.`"));
     }
     let dirs = app.dirs.clone()?;
     let known = Config::load(&dirs)?;
@@ -61,7 +89,8 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     };
     let first = config::edit(&dirs, |document| {
         if document.get("profiles").and_then(|profiles| profiles.get(name)).is_some() {
-            return Err(failed(format!("there is a profile `{name}` already")).help(format!("see it with `astro profile show {name}`, or remove it first")));
+            return Err(failed(format!("there is a profile `{name}` already"))
+                .help(format!("see it with `astro profile show {name}`, or remove it first")));
         }
         let profile = config::table(document, "profiles", name)?;
         config::set(profile, "credential", credential.as_deref());
@@ -73,7 +102,9 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     })?;
     app.console.notice(&format!("Added the profile `{name}`."));
     if credential.is_none() {
-        app.console.notice(&format!("It has no credential yet: astro login --with-token --credential {name} < FILE"));
+        app.console.notice(&format!(
+            "It has no credential yet: astro login --with-token --credential {name} < FILE"
+        ));
     }
     if first {
         app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
@@ -137,7 +168,8 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         }
         Ok(was_default)
     })?;
-    app.console.notice(&format!("Removed the profile `{name}`. Its credential stays; `astro logout` removes that."));
+    app.console
+        .notice(&format!("Removed the profile `{name}`. Its credential stays; `astro logout` removes that."));
     if was_default {
         app.console.notice("It was the default; choose another one with `astro profile use NAME`.");
     }
@@ -160,7 +192,8 @@ fn row(name: &str, profile: &Profile, config: &Config) -> Value {
 }
 
 fn view() -> View {
-    let column = |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
+    let column =
+        |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
     View {
         columns: vec![
             column("name", ColumnKind::Id, false),
@@ -172,7 +205,18 @@ fn view() -> View {
             column("deployment", ColumnKind::Text, false),
             column("output", ColumnKind::Text, true),
         ],
-        clean: ["name", "default", "credential", "address", "organization", "workspace", "deployment", "output"].map(str::to_owned).to_vec(),
+        clean: [
+            "name",
+            "default",
+            "credential",
+            "address",
+            "organization",
+            "workspace",
+            "deployment",
+            "output",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..View::default()
     }
 }

@@ -33,7 +33,9 @@ fn completer(shell: &str) -> Result<&'static dyn EnvCompleter> {
         "bash" => Ok(&Bash),
         "zsh" => Ok(&Zsh),
         "fish" => Ok(&Fish),
-        other => Err(usage(format!("there is no completion for `{other}`")).help("use one of: bash, zsh, fish")),
+        other => {
+            Err(usage(format!("there is no completion for `{other}`")).help("use one of: bash, zsh, fish"))
+        }
     }
 }
 

@@ -79,8 +79,10 @@ impl Globals {
         match means.trim_start_matches("--").split_once('=') {
             Some(("output", format)) => {
                 if let Some(typed) = self.output.as_deref().filter(|typed| *typed != format) {
-                    return Err(usage(format!("`{option}` is the same as `-o {format}` and cannot be used with `-o {typed}`"))
-                        .help("leave one of the two out"));
+                    return Err(usage(format!(
+                        "`{option}` is the same as `-o {format}` and cannot be used with `-o {typed}`"
+                    ))
+                    .help("leave one of the two out"));
                 }
                 self.output = Some(format.to_owned());
             }

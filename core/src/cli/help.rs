@@ -59,12 +59,21 @@ pub fn root(binary: &str, plugin_words: &[Word], builtins: &CommandSet, layout: 
     page.heading("Options");
     page.line(&format!("  {}", global_line(layout)));
     page.blank();
-    page.line("`astro help WORD` explains a command; topics: globals, exit-codes, environment, output, automation");
+    page.line(
+        "`astro help WORD` explains a command; topics: globals, exit-codes, environment, output, automation",
+    );
     page.finish()
 }
 
 /// The page of a word that has commands below it.
-pub fn group(binary: &str, path: &str, about: &str, set: &CommandSet, owners: &[String], layout: Layout) -> String {
+pub fn group(
+    binary: &str,
+    path: &str,
+    about: &str,
+    set: &CommandSet,
+    owners: &[String],
+    layout: Layout,
+) -> String {
     let mut page = Page::new(layout);
     page.text(about);
     page.heading("Usage");
@@ -72,7 +81,11 @@ pub fn group(binary: &str, path: &str, about: &str, set: &CommandSet, owners: &[
     page.heading("Commands");
     page.table(set.children(path).iter().filter(|child| !child.hidden).map(|child| {
         let aliases: Vec<&str> = child.aliases.iter().map(String::as_str).collect();
-        let word = if aliases.is_empty() { child.word.to_owned() } else { format!("{}, {}", child.word, aliases.join(", ")) };
+        let word = if aliases.is_empty() {
+            child.word.to_owned()
+        } else {
+            format!("{}, {}", child.word, aliases.join(", "))
+        };
         (word, child.about.to_owned())
     }));
     page.globals();
@@ -182,7 +195,8 @@ pub fn prose(text: &str, layout: Layout) -> String {
 }
 
 fn global_line(layout: Layout) -> String {
-    styled(Style::Literal, "--profile, -o/--output, --deployment, -y/--yes, …", layout.color) + " see `astro help globals`"
+    styled(Style::Literal, "--profile, -o/--output, --deployment, -y/--yes, …", layout.color)
+        + " see `astro help globals`"
 }
 
 fn usage_tail(command: &Command) -> String {
@@ -313,7 +327,11 @@ impl Page {
 
     fn argument(&mut self, arg: &Arg) {
         let help = if arg.long_help.is_empty() { &arg.help } else { &arg.long_help };
-        let global = arg.means.as_deref().map(|means| format!(" (the same as `{}`)", means.replace("--output=", "-o "))).unwrap_or_default();
+        let global = arg
+            .means
+            .as_deref()
+            .map(|means| format!(" (the same as `{}`)", means.replace("--output=", "-o ")))
+            .unwrap_or_default();
         self.entry(&option_left(arg), &format!("{help}{global}{}", option_facts(arg)));
     }
 

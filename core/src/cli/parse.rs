@@ -5,8 +5,7 @@ use clap::ArgMatches;
 
 use super::{
     globals::Globals,
-    scan,
-    suggest,
+    scan, suggest,
     tree::CommandSet,
     wording::{self, Refusal},
 };
@@ -36,10 +35,11 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
         return Err(unknown_word(set, &path, scan::words(&args)[taken]));
     }
     let line = std::iter::once("astro".to_owned()).chain(args);
-    let matches = set.to_clap().try_get_matches_from(line).map_err(|error| match wording::refusal(&error) {
-        Refusal::UnknownWord(word) => unknown_word(set, &path, &word),
-        Refusal::Problem(problem) => refused(&problem, &path, &options(command)),
-    })?;
+    let matches =
+        set.to_clap().try_get_matches_from(line).map_err(|error| match wording::refusal(&error) {
+            Refusal::UnknownWord(word) => unknown_word(set, &path, &word),
+            Refusal::Problem(problem) => refused(&problem, &path, &options(command)),
+        })?;
     let leaf = deepest(&matches);
     let mut globals = Globals::read(leaf)?;
     for arg in command.iter().flat_map(|command| &command.args) {
@@ -62,7 +62,10 @@ fn is_on(arg: &astro_plugin_protocol::manifest::Arg, matches: &ArgMatches) -> bo
 
 /// Every way to write an option of this command, for suggestions.
 pub fn options(command: Option<&Command>) -> Vec<String> {
-    let own = command.into_iter().flat_map(|command| &command.args).flat_map(|arg| arg.long.iter().chain(&arg.aliases));
+    let own = command
+        .into_iter()
+        .flat_map(|command| &command.args)
+        .flat_map(|arg| arg.long.iter().chain(&arg.aliases));
     let global = astro_plugin_protocol::names::GLOBALS.iter().map(|global| global.long.to_owned());
     own.cloned().chain(global).map(|long| format!("--{long}")).collect()
 }

@@ -36,7 +36,11 @@ fn text(failure: &Failure, color: bool) -> String {
     let mut lines = vec![format!("{} {}", styled(Style::Error, "error:", color), escaped(&failure.message))];
     lines.extend(failure.causes.iter().map(|cause| format!("caused by: {}", escaped(cause))));
     if let Some(HttpFailure { request_id, fields, .. }) = &failure.http {
-        lines.extend(fields.iter().map(|field| format!("field `{}`: {}", escaped(&field.field), escaped(&field.message))));
+        lines.extend(
+            fields
+                .iter()
+                .map(|field| format!("field `{}`: {}", escaped(&field.field), escaped(&field.message))),
+        );
         lines.extend(request_id.iter().map(|id| format!("request id: {}", escaped(id))));
     }
     let label = styled(Style::Help, "help:", color);
@@ -72,5 +76,6 @@ fn json(failure: &Failure, code: ExitCode) -> String {
         fields: http.map_or(&[], |http| &http.fields),
         help: &failure.help,
     };
-    serde_json::to_string(&line).unwrap_or_else(|_| r#"{"error":"","kind":"failed","exit_code":1}"#.to_owned())
+    serde_json::to_string(&line)
+        .unwrap_or_else(|_| r#"{"error":"","kind":"failed","exit_code":1}"#.to_owned())
 }

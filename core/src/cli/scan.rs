@@ -26,9 +26,9 @@ pub fn words(args: &[String]) -> Vec<&str> {
 /// Whether an argument is a global option whose value is the next argument.
 fn takes_next(arg: &str) -> bool {
     if let Some(long) = arg.strip_prefix("--") {
-        return GLOBALS.iter().any(|global| {
-            global.value.is_some() && (global.long == long || global.aliases.contains(&long))
-        });
+        return GLOBALS
+            .iter()
+            .any(|global| global.value.is_some() && (global.long == long || global.aliases.contains(&long)));
     }
     // In a cluster such as `-qo` only the last letter can take the next argument.
     let mut letters = arg[1..].chars().peekable();
@@ -59,7 +59,9 @@ pub fn join_switches(args: &[String], command: &Command) -> Vec<String> {
             break;
         }
         let is_switch = switches.iter().any(|switch| match arg.strip_prefix("--") {
-            Some(long) => switch.long.as_deref() == Some(long) || switch.aliases.iter().any(|alias| alias == long),
+            Some(long) => {
+                switch.long.as_deref() == Some(long) || switch.aliases.iter().any(|alias| alias == long)
+            }
             None => switch.short.is_some_and(|short| ends_cluster(arg, short, command)),
         });
         match rest.peek() {

@@ -61,14 +61,19 @@ impl CommandSet {
     }
 
     fn child(&self, path: &str, word: &str) -> Option<String> {
-        let found = self.children(path).into_iter().find(|child| child.word == word || child.aliases.iter().any(|alias| alias == word))?;
+        let found = self
+            .children(path)
+            .into_iter()
+            .find(|child| child.word == word || child.aliases.iter().any(|alias| alias == word))?;
         Some(if path.is_empty() { found.word.to_owned() } else { format!("{path} {}", found.word) })
     }
 
     fn nodes(&self) -> impl Iterator<Item = (&str, &str, &[String], bool)> {
-        let commands = self.commands.iter().map(|c| (c.path.as_str(), c.about.as_str(), c.aliases.as_slice(), c.hidden));
+        let commands =
+            self.commands.iter().map(|c| (c.path.as_str(), c.about.as_str(), c.aliases.as_slice(), c.hidden));
         // A group alone hides nothing and shows nothing: it is visible when a command below it is.
-        let groups = self.groups.iter().map(|g| (g.path.as_str(), g.about.as_str(), g.aliases.as_slice(), true));
+        let groups =
+            self.groups.iter().map(|g| (g.path.as_str(), g.about.as_str(), g.aliases.as_slice(), true));
         commands.chain(groups)
     }
 
@@ -125,15 +130,18 @@ fn global(global: &'static Global) -> clap::Arg {
     }
     arg = arg.visible_aliases(global.aliases.iter().copied());
     match global.value {
-        Some(name) => {
-            arg.value_name(name).action(ArgAction::Append).value_parser(values(global.choices.iter().copied()))
-        }
+        Some(name) => arg
+            .value_name(name)
+            .action(ArgAction::Append)
+            .value_parser(values(global.choices.iter().copied())),
         None => arg.action(ArgAction::Count),
     }
 }
 
 /// Accepts any text; the listed values are for completion only.
-fn values<S: Into<String>>(choices: impl Iterator<Item = S>) -> impl clap::builder::TypedValueParser<Value = String> {
+fn values<S: Into<String>>(
+    choices: impl Iterator<Item = S>,
+) -> impl clap::builder::TypedValueParser<Value = String> {
     Listed(choices.map(|choice| PossibleValue::new(choice.into())).collect())
 }
 
@@ -172,9 +180,12 @@ fn argument(arg: &Arg) -> clap::Arg {
             let clap = clap.action(repeated).value_parser(parser).allow_negative_numbers(true);
             if arg.repeated { clap.num_args(0..) } else { clap }
         }
-        Arity::Trailing => {
-            clap.action(ArgAction::Append).num_args(0..).value_parser(parser).trailing_var_arg(true).allow_hyphen_values(true)
-        }
+        Arity::Trailing => clap
+            .action(ArgAction::Append)
+            .num_args(0..)
+            .value_parser(parser)
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true),
         Arity::Unknown => clap.action(ArgAction::Count).hide(true),
     }
 }
@@ -191,10 +202,14 @@ impl clap::builder::TypedValueParser for Listed {
         _: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<String, clap::Error> {
-        value.to_str().map(str::to_owned).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8).with_cmd(command))
+        value
+            .to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8).with_cmd(command))
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        (!self.0.is_empty()).then(|| Box::new(self.0.iter().cloned()) as Box<dyn Iterator<Item = PossibleValue>>)
+        (!self.0.is_empty())
+            .then(|| Box::new(self.0.iter().cloned()) as Box<dyn Iterator<Item = PossibleValue>>)
     }
 }

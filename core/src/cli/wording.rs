@@ -43,15 +43,22 @@ fn in_words(problem: &UsageProblem, path: &str, known_options: &[String]) -> Opt
                 "" => usage(format!("`{option}` {reason}, not empty")),
                 value => usage(format!("`{option}` {reason}, not `{}`", escaped(value))),
             };
-            if choices.is_empty() { failure } else { failure.help(format!("use one of: {}", choices.join(", "))) }
+            if choices.is_empty() {
+                failure
+            } else {
+                failure.help(format!("use one of: {}", choices.join(", ")))
+            }
         }
         UsageProblem::Repeated { option } => usage(format!("`{option}` is given more than once")),
         UsageProblem::Conflict { option, with } => {
             usage(format!("`{option}` cannot be used with `{}`", with.join("`, `")))
         }
-        UsageProblem::Required { options } => {
-            usage(format!("`{}` {} missing", options.join("`, `"), if options.len() == 1 { "is" } else { "are" })).help(see)
-        }
+        UsageProblem::Required { options } => usage(format!(
+            "`{}` {} missing",
+            options.join("`, `"),
+            if options.len() == 1 { "is" } else { "are" }
+        ))
+        .help(see),
         UsageProblem::Unknown => return None,
     })
 }
@@ -77,9 +84,13 @@ pub fn refusal(error: &clap::Error) -> Refusal {
         ErrorKind::InvalidSubcommand => return Refusal::UnknownWord(one(ContextKind::InvalidSubcommand)),
         ErrorKind::UnknownArgument if option.starts_with('-') => UsageProblem::UnknownOption { option },
         ErrorKind::UnknownArgument => UsageProblem::UnexpectedArgument { argument: option },
-        ErrorKind::InvalidValue | ErrorKind::NoEquals if value.is_empty() => UsageProblem::MissingValue { option },
+        ErrorKind::InvalidValue | ErrorKind::NoEquals if value.is_empty() => {
+            UsageProblem::MissingValue { option }
+        }
         ErrorKind::ArgumentConflict => UsageProblem::Repeated { option },
-        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => UsageProblem::UnexpectedValue { option, value },
+        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
+            UsageProblem::UnexpectedValue { option, value }
+        }
         _ => UsageProblem::Unknown,
     })
 }

@@ -33,13 +33,18 @@ impl fmt::Debug for Secret {
 pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Secret>> {
     let path = dirs.credentials_file();
     let Some(text) = files::read(&path)? else { return Ok(None) };
-    let metadata = std::fs::metadata(&path).map_err(|error| config(format!("cannot look at `{}`", path.display())).cause(error.to_string()))?;
+    let metadata = std::fs::metadata(&path)
+        .map_err(|error| config(format!("cannot look at `{}`", path.display())).cause(error.to_string()))?;
     if metadata.mode() & 0o077 != 0 {
         return Err(config(format!("`{}` can be read by other users", path.display()))
             .help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())));
     }
     let document = parse(dirs, &text)?;
-    Ok(document.get(name).and_then(|item| item.get("token")).and_then(|token| token.as_str()).map(|token| Secret::new(token.to_owned())))
+    Ok(document
+        .get(name)
+        .and_then(|item| item.get("token"))
+        .and_then(|token| token.as_str())
+        .map(|token| Secret::new(token.to_owned())))
 }
 
 /// Stores the token of a credential.
@@ -73,7 +78,8 @@ fn change(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut)) -> Result<()> {
 fn parse(dirs: &Dirs, text: &str) -> Result<DocumentMut> {
     text.parse().map_err(|error: toml_edit::TomlError| {
         // The parser's message would quote the line, which may hold a token.
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line =
+            error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         config(format!("`{}` cannot be read: line {line}", dirs.credentials_file().display()))
             .help("correct the file; it was not changed")
     })

@@ -29,7 +29,9 @@ impl Dirs {
             Some(home) => Self::below(Path::new(&home)),
             None => {
                 let base = etcetera::choose_base_strategy().map_err(|error| {
-                    config("the home directory is not known").cause(error.to_string()).help("set HOME or ASTRO_HOME")
+                    config("the home directory is not known")
+                        .cause(error.to_string())
+                        .help("set HOME or ASTRO_HOME")
                 })?;
                 let data = base.data_dir().join(FOLDER);
                 Ok(Self {

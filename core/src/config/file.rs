@@ -70,7 +70,8 @@ pub fn edit<T>(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut) -> Result<T>) 
     let path = dirs.config_file();
     let _lock = files::Lock::beside(&path)?;
     let before = files::read(&path)?.unwrap_or_default();
-    let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| unreadable(&path, &error.to_string()))?;
+    let mut document: DocumentMut =
+        before.parse().map_err(|error: toml_edit::TomlError| unreadable(&path, &error.to_string()))?;
     let done = change(&mut document)?;
     let after = document.to_string();
     if after != before {
@@ -118,14 +119,16 @@ mod tests {
     fn dirs() -> (tempfile::TempDir, Dirs) {
         let home = tempfile::tempdir().expect("a directory");
         let all = home.path().join(".astro-host");
-        let dirs = Dirs { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true };
+        let dirs =
+            Dirs { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true };
         (home, dirs)
     }
 
     #[test]
     fn an_edit_keeps_comments_and_unknown_keys() {
         let (_home, dirs) = dirs();
-        files::write(&dirs.config_file(), b"# mine\nlater = 1\n[profiles.a]\norganization = \"x\" # why\n").expect("written");
+        files::write(&dirs.config_file(), b"# mine\nlater = 1\n[profiles.a]\norganization = \"x\" # why\n")
+            .expect("written");
         edit(&dirs, |document| {
             set(table(document, "profiles", "b")?, "workspace", Some("w"));
             Ok(())

@@ -48,7 +48,11 @@ pub fn read(path: &Path) -> Result<Option<String>> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(error).while_doing(code::CONFIG, what),
     };
     if !file.metadata().while_doing(code::CONFIG, what)?.is_file() {
@@ -100,6 +104,10 @@ impl Lock {
 
 fn held(lock: &PathBuf) -> Failure {
     let holder = fs::read_to_string(lock).unwrap_or_default();
-    config(format!("`{}` is locked by process {holder} for more than {} s", lock.display(), PATIENCE.as_secs()))
-        .help("wait for that process, or end it, and try again")
+    config(format!(
+        "`{}` is locked by process {holder} for more than {} s",
+        lock.display(),
+        PATIENCE.as_secs()
+    ))
+    .help("wait for that process, or end it, and try again")
 }

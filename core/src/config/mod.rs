@@ -7,6 +7,6 @@ mod dirs;
 mod file;
 pub mod files;
 
-pub use credentials::{Secret, forget, stored, store};
+pub use credentials::{Secret, forget, store, stored};
 pub use dirs::Dirs;
 pub use file::{Config, Credential, Profile, edit, set, table};

@@ -56,7 +56,9 @@ impl ResultStream {
     /// Whether the result goes to a regular file.
     pub fn is_file(&self) -> bool {
         let stat = self.fd.as_ref().and_then(|fd| rustix::fs::fstat(fd).ok());
-        stat.is_some_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile)
+        stat.is_some_and(|stat| {
+            rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
+        })
     }
 
     /// Whether writing this many bytes returns at once: a file, or a small piece to a pipe that is ready.
@@ -66,7 +68,8 @@ impl ResultStream {
             return true;
         }
         let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
-        length <= SMALL && matches!(rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default())), Ok(1))
+        length <= SMALL
+            && matches!(rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default())), Ok(1))
     }
 }
 

@@ -24,10 +24,16 @@ impl Address {
         let url = reqwest::Url::parse(text).map_err(|_| refused("is not a URL"))?;
         let loopback = match url.host_str() {
             Some("localhost") => true,
-            Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+            Some(host) => {
+                host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
             None => return Err(refused("has no host")),
         };
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
             return Err(refused("has more than host, port and path"));
         }
         if url.path().trim_end_matches('/') != "/v1" {
@@ -52,7 +58,9 @@ impl Address {
         let preview = domain.strip_prefix("pr").and_then(|rest| rest.strip_suffix(".astronomer-dev.io"));
         let url = match (domain, preview) {
             ("localhost", _) => "http://localhost:8888/v1".to_owned(),
-            (_, Some(number)) if (4..=6).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) => {
+            (_, Some(number))
+                if (4..=6).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) =>
+            {
                 format!("https://pr{number}.api.astronomer-dev.io/v1")
             }
             _ => format!("https://api.{domain}/v1"),
@@ -98,9 +106,17 @@ mod tests {
             assert_eq!(Address::parse(text, "x").expect(text).is_loopback(), loopback, "{text}");
         }
         for text in [
-            "", "x", "https://api.astronomer.io", "https://api.astronomer.io/v2", "http://api.astronomer.io/v1",
-            "ftp://localhost/v1", "https://u:p@api.astronomer.io/v1", "https://api.astronomer.io/v1?x=1",
-            "http://127.0.0.1.evil.example/v1", "http://localhost.evil.example/v1", "https://a/x/../v1/y",
+            "",
+            "x",
+            "https://api.astronomer.io",
+            "https://api.astronomer.io/v2",
+            "http://api.astronomer.io/v1",
+            "ftp://localhost/v1",
+            "https://u:p@api.astronomer.io/v1",
+            "https://api.astronomer.io/v1?x=1",
+            "http://127.0.0.1.evil.example/v1",
+            "http://localhost.evil.example/v1",
+            "https://a/x/../v1/y",
         ] {
             assert!(Address::parse(text, "x").is_err(), "{text}");
         }

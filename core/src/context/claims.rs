@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn permissions_name_the_organization() {
-        let token = jwt(r#"{"permissions":["apiTokenId:T","workspaceId:W","organizationId:O"],"apiTokenId":"T","exp":7}"#);
+        let token = jwt(
+            r#"{"permissions":["apiTokenId:T","workspaceId:W","organizationId:O"],"apiTokenId":"T","exp":7}"#,
+        );
         let claims = Claims::read(&token).expect("a JWT");
         assert_eq!(claims.organization.as_deref(), Some("O"));
         assert_eq!(claims.workspace.as_deref(), Some("W"));

@@ -115,7 +115,9 @@ impl Context {
                 .help("store a token with `astro login --with-token < FILE`, or set ASTRO_API_TOKEN")
                 .help("see what is in use with `astro context`"));
         };
-        if let Some(expires) = self.claims.as_ref().and_then(|claims| claims.expires).filter(|expires| *expires <= now) {
+        if let Some(expires) =
+            self.claims.as_ref().and_then(|claims| claims.expires).filter(|expires| *expires <= now)
+        {
             return Err(auth(format!("the token from {} expired on {}", credential.origin, day(expires)))
                 .help("rotate it, or store another one with `astro login --with-token < FILE`"));
         }

@@ -18,8 +18,14 @@ pub struct Environment {
 }
 
 const VARIABLES: &[&str] = &[
-    "ASTRO_PROFILE", "ASTRO_OUTPUT", "ASTRO_API_TOKEN", "ASTRO_API_URL", "ASTRO_DOMAIN", "ASTRO_ORGANIZATION_ID",
-    "ASTRO_WORKSPACE_ID", "ASTRO_DEPLOYMENT_ID",
+    "ASTRO_PROFILE",
+    "ASTRO_OUTPUT",
+    "ASTRO_API_TOKEN",
+    "ASTRO_API_URL",
+    "ASTRO_DOMAIN",
+    "ASTRO_ORGANIZATION_ID",
+    "ASTRO_WORKSPACE_ID",
+    "ASTRO_DEPLOYMENT_ID",
 ];
 
 impl Environment {
@@ -29,7 +35,9 @@ impl Environment {
         for name in VARIABLES {
             match std::env::var(name) {
                 Ok(value) if !value.is_empty() => variables.push((*name, value)),
-                Err(std::env::VarError::NotUnicode(_)) => return Err(config(format!("{name} is not UTF-8 text"))),
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    return Err(config(format!("{name} is not UTF-8 text")));
+                }
                 _ => {}
             }
         }
@@ -64,7 +72,8 @@ pub fn resolve(
     stored: impl FnOnce(&str) -> Result<Option<Secret>>,
 ) -> Result<Context> {
     let mut ignored = Vec::new();
-    let flag = |value: &Option<String>, name| value.clone().map(|value| Sourced::new(value, Origin::Flag(name)));
+    let flag =
+        |value: &Option<String>, name| value.clone().map(|value| Sourced::new(value, Origin::Flag(name)));
     let by_flag = flag(&globals.profile, "--profile");
     let token = environment.get("ASTRO_API_TOKEN");
     let profile = match (&by_flag, &token) {
@@ -80,7 +89,9 @@ pub fn resolve(
         }),
     };
     let settings = match &profile {
-        Some(name) => config.profiles.get(&name.value).cloned().ok_or_else(|| no_such_profile(name, config))?,
+        Some(name) => {
+            config.profiles.get(&name.value).cloned().ok_or_else(|| no_such_profile(name, config))?
+        }
         None => Profile::default(),
     };
     let from_profile = |value: &Option<String>| {
@@ -106,10 +117,17 @@ pub fn resolve(
     let mut contradiction = None;
     let (address, credential) = match token {
         Some(token) => (
-            address_of_environment(url, domain)?.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
+            address_of_environment(url, domain)?
+                .unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
             Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
         ),
-        None => stored_bundle(&settings, config, address_of_environment(url, domain)?, stored, &mut contradiction)?,
+        None => stored_bundle(
+            &settings,
+            config,
+            address_of_environment(url, domain)?,
+            stored,
+            &mut contradiction,
+        )?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
     let claimed = |value: Option<String>, claim| value.map(|value| Sourced::new(value, Origin::Claim(claim)));
@@ -123,7 +141,9 @@ pub fn resolve(
     let organization = flag(&globals.organization, "--organization")
         .or(organization_variable)
         .or(organization_of_profile)
-        .or_else(|| claimed(claims.as_ref().and_then(|claims| claims.organization.clone()), "organizationId"));
+        .or_else(|| {
+            claimed(claims.as_ref().and_then(|claims| claims.organization.clone()), "organizationId")
+        });
     if let (Some(wanted), Some(claims)) = (&organization, &claims)
         && let Some(own) = claims.organization.as_deref()
         && is_id(&wanted.value)
@@ -136,9 +156,22 @@ pub fn resolve(
         .or(workspace_variable)
         .or_else(|| from_profile(&settings.workspace))
         .or_else(|| claimed(claims.as_ref().and_then(|claims| claims.workspace.clone()), "workspaceId"));
-    let deployment = flag(&globals.deployment, "--deployment").or(deployment_variable).or_else(|| from_profile(&settings.deployment));
+    let deployment = flag(&globals.deployment, "--deployment")
+        .or(deployment_variable)
+        .or_else(|| from_profile(&settings.deployment));
     let output = output(globals, environment, from_profile(&settings.output).filter(|_| on_terminal))?;
-    Ok(Context { profile, organization, workspace, deployment, output, address, credential, claims, ignored, contradiction })
+    Ok(Context {
+        profile,
+        organization,
+        workspace,
+        deployment,
+        output,
+        address,
+        credential,
+        claims,
+        ignored,
+        contradiction,
+    })
 }
 
 fn stored_bundle(
@@ -153,7 +186,10 @@ fn stored_bundle(
     };
     let origin = Origin::Credential(name.clone());
     let Some(described) = config.credentials.get(name) else {
-        *contradiction = Some(auth(format!("there is no credential `{name}`")).help(format!("store one with `astro login --with-token --credential {name} < FILE`")));
+        *contradiction = Some(
+            auth(format!("there is no credential `{name}`"))
+                .help(format!("store one with `astro login --with-token --credential {name} < FILE`")),
+        );
         return Ok((environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)), None));
     };
     let own = Sourced::new(Address::parse(&described.address, &origin.to_string())?, origin.clone());
@@ -171,7 +207,10 @@ fn stored_bundle(
     Ok((own, secret))
 }
 
-fn address_of_environment(url: Option<Sourced<String>>, domain: Option<Sourced<String>>) -> Result<Option<Sourced<Address>>> {
+fn address_of_environment(
+    url: Option<Sourced<String>>,
+    domain: Option<Sourced<String>>,
+) -> Result<Option<Sourced<Address>>> {
     match (url, domain) {
         (Some(url), _) => Ok(Some(Sourced::new(Address::parse(&url.value, "ASTRO_API_URL")?, url.origin))),
         (None, Some(domain)) => Ok(Some(Sourced::new(Address::of_domain(&domain.value)?, domain.origin))),
@@ -179,7 +218,11 @@ fn address_of_environment(url: Option<Sourced<String>>, domain: Option<Sourced<S
     }
 }
 
-fn output(globals: &Globals, environment: &Environment, profile: Option<Sourced<String>>) -> Result<Sourced<Format>> {
+fn output(
+    globals: &Globals,
+    environment: &Environment,
+    profile: Option<Sourced<String>>,
+) -> Result<Sourced<Format>> {
     let chosen = globals
         .output
         .clone()
@@ -189,13 +232,16 @@ fn output(globals: &Globals, environment: &Environment, profile: Option<Sourced<
     let Some(chosen) = chosen else { return Ok(Sourced::new(Format::Table, Origin::Default)) };
     match Format::parse(&chosen.value) {
         Some(format) => Ok(Sourced::new(format, chosen.origin)),
-        None => Err(config(format!("the output format `{}` from {} is not known", chosen.value, chosen.origin))
-            .help("use one of: table, json, clean")),
+        None => {
+            Err(config(format!("the output format `{}` from {} is not known", chosen.value, chosen.origin))
+                .help("use one of: table, json, clean"))
+        }
     }
 }
 
 fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {
-    let failure = crate::error::config(format!("there is no profile `{}` (from {})", name.value, name.origin));
+    let failure =
+        crate::error::config(format!("there is no profile `{}` (from {})", name.value, name.origin));
     match crate::cli::suggest::nearest(&name.value, config.profiles.keys().map(String::as_str)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
@@ -213,7 +259,9 @@ fn two_organizations(one: &Sourced<String>, other: &Sourced<String>) -> Failure 
 
 /// Whether a text is an ID and not a name: `c` and 24 lower-case letters or digits.
 fn is_id(text: &str) -> bool {
-    text.len() == 25 && text.starts_with('c') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    text.len() == 25
+        && text.starts_with('c')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -30,7 +30,10 @@ const SIGNALS: &[(i32, &str)] = &[
 /// From now on a crash or an `exit` is the plugin's. `line` makes the line to print from what happened.
 pub fn arm(line: impl Fn(&str) -> String) {
     let texts = Texts {
-        by_signal: SIGNALS.iter().map(|(signal, what)| (*signal, format!("{}\n", line(what)).into_bytes())).collect(),
+        by_signal: SIGNALS
+            .iter()
+            .map(|(signal, what)| (*signal, format!("{}\n", line(what)).into_bytes()))
+            .collect(),
         ended: format!("{}\n", line("ended the process")).into_bytes(),
     };
     if TEXTS.set(texts).is_err() {

@@ -13,11 +13,7 @@ use abi_stable::library::AbiHeaderRef;
 use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::{
-    Answering, Services, Transport,
-    port::OpenPort,
-    verify::Verified,
-};
+use super::{Answering, Services, Transport, port::OpenPort, verify::Verified};
 use crate::error::{Failure, Result, plugin};
 
 /// A plugin in this process.
@@ -44,7 +40,10 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
     let Verified { path: file, layout_known, .. } = &verified;
     // SAFETY: the symbol's name is abi_stable's own, which mangles the type; it is copied out, not kept.
     let header = unsafe { library.get::<AbiHeaderRef>(LOADER_SYMBOL.as_bytes()).map(|symbol| *symbol) };
-    let header = header.map_err(|_| refused("it is not an astro plugin").cause(format!("`{}` does not export a root module", file.display())))?;
+    let header = header.map_err(|_| {
+        refused("it is not an astro plugin")
+            .cause(format!("`{}` does not export a root module", file.display()))
+    })?;
     let header = header.upgrade().map_err(|_| refused("it was built with an incompatible abi_stable"))?;
     let module = catch_unwind(AssertUnwindSafe(|| {
         if *layout_known {
@@ -60,13 +59,17 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
         // abi_stable's own text is a dump of types; it goes to the log.
         Ok(Err(error)) => {
             tracing::debug!("{error}");
-            return Err(refused("its root module does not have the layout of this ABI").help("build it again with the current astro-plugin-sdk"));
+            return Err(refused("its root module does not have the layout of this ABI")
+                .help("build it again with the current astro-plugin-sdk"));
         }
         Err(_) => return Err(refused("its root module could not be made")),
     };
     let abi = module.abi_revision();
     if abi != astro_plugin_abi::ABI_REVISION {
-        return Err(refused(&format!("its library says ABI {abi}, its file said {}", astro_plugin_abi::ABI_REVISION)));
+        return Err(refused(&format!(
+            "its library says ABI {abi}, its file said {}",
+            astro_plugin_abi::ABI_REVISION
+        )));
     }
     if !layout_known {
         verified.remember();
@@ -93,11 +96,15 @@ fn same_file(verified: &Verified) -> std::result::Result<(), String> {
 
 fn explain(verified: &Verified, identity: &str, error: &libloading::Error) -> Failure {
     let failure = plugin(format!("cannot load plugin {identity}"));
-    let no_exec = rustix::fs::fstatvfs(&verified.fd).is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
+    let no_exec = rustix::fs::fstatvfs(&verified.fd)
+        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
     if no_exec {
         let dir = verified.path.parent().unwrap_or(Path::new("/"));
         return failure
-            .cause(format!("the file system of `{}` does not allow running programs (mounted noexec)", dir.display()))
+            .cause(format!(
+                "the file system of `{}` does not allow running programs (mounted noexec)",
+                dir.display()
+            ))
             .help("set ASTRO_HOME or XDG_DATA_HOME to a directory on another file system");
     }
     let text = match error {

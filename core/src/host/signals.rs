@@ -33,7 +33,8 @@ const GRACE_SECONDS: libc::c_uint = 1;
 
 /// Installs the handlers. A signal that is ignored at the start (`nohup`) stays ignored.
 pub fn install() {
-    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
+    let Ok((reader, writer)) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
     else {
         return;
     };
@@ -136,7 +137,10 @@ fn remember_terminal() {
 fn is_ignored(signal: i32) -> bool {
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null new action only reads the old one into the structure.
-    unsafe { libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) == 0 && old.assume_init().sa_sigaction == libc::SIG_IGN }
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) == 0
+            && old.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 fn handle(signal: i32, handler: extern "C" fn(i32)) {

@@ -73,7 +73,10 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
         host: crate::VERSION.to_owned(),
         layout: true,
     };
-    let known = record_path.as_ref().and_then(|path| files::read(path).ok().flatten()).and_then(|text| serde_json::from_str::<Record>(&text).ok());
+    let known = record_path
+        .as_ref()
+        .and_then(|path| files::read(path).ok().flatten())
+        .and_then(|text| serde_json::from_str::<Record>(&text).ok());
     if known.as_ref() == Some(&wanted) {
         return Ok(Verified { fd, path, layout_known: true, record: None });
     }
@@ -82,8 +85,12 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
     let reader = fd.try_clone().map(std::fs::File::from).while_doing(code::PLUGIN, what)?;
     let found = record::hash(reader).while_doing(code::PLUGIN, what)?;
     if found != facts.hash {
-        return Err(while_loading(facts, plugin("its file is not the one that was installed").cause(format!("SHA-256 {found}, installed {}", facts.hash)))
-            .help(format!("find out who changed {}, then install the plugin again", path.display())));
+        return Err(while_loading(
+            facts,
+            plugin("its file is not the one that was installed")
+                .cause(format!("SHA-256 {found}, installed {}", facts.hash)),
+        )
+        .help(format!("find out who changed {}, then install the plugin again", path.display())));
     }
     // A write right after the check leaves the same stamps on file systems with one-second times, so a file
     // that changed less than two seconds ago is hashed again next time (git's rule for its index).
@@ -118,7 +125,9 @@ pub fn check_policy(path: &Path) -> Result<()> {
 /// ABI and protocol revisions, with words for both readers: the user and the author.
 pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions) -> Result<()> {
     if abi != ABI_REVISION {
-        let failure = plugin(format!("cannot load plugin `{name}` {version}: it was built for plugin ABI {abi}, this astro speaks ABI {ABI_REVISION}"));
+        let failure = plugin(format!(
+            "cannot load plugin `{name}` {version}: it was built for plugin ABI {abi}, this astro speaks ABI {ABI_REVISION}"
+        ));
         return Err(if abi > ABI_REVISION {
             failure.help("upgrade astro, or install an older version of the plugin")
         } else {
@@ -140,9 +149,11 @@ pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions)
 }
 
 fn check_machine(facts: &Facts) -> Result<()> {
-    let refused = |reason: String| plugin(format!("cannot load plugin `{}` {}: {reason}", facts.name, facts.version));
+    let refused =
+        |reason: String| plugin(format!("cannot load plugin `{}` {}: {reason}", facts.name, facts.version));
     if !facts.triple.is_empty() && facts.triple != TRIPLE {
-        return Err(refused(format!("it was built for {}, this astro for {TRIPLE}", facts.triple)).help(format!("install the build for {TRIPLE}")));
+        return Err(refused(format!("it was built for {}, this astro for {TRIPLE}", facts.triple))
+            .help(format!("install the build for {TRIPLE}")));
     }
     match (facts.glibc, host_glibc()) {
         (Some(needed), Some(here)) if needed > here => Err(refused(format!(
@@ -156,7 +167,9 @@ fn check_machine(facts: &Facts) -> Result<()> {
 
 /// The C library's version, from the file of the loaded library itself.
 fn host_glibc() -> Option<(u32, u32)> {
-    let (major, minor) = super::library::glibc_version()?.split_once('.').map(|(major, minor)| (major.to_owned(), minor.to_owned()))?;
+    let (major, minor) = super::library::glibc_version()?
+        .split_once('.')
+        .map(|(major, minor)| (major.to_owned(), minor.to_owned()))?;
     Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
 }
 
@@ -183,12 +196,12 @@ fn open(path: &Path) -> Result<(OwnedFd, Stat, bool)> {
 
 /// Refuses what somebody else may change; answers whether root owns it.
 fn judge(path: &Path, stat: &Stat) -> Result<bool> {
-    let refused = |reason: &str| {
-        plugin(format!("`{}` cannot be trusted with a plugin: {reason}", path.display()))
-    };
+    let refused =
+        |reason: &str| plugin(format!("`{}` cannot be trusted with a plugin: {reason}", path.display()));
     let user = geteuid().as_raw();
     if stat.st_uid != 0 && stat.st_uid != user {
-        return Err(refused("it belongs to another user").help(format!("use a directory of your own, or type `chown {user} {}`", path.display())));
+        return Err(refused("it belongs to another user")
+            .help(format!("use a directory of your own, or type `chown {user} {}`", path.display())));
     }
     // A directory such as /tmp: others may add to it and not change what is ours.
     let sticky = FileType::from_raw_mode(stat.st_mode) == FileType::Directory && stat.st_mode & 0o1000 != 0;
@@ -196,13 +209,16 @@ fn judge(path: &Path, stat: &Stat) -> Result<bool> {
     // Where every user has a group of their own (umask 002), the group is the user.
     let group = stat.st_mode & 0o020 != 0 && stat.st_gid != getegid().as_raw() && stat.st_gid != 0;
     if (others || group) && !sticky {
-        return Err(refused("other users may write to it").help(format!("type `chmod go-w {}`", path.display())));
+        return Err(
+            refused("other users may write to it").help(format!("type `chmod go-w {}`", path.display()))
+        );
     }
     Ok(stat.st_uid == 0 && stat.st_mode & 0o022 == 0)
 }
 
 fn while_loading(facts: &Facts, failure: crate::error::Failure) -> crate::error::Failure {
-    let mut outer = plugin(format!("cannot load plugin `{}` {}: {}", facts.name, facts.version, failure.message));
+    let mut outer =
+        plugin(format!("cannot load plugin `{}` {}: {}", facts.name, facts.version, failure.message));
     outer.causes = failure.causes;
     outer.help = failure.help;
     outer

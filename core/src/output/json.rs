@@ -9,12 +9,14 @@ pub(super) fn push(rows: &mut Vec<u8>, row: &Value) -> Result<()> {
     if !rows.is_empty() {
         rows.push(b',');
     }
-    serde_json::to_writer(&mut *rows, row).map_err(|error| failed("a row cannot be written").cause(error.to_string()))
+    serde_json::to_writer(&mut *rows, row)
+        .map_err(|error| failed("a row cannot be written").cause(error.to_string()))
 }
 
 /// The document of a list.
 pub(super) fn list(key: &str, rows: &[u8]) -> Result<Vec<u8>> {
-    let key = serde_json::to_string(key).map_err(|error| failed("a key cannot be written").cause(error.to_string()))?;
+    let key = serde_json::to_string(key)
+        .map_err(|error| failed("a key cannot be written").cause(error.to_string()))?;
     let mut document = format!("{{{key}:[").into_bytes();
     document.extend_from_slice(rows);
     document.extend_from_slice(b"]}\n");

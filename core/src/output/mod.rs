@@ -164,7 +164,10 @@ impl Renderer {
         }
         self.state = State::Ended;
         if secret.value.is_empty() || secret.value.contains(['\n', '\r', '\0']) {
-            return Err(Failure::new(code::DELIVERY, "the secret is empty or holds a line break; it was not written"));
+            return Err(Failure::new(
+                code::DELIVERY,
+                "the secret is empty or holds a line break; it was not written",
+            ));
         }
         Ok(match self.format {
             Format::Clean => format!("{}\n", secret.value).into_bytes(),

@@ -90,14 +90,18 @@ impl Table {
     fn fit(&self, terminal: Option<usize>) -> Option<Vec<(usize, usize)>> {
         let mut shown: Vec<(usize, usize)> = self.widths.iter().copied().enumerate().collect();
         let Some(terminal) = terminal else { return Some(shown) };
-        let total = |shown: &[(usize, usize)]| shown.iter().map(|(_, width)| width + GAP).sum::<usize>().saturating_sub(GAP);
+        let total = |shown: &[(usize, usize)]| {
+            shown.iter().map(|(_, width)| width + GAP).sum::<usize>().saturating_sub(GAP)
+        };
         if total(&shown) > terminal {
             shown.retain(|(index, _)| !self.columns[*index].optional);
         }
         while total(&shown) > terminal {
             let widest = shown
                 .iter_mut()
-                .filter(|(index, width)| self.columns[*index].kind == ColumnKind::Text && *width > self.narrowest(*index))
+                .filter(|(index, width)| {
+                    self.columns[*index].kind == ColumnKind::Text && *width > self.narrowest(*index)
+                })
                 .max_by_key(|(_, width)| *width)?;
             widest.1 -= 1;
         }
@@ -112,7 +116,8 @@ impl Table {
     fn grid(&self, columns: &[(usize, usize)], sheet: &Sheet) -> String {
         let line: usize = columns.iter().map(|(_, width)| width + GAP).sum();
         let mut text = String::with_capacity((line + 1) * (self.rows() + 1));
-        let heading: Vec<&str> = columns.iter().map(|(index, _)| self.columns[*index].title.as_str()).collect();
+        let heading: Vec<&str> =
+            columns.iter().map(|(index, _)| self.columns[*index].title.as_str()).collect();
         let start = text.len();
         push_line(&mut text, heading.into_iter(), columns);
         if sheet.color {
@@ -174,7 +179,10 @@ fn push_cell(cells: &mut String, value: Option<&Value>, kind: ColumnKind, now: &
         (Some(Value::String(text)), _) if text.is_empty() => cells.push('-'),
         (Some(Value::String(text)), _) => cells.push_str(&escaped(text)),
         (Some(Value::Array(items)), _) => {
-            let texts: Vec<String> = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            let texts: Vec<String> = items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .collect();
             cells.push_str(&escaped(&texts.join(", ")));
         }
         (Some(other), _) => cells.push_str(&escaped(&other.to_string())),

@@ -70,7 +70,8 @@ c2  日本 de…  never
 
 #[test]
 fn json_and_clean() {
-    let json: Value = serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("one document");
+    let json: Value =
+        serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("one document");
     assert_eq!(json["tokens"][1]["name"], "日本 deploy");
     assert_eq!(render(Format::Clean, None, view(), rows()), "c1\tci\nc2\t日本 deploy\n");
     assert_eq!(render(Format::Json, None, view(), vec![]), "{\"tokens\":[]}\n");
@@ -86,7 +87,9 @@ fn a_secret_stands_alone() {
         value: "s".repeat(784),
     };
     let rendered = |format| {
-        let bytes = Renderer::new(format, Sheet { width: Some(40), ..Sheet::default() }).secret(&secret).expect("fine");
+        let bytes = Renderer::new(format, Sheet { width: Some(40), ..Sheet::default() })
+            .secret(&secret)
+            .expect("fine");
         String::from_utf8(bytes).expect("text")
     };
     assert_eq!(rendered(Format::Clean), format!("{}\n", secret.value));

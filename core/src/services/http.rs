@@ -54,8 +54,10 @@ async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpR
         "DELETE" => Method::DELETE,
         other => return Err(failed(format!("the method `{other}` is not one of GET, POST, DELETE"))),
     };
-    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-        .map_err(|_| auth("the token holds characters that cannot be sent").help("store it again with `astro login --with-token < FILE`"))?;
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        auth("the token holds characters that cannot be sent")
+            .help("store it again with `astro login --with-token < FILE`")
+    })?;
     authorization.set_sensitive(true);
     let mut call = client(address)?
         .request(method.clone(), url)
@@ -63,7 +65,8 @@ async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpR
         .header("accept", "application/json")
         .timeout(invocation.globals.timeout.unwrap_or(TIMEOUT));
     if let Some(body) = &request.body {
-        let bytes = serde_json::to_vec(body).while_doing(code::FAILED, || "the body cannot be encoded".to_owned())?;
+        let bytes =
+            serde_json::to_vec(body).while_doing(code::FAILED, || "the body cannot be encoded".to_owned())?;
         call = call.header("content-type", "application/json").body(bytes);
     }
     let started = Instant::now();
@@ -75,14 +78,17 @@ async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpR
     };
     let outcome = sent.await;
     let (status, is_json, body) = outcome.map_err(|error| unreachable(&error, address, &method))?;
-    let body = body.map_err(|failure| if method == Method::GET { failure } else { unknown_outcome(&method).cause(failure.message) })?;
+    let body = body.map_err(|failure| {
+        if method == Method::GET { failure } else { unknown_outcome(&method).cause(failure.message) }
+    })?;
     debug(invocation, &method, &request.path, status, &body, started.elapsed());
     if !(200..300).contains(&status) {
         return Err(refused(&method, status, &body, context));
     }
     let body = match (body.is_empty(), is_json) {
         (true, _) => Value::Null,
-        (false, true) => serde_json::from_slice(&body).map_err(|error| not_understood(&method, address).cause(error.to_string()))?,
+        (false, true) => serde_json::from_slice(&body)
+            .map_err(|error| not_understood(&method, address).cause(error.to_string()))?,
         (false, false) => return Err(not_understood(&method, address)),
     };
     Ok(HttpResponse { status, body })
@@ -90,7 +96,8 @@ async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpR
 
 /// The address with each segment escaped. A segment can never leave its place.
 fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
-    let mut url = Url::parse(address.as_str()).while_doing(code::CONFIG, || format!("`{address}` is not a URL"))?;
+    let mut url =
+        Url::parse(address.as_str()).while_doing(code::CONFIG, || format!("`{address}` is not a URL"))?;
     if request.path.is_empty() {
         return Err(failed("a request needs a path"));
     }
@@ -140,12 +147,19 @@ async fn body(mut response: Response) -> Result<Vec<u8>> {
 }
 
 fn is_json(response: &Response) -> bool {
-    response.headers().get("content-type").and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("json"))
+    response
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("json"))
 }
 
 /// No answer. Whether anything reached the server decides what the user may conclude.
 fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Failure {
-    let host = Url::parse(address.as_str()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let host = Url::parse(address.as_str())
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default();
     let mut chain = Vec::new();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -153,25 +167,38 @@ fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Fa
         source = cause.source();
     }
     let failure = match (error.is_connect(), error.is_timeout(), *method == Method::GET) {
-        (true, true, _) => Failure::new(code::NETWORK, format!("`{host}` did not answer within {} s", CONNECT_TIMEOUT.as_secs())),
+        (true, true, _) => Failure::new(
+            code::NETWORK,
+            format!("`{host}` did not answer within {} s", CONNECT_TIMEOUT.as_secs()),
+        ),
         (true, false, _) => Failure::new(code::NETWORK, format!("cannot reach `{host}`")),
-        (false, true, true) => Failure::new(code::NETWORK, format!("`{host}` did not answer in time")).help("allow more with `--timeout 2m`"),
+        (false, true, true) => Failure::new(code::NETWORK, format!("`{host}` did not answer in time"))
+            .help("allow more with `--timeout 2m`"),
         (false, false, true) => Failure::new(code::NETWORK, format!("`{host}` broke the connection")),
         (false, _, false) => unknown_outcome(method),
     };
     let failure = chain.into_iter().fold(failure, Failure::cause);
-    if failure.code == code::NETWORK { failure.help(format!("the address is {address}; see `astro context`")) } else { failure }
+    if failure.code == code::NETWORK {
+        failure.help(format!("the address is {address}; see `astro context`"))
+    } else {
+        failure
+    }
 }
 
 fn unknown_outcome(method: &Method) -> Failure {
-    Failure::new(code::OUTCOME_UNKNOWN, format!("the {method} was sent and no answer came: it may or may not have been done"))
-        .help("look before you try again: astro deployment token list")
+    Failure::new(
+        code::OUTCOME_UNKNOWN,
+        format!("the {method} was sent and no answer came: it may or may not have been done"),
+    )
+    .help("look before you try again: astro deployment token list")
 }
 
 fn not_understood(method: &Method, address: &Address) -> Failure {
     let failure = match *method {
         Method::GET => failed("the answer is not JSON"),
-        _ => Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON"),
+        _ => {
+            Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
+        }
     };
     failure.help(format!("is {address} the Astro API? see `astro context`"))
 }
@@ -211,9 +238,20 @@ fn refused(method: &Method, status: u16, body: &[u8], context: &crate::context::
 }
 
 /// `--debug`: one line on stderr, never a secret.
-fn debug(invocation: &Invocation, method: &Method, path: &[String], status: u16, body: &[u8], took: Duration) {
+fn debug(
+    invocation: &Invocation,
+    method: &Method,
+    path: &[String],
+    status: u16,
+    body: &[u8],
+    took: Duration,
+) {
     if invocation.globals.debug {
-        let said: ApiError = if status >= 400 { serde_json::from_slice(body).unwrap_or_default() } else { ApiError::default() };
+        let said: ApiError = if status >= 400 {
+            serde_json::from_slice(body).unwrap_or_default()
+        } else {
+            ApiError::default()
+        };
         let id = said.request_id.map(|id| format!(" request {id}")).unwrap_or_default();
         let line = format!("{method} /{} {status}{id} {} ms", path.join("/"), took.as_millis());
         invocation.console.stderr_line(&crate::console::escaped(&line));

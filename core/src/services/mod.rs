@@ -108,8 +108,11 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || profile::put(&invocation, &body));
         }),
-        unknown => reply.send(Err(Failure::new(code::UNIMPLEMENTED, format!("this astro has no service `{unknown}`"))
-            .help("upgrade astro"))),
+        unknown => reply.send(Err(Failure::new(
+            code::UNIMPLEMENTED,
+            format!("this astro has no service `{unknown}`"),
+        )
+        .help("upgrade astro"))),
     }
 }
 
@@ -135,5 +138,6 @@ fn clock() -> Result<Value> {
 }
 
 fn to_value(value: impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| failed("an answer cannot be encoded").cause(error.to_string()))
+    serde_json::to_value(value)
+        .map_err(|error| failed("an answer cannot be encoded").cause(error.to_string()))
 }

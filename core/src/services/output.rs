@@ -58,7 +58,9 @@ fn deliver(invocation: &Invocation, secret: &Secret) -> Result<Value> {
         };
         let failure = Failure::new(code::DELIVERY, "the token exists but could not be written to stdout")
             .cause(reason)
-            .help("its value is lost: rotate the token and write to a file or a program that reads to the end");
+            .help(
+                "its value is lost: rotate the token and write to a file or a program that reads to the end",
+            );
         state.failure = Some(failure.clone());
         failure
     })
@@ -66,7 +68,9 @@ fn deliver(invocation: &Invocation, secret: &Secret) -> Result<Value> {
 
 /// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
 fn mask_in_ci(invocation: &Invocation, value: &str) {
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") && !invocation.console.result.is_file() {
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true")
+        && !invocation.console.result.is_file()
+    {
         invocation.console.stderr_line(&format!("::add-mask::{value}"));
     }
 }

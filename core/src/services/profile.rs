@@ -31,8 +31,11 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
         let profile = config::table(document, "profiles", &put.name)?;
         let written_by = profile.get("owner").and_then(|owner| owner.as_str());
         if !is_new && written_by != Some(owner) {
-            return Err(failed(format!("there is a profile `{}` that the plugin `{owner}` did not write", put.name))
-                .help(format!("rename or remove it: astro profile remove {}", put.name)));
+            return Err(failed(format!(
+                "there is a profile `{}` that the plugin `{owner}` did not write",
+                put.name
+            ))
+            .help(format!("rename or remove it: astro profile remove {}", put.name)));
         }
         config::set(profile, "owner", Some(owner));
         config::set(profile, "credential", Some(&put.name));

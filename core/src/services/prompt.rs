@@ -26,7 +26,10 @@ pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Rep
         confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
         let question = format!("{} [y/N]", escaped(&confirm.question));
         let answer = ask(|| {
-            Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true).interact_text_on(&Term::stderr())
+            Input::<String>::with_theme(&SimpleTheme)
+                .with_prompt(question)
+                .allow_empty(true)
+                .interact_text_on(&Term::stderr())
         })?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(Value::Bool(true)),
@@ -42,7 +45,10 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
     }
     in_background(reply, move || {
         let question = escaped(&text.question).into_owned();
-        ask(|| Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text_on(&Term::stderr())).map(Value::String)
+        ask(|| {
+            Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text_on(&Term::stderr())
+        })
+        .map(Value::String)
     });
 }
 

@@ -14,7 +14,8 @@ pub(super) fn handle() -> Result<Handle> {
         return Ok(handle.clone());
     }
     let what = || "the network runtime cannot be started".to_owned();
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build().while_doing(code::FAILED, what)?;
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().build().while_doing(code::FAILED, what)?;
     let started = runtime.handle().clone();
     std::thread::Builder::new()
         .name("network".to_owned())

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 
-use astro_plugin_protocol::{check, manifest::{Group, Manifest}, names};
+use astro_plugin_protocol::{
+    check,
+    manifest::{Group, Manifest},
+    names,
+};
 
 use super::{
     Kind, Store, describe,
@@ -53,8 +57,10 @@ impl Store {
     /// Every plugin of the store that can be used, oldest first, and the others with the reason.
     pub fn usable(&self) -> (Vec<Usable>, Vec<Unusable>) {
         let (records, failures) = self.records();
-        let mut unusable: Vec<Unusable> =
-            failures.iter().map(|failure| Unusable { name: "?".to_owned(), reason: reason(failure) }).collect();
+        let mut unusable: Vec<Unusable> = failures
+            .iter()
+            .map(|failure| Unusable { name: "?".to_owned(), reason: reason(failure) })
+            .collect();
         let mut plugins = Vec::new();
         for mut record in records {
             match self.look_at(&mut record) {
@@ -119,7 +125,9 @@ impl Store {
 
     fn write_index(&self, index: &Index) -> Result<()> {
         let dir = self.index_dir();
-        let encode = |value: serde_json::Result<Vec<u8>>| value.while_doing(code::FAILED, || "the index cannot be written".to_owned());
+        let encode = |value: serde_json::Result<Vec<u8>>| {
+            value.while_doing(code::FAILED, || "the index cannot be written".to_owned())
+        };
         let mut kept = BTreeSet::from([ROOT_FILE.to_owned()]);
         for (word, file) in &index.words {
             let name = index::word_file(word);
@@ -150,10 +158,14 @@ fn write_if_changed(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
 fn readable_by_all(dir: &std::path::Path) -> Result<()> {
     use std::{fs, os::unix::fs::PermissionsExt};
     let what = || format!("cannot set the modes below `{}`", dir.display());
-    for entry in fs::read_dir(dir).while_doing(code::FAILED, what)?.chain(fs::read_dir(dir.join("index")).while_doing(code::FAILED, what)?) {
+    for entry in fs::read_dir(dir)
+        .while_doing(code::FAILED, what)?
+        .chain(fs::read_dir(dir.join("index")).while_doing(code::FAILED, what)?)
+    {
         let entry = entry.while_doing(code::FAILED, what)?;
         let mode = if entry.path().is_dir() { 0o755 } else { 0o644 };
-        fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode)).while_doing(code::FAILED, what)?;
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode))
+            .while_doing(code::FAILED, what)?;
     }
     Ok(())
 }
@@ -165,7 +177,10 @@ fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
     for Usable { facts, manifest } in plugins {
         // Installing refuses two owners of one path; an index of files that were put here otherwise does too.
         if let Some((path, owner)) = conflict(&manifest, |path| owners.get(path).cloned()) {
-            unusable.push(Unusable { name: facts.name, reason: format!("`astro {path}` belongs to the plugin `{owner}`") });
+            unusable.push(Unusable {
+                name: facts.name,
+                reason: format!("`astro {path}` belongs to the plugin `{owner}`"),
+            });
             continue;
         }
         for command in &manifest.commands {
@@ -178,10 +193,11 @@ fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
                 word: first.to_owned(),
                 ..WordFile::default()
             });
-            let plugin = file.plugins.iter().position(|known| known.name == facts.name).unwrap_or_else(|| {
-                file.plugins.push(facts.clone());
-                file.plugins.len() - 1
-            });
+            let plugin =
+                file.plugins.iter().position(|known| known.name == facts.name).unwrap_or_else(|| {
+                    file.plugins.push(facts.clone());
+                    file.plugins.len() - 1
+                });
             for above in check::ancestors(&command.path) {
                 add_group(&mut file.groups, above, &manifest);
             }
@@ -189,7 +205,8 @@ fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
         }
         all.push(facts);
     }
-    let root = RootFile { format: FORMAT, words: words.values().map(root_word).collect(), plugins: all, unusable };
+    let root =
+        RootFile { format: FORMAT, words: words.values().map(root_word).collect(), plugins: all, unusable };
     let aliases: Vec<(String, WordFile)> = words
         .values()
         .flat_map(|file| root_word(file).aliases.into_iter().map(|alias| (alias, file.clone())))
@@ -245,5 +262,8 @@ fn root_word(file: &WordFile) -> Group {
 }
 
 fn reason(failure: &Failure) -> String {
-    std::iter::once(failure.message.as_str()).chain(failure.causes.iter().map(String::as_str)).collect::<Vec<_>>().join(": ")
+    std::iter::once(failure.message.as_str())
+        .chain(failure.causes.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -47,7 +47,9 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
             None if started.elapsed() > PATIENCE => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(plugin(what()).cause(format!("it did not answer within {} s", PATIENCE.as_secs())));
+                return Err(
+                    plugin(what()).cause(format!("it did not answer within {} s", PATIENCE.as_secs()))
+                );
             }
             None => std::thread::sleep(Duration::from_millis(2)),
         }
@@ -55,7 +57,8 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
     let said = reading.join().unwrap_or_default();
     let bytes = answering.join().unwrap_or_default();
     if !status.success() {
-        let reason = said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
+        let reason =
+            said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
         return Err(plugin(what()).cause(if reason.is_empty() { status.to_string() } else { reason }));
     }
     let manifest: Manifest = serde_json::from_slice(&bytes).while_doing(code::PLUGIN, what)?;

@@ -42,7 +42,8 @@ impl Found {
         let mut names = Vec::new();
         for (command, owner) in self.set.commands.iter().zip(&self.owners) {
             let name = format!("{} {}", owner.facts.name, owner.facts.version);
-            let is_below = command.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+            let is_below =
+                command.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
             if is_below && !names.contains(&name) {
                 names.push(name);
             }
@@ -66,7 +67,8 @@ impl Stores {
         if !astro_plugin_protocol::names::is_word(word) {
             return None;
         }
-        let files: Vec<(&Store, WordFile)> = self.all.iter().filter_map(|store| Some((store, read(store)?))).collect();
+        let files: Vec<(&Store, WordFile)> =
+            self.all.iter().filter_map(|store| Some((store, read(store)?))).collect();
         let mut found = Found::default();
         for (store, file) in &files {
             for group in &file.groups {
@@ -75,7 +77,8 @@ impl Stores {
             for entry in &file.commands {
                 let Some(facts) = file.plugins.get(entry.plugin) else { continue };
                 let beaten = files.iter().any(|(other, file)| {
-                    other.kind != store.kind && file.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
+                    other.kind != store.kind
+                        && file.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
                 });
                 let taken = found.set.commands.iter().any(|command| command.path == entry.command.path);
                 if !beaten && !taken {
@@ -106,7 +109,8 @@ impl Stores {
         for (store, root) in &roots {
             for facts in &root.plugins {
                 let beaten = roots.iter().any(|(other, root)| {
-                    other.kind != store.kind && root.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
+                    other.kind != store.kind
+                        && root.plugins.iter().any(|rival| beats(other.kind, rival, store.kind, facts))
                 });
                 if !beaten {
                     owners.push(Owner { facts: facts.clone(), store: (*store).clone() });
@@ -128,8 +132,12 @@ fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
     let order = compare_versions(&rival.version, &other.version);
     rival.name == other.name
         && match (kind, other_kind) {
-            (Kind::User, Kind::System) => order == Ordering::Greater || (order == Ordering::Equal && rival.linked),
-            (Kind::System, Kind::User) => order == Ordering::Greater || (order == Ordering::Equal && !other.linked),
+            (Kind::User, Kind::System) => {
+                order == Ordering::Greater || (order == Ordering::Equal && rival.linked)
+            }
+            (Kind::System, Kind::User) => {
+                order == Ordering::Greater || (order == Ordering::Equal && !other.linked)
+            }
             _ => false,
         }
 }
@@ -137,7 +145,8 @@ fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
 /// Numbers of a version, compared; a pre-release is older than its release.
 pub fn compare_versions(a: &str, b: &str) -> Ordering {
     let parts = |version: &str| {
-        let (core, pre) = version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre.to_owned())));
+        let (core, pre) =
+            version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre.to_owned())));
         let core = core.split('+').next().unwrap_or_default();
         let numbers: Vec<u64> = core.split('.').map(|part| part.parse().unwrap_or(0)).collect();
         (numbers, pre.is_none(), pre)
@@ -164,7 +173,12 @@ impl Store {
 
     fn root_file(&self) -> RootFile {
         match self.read_index::<RootFile>(ROOT_FILE) {
-            Read::Fine(root) if root.format == FORMAT && root.plugins.iter().all(|facts| !facts.linked || facts.is_current(self)) => root,
+            Read::Fine(root)
+                if root.format == FORMAT
+                    && root.plugins.iter().all(|facts| !facts.linked || facts.is_current(self)) =>
+            {
+                root
+            }
             _ => self.rebuilt().map(|index| index.root).unwrap_or_default(),
         }
     }
@@ -207,7 +221,12 @@ mod tests {
 
     #[test]
     fn the_users_plugin_wins_only_when_it_is_newer_or_linked() {
-        let facts = |version: &str, linked| Facts { name: "x".into(), version: version.into(), linked, ..Facts::default() };
+        let facts = |version: &str, linked| Facts {
+            name: "x".into(),
+            version: version.into(),
+            linked,
+            ..Facts::default()
+        };
         let user_wins = |user: &Facts, system: &Facts| {
             let wins = beats(Kind::User, user, Kind::System, system);
             assert_ne!(wins, beats(Kind::System, system, Kind::User, user), "exactly one is in use");

@@ -5,13 +5,14 @@
 //!   file in each store, however many plugins there are.
 //! * [`build`]: records to index.
 //! * [`lookup`]: both stores as one.
-//! * [`link`]: a plugin under development.
+//! * [`link`]: a plugin under development. * [`bundle`]: how a system store is made.
 //!
 //! Only two directories are searched: the user's store and the one beside the binary.
 
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod bundle;
 pub mod describe;
 pub mod index;
 pub mod link;

@@ -85,7 +85,8 @@ impl Store {
 
     /// Writes a record and makes it the current one.
     pub fn write_record(&self, record: &Installed) -> Result<()> {
-        let bytes = serde_json::to_vec_pretty(record).while_doing(code::PLUGIN, || "a record cannot be written".to_owned())?;
+        let bytes = serde_json::to_vec_pretty(record)
+            .while_doing(code::PLUGIN, || "a record cannot be written".to_owned())?;
         if self.kind == Kind::System {
             return files::write(&self.dir.join(format!("{}.installed", record.name)), &bytes);
         }
@@ -106,7 +107,10 @@ impl Store {
 }
 
 fn names_in(dir: &Path) -> impl Iterator<Item = String> {
-    std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
 
 fn read(path: &Path) -> Result<Option<Installed>> {
@@ -136,7 +140,9 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
     let file = std::fs::File::open(path).while_doing(code::PLUGIN, what)?;
     let length = file.metadata().while_doing(code::PLUGIN, what)?.len();
     let mut footer = [0; FOOTER_LEN];
-    let start = length.checked_sub(FOOTER_LEN as u64).ok_or_else(|| plugin(what()).cause("the file is too short to be a plugin"))?;
+    let start = length
+        .checked_sub(FOOTER_LEN as u64)
+        .ok_or_else(|| plugin(what()).cause("the file is too short to be a plugin"))?;
     file.read_exact_at(&mut footer, start).while_doing(code::PLUGIN, what)?;
     let footer = Footer::parse(&footer, length).while_doing(code::PLUGIN, what)?;
     // The footer's own check bounds the length to 4 MiB.

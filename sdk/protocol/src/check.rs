@@ -20,7 +20,10 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         found.push(format!("the version `{}` is not of the form 1.2.3", shown(&manifest.version)));
     }
     if manifest.protocol.min == 0 || manifest.protocol.min > manifest.protocol.max {
-        found.push(format!("the protocol range {} to {} is empty", manifest.protocol.min, manifest.protocol.max));
+        found.push(format!(
+            "the protocol range {} to {} is empty",
+            manifest.protocol.min, manifest.protocol.max
+        ));
     }
     if manifest.commands.is_empty() {
         found.push("it brings no command".to_owned());
@@ -33,7 +36,10 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         path_problems(&command.path, &command.aliases, &mut found);
         for spelling in spellings(&command.path, &command.aliases) {
             if let Some(other) = owners.insert(spelling.clone(), &command.path) {
-                found.push(format!("`{spelling}` is claimed by the commands `{other}` and `{}`", command.path));
+                found.push(format!(
+                    "`{spelling}` is claimed by the commands `{other}` and `{}`",
+                    command.path
+                ));
             }
         }
         command_problems(command, &mut found);
@@ -63,15 +69,21 @@ fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
     let words: Vec<&str> = path.split(' ').collect();
     for word in words.iter().copied().chain(aliases.iter().map(String::as_str)) {
         if !names::is_word(word) {
-            found.push(format!("the word `{}` of the command `{}` is not of the form [a-z][a-z0-9-]{{0,31}}", shown(word), shown(path)));
+            found.push(format!(
+                "the word `{}` of the command `{}` is not of the form [a-z][a-z0-9-]{{0,31}}",
+                shown(word),
+                shown(path)
+            ));
         }
     }
     if words.len() > 8 {
         found.push(format!("the command `{}` has more than 8 words", shown(path)));
     }
-    let firsts = words.first().copied().into_iter().chain(
-        aliases.iter().map(String::as_str).filter(|_| words.len() == 1),
-    );
+    let firsts = words
+        .first()
+        .copied()
+        .into_iter()
+        .chain(aliases.iter().map(String::as_str).filter(|_| words.len() == 1));
     for first in firsts {
         if BUILTIN_WORDS.contains(&first) {
             found.push(format!("the word `{first}` belongs to astro itself"));
@@ -87,7 +99,8 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
     let mut positionals_end = None;
     for arg in &command.args {
         let name = arg.long.as_deref().unwrap_or(&arg.id);
-        let mut say = |what: &str| found.push(format!("the argument `{}` of `{}` {what}", shown(name), shown(path)));
+        let mut say =
+            |what: &str| found.push(format!("the argument `{}` of `{}` {what}", shown(name), shown(path)));
         if arg.id.is_empty() || !ids.insert(arg.id.as_str()) {
             say("has the id of another one or none");
         }
@@ -126,7 +139,11 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
     }
     for code in &command.exit_codes {
         if !(10..=99).contains(&code.code) || code.meaning.is_empty() {
-            found.push(format!("the exit code {} of `{}` is not a number from 10 to 99 with a meaning", code.code, shown(path)));
+            found.push(format!(
+                "the exit code {} of `{}` is not a number from 10 to 99 with a meaning",
+                code.code,
+                shown(path)
+            ));
         }
     }
 }
@@ -200,7 +217,12 @@ mod tests {
             protocol: Revisions { min: 1, max: 1 },
             commands: vec![Command {
                 path: "airflow lint".into(),
-                args: vec![Arg { id: "name".into(), long: Some("name".into()), arity: Arity::One, ..Arg::default() }],
+                args: vec![Arg {
+                    id: "name".into(),
+                    long: Some("name".into()),
+                    arity: Arity::One,
+                    ..Arg::default()
+                }],
                 ..Command::default()
             }],
             ..Manifest::default()

@@ -209,7 +209,8 @@ pub fn decode_request(bytes: &[u8]) -> Result<Request, Failure> {
 pub fn encode_answer(answer: &Answer) -> Vec<u8> {
     bounded(serde_json::to_vec(answer)).unwrap_or_else(|failure| {
         let fallback = Answer::Error(failure);
-        serde_json::to_vec(&fallback).unwrap_or_else(|_| br#"{"error":{"code":"failed","message":""}}"#.into())
+        serde_json::to_vec(&fallback)
+            .unwrap_or_else(|_| br#"{"error":{"code":"failed","message":""}}"#.into())
     })
 }
 
@@ -223,8 +224,9 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Value, Failure> {
 
 /// Reads the body of a request or the value of an answer into its type.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value)
-        .map_err(|error| Failure::new(code::FAILED, "a message does not have the expected shape").cause(error.to_string()))
+    serde_json::from_value(value).map_err(|error| {
+        Failure::new(code::FAILED, "a message does not have the expected shape").cause(error.to_string())
+    })
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Failure> {
@@ -232,10 +234,14 @@ fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Failure> {
         return Err(too_large(bytes.len()));
     }
     if bytes.first() != Some(&b'{') {
-        return Err(Failure::new(code::UNIMPLEMENTED, format!("the {what} is in an encoding that is not known")));
+        return Err(Failure::new(
+            code::UNIMPLEMENTED,
+            format!("the {what} is in an encoding that is not known"),
+        ));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|error| Failure::new(code::FAILED, format!("the {what} cannot be read")).cause(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failure::new(code::FAILED, format!("the {what} cannot be read")).cause(error.to_string())
+    })
 }
 
 fn bounded(encoded: Result<Vec<u8>, serde_json::Error>) -> Result<Vec<u8>, Failure> {
@@ -247,7 +253,10 @@ fn bounded(encoded: Result<Vec<u8>, serde_json::Error>) -> Result<Vec<u8>, Failu
 }
 
 fn too_large(length: usize) -> Failure {
-    Failure::new(code::FAILED, format!("a message of {length} bytes is over the limit of {MAX_MESSAGE} bytes"))
+    Failure::new(
+        code::FAILED,
+        format!("a message of {length} bytes is over the limit of {MAX_MESSAGE} bytes"),
+    )
 }
 
 #[cfg(test)]

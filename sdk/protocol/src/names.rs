@@ -22,8 +22,16 @@ pub struct Global {
     pub help: &'static str,
 }
 
-const FLAG: Global =
-    Global { long: "", short: None, aliases: &[], value: None, repeatable: false, choices: &[], env: None, help: "" };
+const FLAG: Global = Global {
+    long: "",
+    short: None,
+    aliases: &[],
+    value: None,
+    repeatable: false,
+    choices: &[],
+    env: None,
+    help: "",
+};
 
 /// The global options, in the order `astro help globals` shows them.
 pub const GLOBALS: &[Global] = &[
@@ -83,7 +91,11 @@ pub const GLOBALS: &[Global] = &[
         help: "Give up on a request after this time: `30s`, `2m`, a bare number is seconds",
         ..FLAG
     },
-    Global { long: "debug", help: "Show each request on stderr: method, path, status, request id, time", ..FLAG },
+    Global {
+        long: "debug",
+        help: "Show each request on stderr: method, path, status, request id, time",
+        ..FLAG
+    },
     Global { long: "quiet", short: Some('q'), help: "Show no notices and no progress", ..FLAG },
     Global {
         long: "verbose",
@@ -99,7 +111,16 @@ pub const GLOBALS: &[Global] = &[
 
 /// Long options that no plugin may take because the host will, one day, mean something by them.
 pub const RESERVED_LONGS: &[&str] = &[
-    "dry-run", "offline", "isolate", "columns", "sort", "no-header", "query", "no-pager", "config", "template",
+    "dry-run",
+    "offline",
+    "isolate",
+    "columns",
+    "sort",
+    "no-header",
+    "query",
+    "no-pager",
+    "config",
+    "template",
 ];
 
 /// Reserved longs that a command may declare until the host does, because they already mean the same
@@ -108,14 +129,39 @@ pub const RESERVED_BUT_LENT: &[&str] = &["sort"];
 
 /// First words the host answers itself.
 pub const BUILTIN_WORDS: &[&str] = &[
-    "profile", "context", "whoami", "config", "login", "logout", "plugin", "recover", "completion", "doctor",
-    "version", "help",
+    "profile",
+    "context",
+    "whoami",
+    "config",
+    "login",
+    "logout",
+    "plugin",
+    "recover",
+    "completion",
+    "doctor",
+    "version",
+    "help",
 ];
 
 /// First words kept for the host.
 pub const RESERVED_WORDS: &[&str] = &[
-    "alias", "api", "auth", "cache", "env", "exec", "index", "init", "man", "mcp", "run", "self", "server", "store",
-    "telemetry", "update", "upgrade",
+    "alias",
+    "api",
+    "auth",
+    "cache",
+    "env",
+    "exec",
+    "index",
+    "init",
+    "man",
+    "mcp",
+    "run",
+    "self",
+    "server",
+    "store",
+    "telemetry",
+    "update",
+    "upgrade",
 ];
 
 /// A word that several plugins share: its text and aliases do not depend on who was installed first.

@@ -68,9 +68,14 @@ impl fmt::Display for FooterError {
             Self::TooShort => write!(formatter, "the file is too short to be a plugin"),
             Self::NotAPlugin => write!(formatter, "the file does not end with a plugin footer"),
             Self::Revision(found) => {
-                write!(formatter, "its footer has revision {found}, this astro reads revision {FOOTER_REVISION}")
+                write!(
+                    formatter,
+                    "its footer has revision {found}, this astro reads revision {FOOTER_REVISION}"
+                )
             }
-            Self::PayloadKind(found) => write!(formatter, "its payload kind {found} is not known to this astro"),
+            Self::PayloadKind(found) => {
+                write!(formatter, "its payload kind {found} is not known to this astro")
+            }
             Self::Field(name) => write!(formatter, "its footer's {name} cannot be right"),
         }
     }
@@ -107,8 +112,10 @@ impl Footer {
             return Err(FooterError::Field("reserved part"));
         }
         let (manifest_offset, manifest_len) = (u64_at(88), u64_at(96));
-        let ends = manifest_offset.checked_add(manifest_len).and_then(|end| end.checked_add(FOOTER_LEN as u64));
-        if manifest_offset == 0 || manifest_len == 0 || manifest_len > MAX_MANIFEST || ends != Some(file_len) {
+        let ends =
+            manifest_offset.checked_add(manifest_len).and_then(|end| end.checked_add(FOOTER_LEN as u64));
+        if manifest_offset == 0 || manifest_len == 0 || manifest_len > MAX_MANIFEST || ends != Some(file_len)
+        {
             return Err(FooterError::Field("manifest position"));
         }
         let glibc = match u32_at(84) {

@@ -165,7 +165,11 @@ pub struct Secret {
 /// The secret is not part of what a log or a panic may show.
 impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Secret").field("record", &self.record).field("key", &self.key).finish_non_exhaustive()
+        formatter
+            .debug_struct("Secret")
+            .field("record", &self.record)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -234,7 +238,11 @@ pub struct ProfilePut {
 /// The token is not part of what a log or a panic may show.
 impl std::fmt::Debug for ProfilePut {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ProfilePut").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("ProfilePut")
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 

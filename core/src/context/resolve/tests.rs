@@ -45,7 +45,8 @@ fn a_flag_beats_a_variable_beats_a_profile_beats_a_claim() {
     let with_profile = Globals { profile: Some("a".into()), ..Globals::default() };
     let none = Globals::default();
     let a = token(ORG_A);
-    let rows: &[(&Globals, &[(&'static str, &str)], &str, &str)] = &[
+    type Row<'a> = (&'a Globals, &'a [(&'static str, &'a str)], &'a str, &'a str);
+    let rows: &[Row<'_>] = &[
         (&flags, &[("ASTRO_WORKSPACE_ID", "w-env")], "w-flag", "--workspace"),
         (&none, &[("ASTRO_WORKSPACE_ID", "w-env"), ("ASTRO_PROFILE", "a")], "w-env", "ASTRO_WORKSPACE_ID"),
         (&with_profile, &[("ASTRO_WORKSPACE_ID", "w-env")], "w-a", "profile `a`"),
@@ -67,7 +68,10 @@ fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
         assert_eq!(context.output.value, format);
     }
     let clean = Globals { output: Some("clean".into()), ..Globals::default() };
-    assert_eq!(resolved(&clean, &[("ASTRO_OUTPUT", "json"), ("ASTRO_PROFILE", "a")], &setup()).output.value, Format::Clean);
+    assert_eq!(
+        resolved(&clean, &[("ASTRO_OUTPUT", "json"), ("ASTRO_PROFILE", "a")], &setup()).output.value,
+        Format::Clean
+    );
 }
 
 #[test]
@@ -88,7 +92,12 @@ fn a_profile_flag_beats_the_variables_and_says_which() {
     let a = token(ORG_A);
     let context = resolved(
         &flag,
-        &[("ASTRO_API_TOKEN", &a), ("ASTRO_API_URL", SITE_A), ("ASTRO_ORGANIZATION_ID", ORG_A), ("ASTRO_DEPLOYMENT_ID", "d")],
+        &[
+            ("ASTRO_API_TOKEN", &a),
+            ("ASTRO_API_URL", SITE_A),
+            ("ASTRO_ORGANIZATION_ID", ORG_A),
+            ("ASTRO_DEPLOYMENT_ID", "d"),
+        ],
         &setup(),
     );
     assert_eq!(context.address.value.as_str(), SITE_B);
@@ -99,7 +108,8 @@ fn a_profile_flag_beats_the_variables_and_says_which() {
 
 #[test]
 fn unknown_names_and_values_are_errors_of_their_own() {
-    let rows: &[(Globals, &[(&'static str, &str)], &str)] = &[
+    type Row<'a> = (Globals, &'a [(&'static str, &'a str)], &'a str);
+    let rows: &[Row<'_>] = &[
         (Globals { profile: Some("x".into()), ..Globals::default() }, &[], "no profile `x`"),
         (Globals::default(), &[("ASTRO_PROFILE", "x")], "ASTRO_PROFILE"),
         (Globals::default(), &[("ASTRO_OUTPUT", "yaml")], "ASTRO_OUTPUT"),
@@ -137,7 +147,11 @@ fn two_customers_are_never_mixed() {
         let Ok(secret) = context.authority(0) else { continue };
         sent += 1;
         let customer = if secret.expose() == a { ("a", ORG_A, SITE_A) } else { ("b", ORG_B, SITE_B) };
-        assert_eq!(context.organization.as_ref().expect("an organization").value, customer.1, "{case}: {context:?}");
+        assert_eq!(
+            context.organization.as_ref().expect("an organization").value,
+            customer.1,
+            "{case}: {context:?}"
+        );
         // A token from the environment belongs to the address of the environment; a stored one to its own.
         if let Origin::Credential(_) = context.credential.as_ref().expect("sent").origin {
             assert_eq!(context.address.value.as_str(), customer.2, "{case}: {context:?}");

@@ -1,0 +1,49 @@
+//! Making a system store: libraries become plugin files with manifest, footer and record. Run by whoever
+//! installs the host, through the hidden words `__bundle LIBRARY DIR` and `__index DIR`.
+
+use std::path::{Path, PathBuf};
+
+use astro_plugin_protocol::plugin_file::{EXTENSION, assemble, glibc_floor};
+
+use super::{
+    Store, describe,
+    record::{self, Installed, Source},
+};
+use crate::{
+    config::files,
+    error::{Result, While, code},
+    host::verify,
+};
+
+/// The hidden word that makes a plugin file in a store.
+pub const WORD: &str = "__bundle";
+/// The hidden word that makes the index of a store.
+pub const INDEX_WORD: &str = "__index";
+
+/// Puts a library into a store as `NAME.astro-plugin` with its record. What is there already and the same
+/// is left alone.
+pub fn bundle(library: &Path, store: &Store) -> Result<()> {
+    let what = || format!("cannot bundle `{}`", library.display());
+    let payload = std::fs::read(library).while_doing(code::FAILED, what)?;
+    let manifest = describe::in_child(library)?;
+    let bytes = serde_json::to_vec(&manifest).while_doing(code::FAILED, what)?;
+    let file = assemble(&payload, &bytes, verify::TRIPLE, manifest.abi, glibc_floor(&payload))
+        .while_doing(code::FAILED, what)?;
+    let hash = record::hash(file.as_slice()).while_doing(code::FAILED, what)?;
+    let path = PathBuf::from(format!("{}.{EXTENSION}", manifest.name));
+    let target = store.dir.join(&path);
+    let known = store.records().0.into_iter().find(|record| record.name == manifest.name);
+    if known.is_some_and(|record| record.hash == hash) && target.is_file() {
+        return Ok(());
+    }
+    files::write(&target, &file)?;
+    store.write_record(&Installed {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        source: Source::Bundled,
+        path,
+        hash,
+        installed_at: crate::context::unix_now(),
+        manifest: None,
+    })
+}

@@ -1,0 +1,162 @@
+//! The operations of the Astro API v1 that this plugin uses, with the fields it uses. Unknown fields and
+//! values are let through, so that a newer API does not break an older plugin.
+
+use astro_plugin_sdk::{Context, Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Who did something (schema `BasicSubjectProfile`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Subject {
+    full_name: Option<String>,
+    api_token_name: Option<String>,
+}
+
+impl Subject {
+    /// A person's full name or a token's name.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.full_name.clone().or_else(|| self.api_token_name.clone()).filter(|name| !name.is_empty())
+    }
+}
+
+/// One role of a token on one entity (schema `ApiTokenRole`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TokenRole {
+    /// `DEPLOYMENT`, `WORKSPACE`, `ORGANIZATION`, `DAG`, `DAG_TAG`.
+    pub(crate) entity_type: String,
+    pub(crate) entity_id: String,
+    pub(crate) role: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deployment_id: Option<String>,
+}
+
+impl TokenRole {
+    /// Whether it is the token's role on this deployment.
+    pub(crate) fn is_on(&self, deployment: &str) -> bool {
+        self.entity_type == "DEPLOYMENT" && self.entity_id == deployment
+    }
+}
+
+/// A token (schema `ApiToken`).
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiToken {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) description: String,
+    /// `DEPLOYMENT`, `WORKSPACE` or `ORGANIZATION`.
+    pub(crate) scope: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) short_token: String,
+    #[serde(default)]
+    pub(crate) roles: Vec<TokenRole>,
+    pub(crate) created_at: String,
+    pub(crate) end_at: Option<String>,
+    pub(crate) last_used_at: Option<String>,
+    pub(crate) last_rotated_at: Option<String>,
+    pub(crate) created_by: Option<Subject>,
+    /// The value; only in the answers of create and rotate.
+    pub(crate) token: Option<String>,
+}
+
+/// The body of CreateApiToken.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreateToken<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) scope: &'static str,
+    pub(crate) entity_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_expiry_period_in_days: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Role {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Roles {
+    default_roles: Vec<Role>,
+    roles: Vec<Role>,
+}
+
+/// The tokens of one deployment.
+pub(crate) struct Api<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) organization: String,
+    pub(crate) deployment: String,
+}
+
+impl<'a> Api<'a> {
+    /// The organization and the deployment of the context.
+    pub(crate) async fn of(ctx: &'a Context) -> Result<Self> {
+        let organization = ctx.organization_id().await?;
+        let deployment = ctx.deployment_id(&organization).await?;
+        Ok(Self { ctx, organization, deployment })
+    }
+
+    fn tokens<'s>(&'s self, rest: &[&'s str]) -> Vec<&'s str> {
+        ["organizations", &self.organization, "tokens"].into_iter().chain(rest.iter().copied()).collect()
+    }
+
+    /// ListApiTokens: every token that can act on the deployment, of all scopes.
+    pub(crate) async fn list(&self) -> Result<Vec<ApiToken>> {
+        self.ctx
+            .http()
+            .get(self.tokens(&[]))
+            .query("deploymentId", &self.deployment)
+            .pages("tokens", "id")
+            .await
+    }
+
+    /// GetApiToken
+    pub(crate) async fn get(&self, id: &str) -> Result<ApiToken> {
+        self.ctx.http().get(self.tokens(&[id])).json().await
+    }
+
+    /// CreateApiToken; sent once.
+    pub(crate) async fn create(&self, token: &CreateToken<'_>) -> Result<ApiToken> {
+        self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret("/token").json().await
+    }
+
+    /// RotateApiToken; sent once.
+    pub(crate) async fn rotate(&self, id: &str) -> Result<ApiToken> {
+        self.ctx.http().post(self.tokens(&[id, "rotate"])).one_time_secret("/token").json().await
+    }
+
+    /// UpdateApiToken: name and description are replaced together.
+    pub(crate) async fn update(&self, id: &str, name: &str, description: &str) -> Result<ApiToken> {
+        let body = serde_json::json!({ "name": name, "description": description });
+        self.ctx.http().post(self.tokens(&[id])).body(&body)?.json().await
+    }
+
+    /// UpdateApiTokenRoles: the whole set is replaced.
+    pub(crate) async fn update_roles(&self, id: &str, roles: &[TokenRole]) -> Result<()> {
+        let body = serde_json::json!({ "roles": roles });
+        self.ctx.http().post(self.tokens(&[id, "roles"])).body(&body)?.send().await.map(|_| ())
+    }
+
+    /// DeleteApiToken
+    pub(crate) async fn delete(&self, id: &str) -> Result<()> {
+        self.ctx.http().delete(self.tokens(&[id])).send().await.map(|_| ())
+    }
+
+    /// ListRoles: the names of the roles a token can have on a deployment, built-in ones first.
+    pub(crate) async fn roles(&self) -> Result<Vec<String>> {
+        let call = self.ctx.http().get(["organizations", &self.organization, "roles"]);
+        let call = call.query("scopeTypes", "DEPLOYMENT").query("includeDefaultRoles", true);
+        let first: Roles = call.query("limit", 1000).query("offset", 0).json().await?;
+        let names: Vec<String> =
+            first.default_roles.into_iter().chain(first.roles).map(|role| role.name).collect();
+        if names.is_empty() { Err(Error::new("the API lists no roles")) } else { Ok(names) }
+    }
+}

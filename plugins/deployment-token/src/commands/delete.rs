@@ -1,0 +1,95 @@
+//! `astro deployment token delete`
+
+use astro_plugin_sdk::{View, clap, prelude::*};
+
+use super::common;
+use crate::{
+    api::{Api, ApiToken, TokenRole},
+    select::{Which, describe},
+};
+
+/// Delete an API token, or detach one of the workspace or organization
+///
+/// Delete an API token of a deployment. It stops working at once, for everything that uses it. A token of the
+/// workspace or the organization is not deleted: only its role on the deployment is taken away.
+#[derive(Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Serialize)]
+#[serde(crate = "astro_plugin_sdk::serde")]
+struct Deleted {
+    id: String,
+    name: String,
+    scope: String,
+    deployment_id: String,
+    /// `deleted` or `removed`.
+    action: &'static str,
+}
+
+impl Command for Delete {
+    const PATH: &'static str = "deployment token delete";
+
+    fn declare(spec: &mut Spec) {
+        common(spec, "de");
+        spec.means("force", "--yes")
+            .example("astro deployment token delete", "Pick a token from a list")
+            .example("astro deployment token delete --name \"My CI token\"", "Delete by name")
+            .example(
+                "astro deployment token delete cm00acme0tokenexample00001 --yes",
+                "Delete by ID without a question",
+            )
+            .see_also("deployment token list")
+            .see_also("deployment token rotate");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        self.which.check(ctx.terminal().interactive, "delete")?;
+        let api = Api::of(&ctx).await?;
+        let token = self.which.find(&api).await?;
+        let mut details = describe(&api, &token);
+        let action = if token.scope == "DEPLOYMENT" {
+            details.push("It stops working at once.".to_owned());
+            ctx.confirm(details, format!("Delete the token `{}`?", token.name)).await?;
+            api.delete(&token.id).await?;
+            "deleted"
+        } else {
+            let scope = token.scope.to_lowercase();
+            let rest = without_role(&token, &api.deployment)?;
+            details.push(format!("It is a token of the {scope}: it is not deleted, only its role on this deployment is taken away."));
+            ctx.confirm(details, format!("Take the token `{}` off the deployment?", token.name)).await?;
+            api.update_roles(&token.id, &rest).await?;
+            "removed"
+        };
+        let sentence = match action {
+            "deleted" => format!("Deleted the token `{}` ({}).", token.name, token.id),
+            _ => format!(
+                "Took the token `{}` ({}) off the deployment; it still exists in its {}.",
+                token.name,
+                token.id,
+                token.scope.to_lowercase()
+            ),
+        };
+        let ApiToken { id, name, scope, .. } = token;
+        let deleted = Deleted { id, name, scope, deployment_id: api.deployment.clone(), action };
+        ctx.emit(View::sentence(sentence).clean(["id"]), &deleted).await
+    }
+}
+
+/// The token's roles without the one on this deployment. The API refuses an empty set.
+fn without_role(token: &ApiToken, deployment: &str) -> Result<Vec<TokenRole>> {
+    let rest: Vec<TokenRole> = token.roles.iter().filter(|role| !role.is_on(deployment)).cloned().collect();
+    if rest.is_empty() {
+        return Err(Error::new(format!(
+            "the role on this deployment is the only one of the token `{}`; the API keeps at least one",
+            token.name
+        ))
+        .help(format!("delete the token in its {}", token.scope.to_lowercase())));
+    }
+    Ok(rest)
+}

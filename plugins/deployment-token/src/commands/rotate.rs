@@ -1,0 +1,68 @@
+//! `astro deployment token rotate`
+
+use astro_plugin_sdk::{clap, prelude::*};
+
+use super::{automated_process, clean_output, common};
+use crate::{
+    api::Api,
+    select::{Which, describe},
+    token::{Token, value_of},
+};
+
+/// Give an API token a new value
+///
+/// Give an API token of a deployment a new value. The old value stops working at once, for everything that uses
+/// it. The new value is shown once, by this command.
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    which: Which,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Print the token and nothing else: True or False
+    #[arg(short, long)]
+    clean_output: Option<bool>,
+}
+
+impl Command for Rotate {
+    const PATH: &'static str = "deployment token rotate";
+
+    fn declare(spec: &mut Spec) {
+        common(spec, "ro");
+        clean_output(spec);
+        automated_process(spec);
+        spec.means("force", "--yes")
+            .example("astro deployment token rotate", "Pick a token from a list")
+            .example(
+                "astro deployment token rotate cm00acme0tokenexample00001 --yes",
+                "Rotate by ID without a question",
+            )
+            .example("astro deployment token rotate --name \"My CI token\"", "Rotate by name")
+            .example(
+                "TOKEN=$(astro deployment token rotate --name ci --force --clean-output)",
+                "Use the new value in a script",
+            )
+            .see_also("deployment token list")
+            .see_also("deployment token create");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        self.which.check(ctx.terminal().interactive, "rotate")?;
+        let api = Api::of(&ctx).await?;
+        let token = self.which.find(&api).await?;
+        if token.scope != "DEPLOYMENT" {
+            let scope = token.scope.to_lowercase();
+            return Err(Error::new(format!("`{}` is a token of the {scope}: it can only be rotated there", token.name))
+                .help(format!("ask an owner of the {scope}, or make a token of the deployment: astro deployment token create")));
+        }
+        let mut details = describe(&api, &token);
+        details.push("Its present value stops working at once.".to_owned());
+        ctx.confirm(details, format!("Rotate the token `{}`?", token.name)).await?;
+        let mut rotated = api.rotate(&token.id).await?;
+        let value = value_of(&mut rotated)?;
+        let token = Token::seen_from(&api.deployment, rotated);
+        ctx.notice(format!("Rotated the token `{}`. Its new value is shown this once:", token.name)).await?;
+        ctx.emit_secret(Token::record_view(), &token, "token", value).await
+    }
+}

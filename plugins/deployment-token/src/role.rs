@@ -1,0 +1,37 @@
+//! Which roles there are. The server decides in the end; a lookup only makes a better message.
+
+use astro_plugin_sdk::{Error, Result};
+
+use crate::api::Api;
+
+/// The built-in role, which every organization has: it is never looked up.
+pub(crate) const ADMIN: &str = "DEPLOYMENT_ADMIN";
+
+/// Refuses a role that does not exist by listing those that do. Where the roles cannot be read (403, no
+/// network) the server decides.
+pub(crate) async fn check(api: &Api<'_>, role: &str) -> Result<()> {
+    if role == ADMIN {
+        return Ok(());
+    }
+    match api.roles().await {
+        Ok(roles) if roles.iter().any(|known| known == role) => Ok(()),
+        Ok(roles) => {
+            Err(Error::usage(format!("`--role <ROLE>` must be a role of deployments, not `{role}`"))
+                .help(format!("use one of: {}", roles.join(", "))))
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// Asks for a role; where nobody can be asked the error names the flag.
+pub(crate) async fn ask(api: &Api<'_>) -> Result<String> {
+    let mut roles = if api.ctx.terminal().interactive {
+        // A person who may not read roles can still choose the built-in one.
+        api.roles().await.unwrap_or_else(|_| vec![ADMIN.to_owned()])
+    } else {
+        Vec::new()
+    };
+    let help = vec![format!("pass `--role {ADMIN}` or the name of a custom role")];
+    let index = api.ctx.select("Which role on the deployment?", roles.clone(), "--role <ROLE>", help).await?;
+    Ok(roles.swap_remove(index))
+}

@@ -1,0 +1,111 @@
+//! Which token is meant: by ID, by exact name, or picked from a list by a person.
+
+use astro_plugin_sdk::{Error, Result, clap};
+
+use crate::api::{Api, ApiToken};
+
+// The two ways to name a token. (A doc comment here would become the help text of the commands.)
+#[derive(clap::Args)]
+pub(crate) struct Which {
+    /// ID of the token
+    token_id: Option<String>,
+    /// Name of the token, in place of its ID
+    #[arg(short = 't', long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Which {
+    /// The token. One that has no role on the deployment is refused.
+    pub(crate) async fn find(&self, api: &Api<'_>) -> Result<ApiToken> {
+        let token = match (&self.token_id, &self.name) {
+            (Some(id), Some(name)) => {
+                return Err(Error::usage(format!("a token ID (`{id}`) and `--name {name}` are both given"))
+                    .help("leave one of the two out"));
+            }
+            (Some(id), None) => by_id(api, id).await?,
+            (None, Some(name)) => by_name(api, name).await?,
+            (None, None) => pick(api, api_list_for_picking(api).await?).await?,
+        };
+        if token.roles.iter().any(|role| role.is_on(&api.deployment)) {
+            Ok(token)
+        } else {
+            Err(Error::new(format!(
+                "the token `{}` ({}) has no role on the deployment `{}`",
+                token.name, token.id, api.deployment
+            ))
+            .help("see the deployment's tokens with `astro deployment token list`"))
+        }
+    }
+
+    /// Refuses before anything is sent when nothing names a token and nobody can be asked.
+    pub(crate) fn check(&self, api_terminal_interactive: bool, command: &str) -> Result<()> {
+        if self.token_id.is_none() && self.name.is_none() && !api_terminal_interactive {
+            return Err(Error::usage("no token is given")
+                .help(format!("name one: astro deployment token {command} TOKEN_ID, or --name NAME"))
+                .help("find one with `astro deployment token list`"));
+        }
+        Ok(())
+    }
+}
+
+async fn by_id(api: &Api<'_>, id: &str) -> Result<ApiToken> {
+    api.get(id).await.map_err(|error| match error.status() {
+        Some(404) => Error::new(format!("there is no token with the ID `{id}`"))
+            .help("see the deployment's tokens with `astro deployment token list`"),
+        _ => error,
+    })
+}
+
+async fn by_name(api: &Api<'_>, name: &str) -> Result<ApiToken> {
+    let mut found: Vec<ApiToken> = api.list().await?.into_iter().filter(|token| token.name == name).collect();
+    match found.len() {
+        0 => Err(Error::new(format!("no token of the deployment has the name `{name}`"))
+            .help("see the deployment's tokens with `astro deployment token list`")),
+        1 => Ok(found.swap_remove(0)),
+        _ if api.ctx.terminal().interactive => pick(api, found).await,
+        count => {
+            let mut error =
+                Error::usage(format!("{count} tokens have the name `{name}`; name one by its ID"));
+            for token in &found {
+                error = error.help(format!("{} was created on {}", token.id, token.created_at));
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn api_list_for_picking(api: &Api<'_>) -> Result<Vec<ApiToken>> {
+    let tokens = api.list().await?;
+    if tokens.is_empty() {
+        return Err(
+            Error::new("the deployment has no tokens").help("make one with `astro deployment token create`")
+        );
+    }
+    Ok(tokens)
+}
+
+async fn pick(api: &Api<'_>, mut tokens: Vec<ApiToken>) -> Result<ApiToken> {
+    let items = tokens
+        .iter()
+        .map(|token| format!("{}  {}  {}  {}", token.name, token.id, token.scope, token.created_at))
+        .collect();
+    let index = api.ctx.select("Which token?", items, "TOKEN_ID", Vec::new()).await?;
+    Ok(tokens.swap_remove(index))
+}
+
+/// What a question shows: token, deployment, profile and where the profile came from.
+pub(crate) fn describe(api: &Api<'_>, token: &ApiToken) -> Vec<String> {
+    let mut lines = vec![
+        format!("token       {} ({}, {})", token.name, token.id, token.scope),
+        format!("deployment  {}", api.deployment),
+    ];
+    let resolved = api.ctx.resolved();
+    lines.push(match &resolved.profile {
+        Some(profile) => format!("profile     {} (from {})", profile.value, profile.origin),
+        None => "profile     none (ASTRO_API_TOKEN)".to_owned(),
+    });
+    if resolved.token_id.as_deref() == Some(token.id.as_str()) {
+        lines.push("This is the very token that astro uses now.".to_owned());
+    }
+    lines
+}

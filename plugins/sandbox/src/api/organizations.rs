@@ -1,0 +1,51 @@
+//! ListOrganizations, GetOrganization.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Call, Refusal, json_body,
+    page::{Sortable, Source, filter},
+};
+
+const COLUMNS: &str = "id, name, created_at";
+pub(super) const SORTABLE: &Sortable =
+    &[("name", "name"), ("createdAt", "created_at"), ("updatedAt", "created_at")];
+
+pub(super) fn list(call: &mut Call<'_>) -> Answer {
+    let products = call.query.all("product");
+    if products.iter().any(|product| !matches!(*product, "HOSTED" | "HYBRID")) {
+        return Err(Refusal::field("oneof", "product", "must be HOSTED or HYBRID"));
+    }
+    let hosted = if products.is_empty() || products.contains(&"HOSTED") { "" } else { " AND 0" };
+    let condition = format!("1{}{hosted}", filter("id", &[&call.caller.organization]));
+    let source = Source {
+        key: "organizations",
+        table: "organizations",
+        columns: COLUMNS,
+        condition: &condition,
+        sortable: SORTABLE,
+        max_limit: Some(1000),
+    };
+    call.query.page(call.connection, &source, [], to_json)
+}
+
+pub(super) fn get(call: &mut Call<'_>, id: &str) -> Answer {
+    let sql = format!("SELECT {COLUMNS} FROM organizations WHERE id = ?1");
+    json_body(&call.connection.query_row(&sql, [id], to_json)?)
+}
+
+/// Refuses with 404 when there is no such organization.
+pub(super) fn exists(connection: &Connection, id: &str) -> Result<(), Refusal> {
+    let found: Option<i64> = connection
+        .query_row("SELECT 1 FROM organizations WHERE id = ?1", [id], |row| row.get(0))
+        .optional()?;
+    found.map(|_| ()).ok_or_else(|| Refusal::not_found("Organization not found"))
+}
+
+fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let (id, name, created): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(
+        json!({ "id": id, "name": name, "product": "HOSTED", "status": "ACTIVE", "createdAt": created, "updatedAt": created }),
+    )
+}

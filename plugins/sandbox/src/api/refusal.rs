@@ -1,0 +1,115 @@
+//! Answers: JSON bodies, and refusals of the schema `Error`.
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header::CONTENT_TYPE},
+    response::Response,
+};
+use serde::Serialize;
+
+use crate::database::new_id;
+
+/// What a handler gives.
+pub(super) type Answer = Result<Response, Refusal>;
+
+/// A refused request.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    message: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    code: &'static str,
+    field: String,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), fields: Vec::new() }
+    }
+
+    pub(super) fn unauthorized(message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, message)
+    }
+
+    pub(super) fn forbidden(message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    pub(super) fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub(super) fn method(method: &Method) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("the method {method} is not allowed here"))
+    }
+
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A 400 that names a field.
+    pub(super) fn field(code: &'static str, field: &str, message: impl Into<String>) -> Self {
+        Self::bad_request("Invalid request").and(code, field, message)
+    }
+
+    /// Names one more field.
+    pub(super) fn and(mut self, code: &'static str, field: &str, message: impl Into<String>) -> Self {
+        self.fields.push(Field { code, field: field.to_owned(), message: message.into() });
+        self
+    }
+
+    /// Refuses when any field was named.
+    pub(super) fn if_any(self) -> Result<(), Self> {
+        if self.fields.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Error {
+            message: String,
+            request_id: String,
+            status_code: u16,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            field_errors: Vec<Field>,
+        }
+        let error = Error {
+            message: self.message,
+            request_id: new_id(),
+            status_code: self.status.as_u16(),
+            field_errors: self.fields,
+        };
+        response(self.status, &error)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the sandbox's database failed: {error}"))
+    }
+}
+
+/// A 200 with a JSON body.
+pub(super) fn json_body(body: &impl Serialize) -> Answer {
+    Ok(response(StatusCode::OK, body))
+}
+
+/// A 204.
+pub(super) fn no_content() -> Answer {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+fn response(status: StatusCode, body: &impl Serialize) -> Response {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("application/json"));
+    response
+}

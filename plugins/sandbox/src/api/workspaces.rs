@@ -1,0 +1,57 @@
+//! ListWorkspaces: those the caller can see.
+
+use rusqlite::{Connection, Row};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Call, Caller, Reach, Refusal,
+    organizations::SORTABLE,
+    page::{Source, filter},
+};
+
+pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
+    let visible = visible(call.connection, &call.caller, organization)?;
+    let visible: Vec<&str> = visible.iter().map(String::as_str).collect();
+    let condition = format!(
+        "organization_id = ?1{}{}{}",
+        filter("id", if visible.is_empty() { &[""] } else { &visible }),
+        filter("id", &call.query.all("workspaceIds")),
+        filter("name", &call.query.all("names"))
+    );
+    let source = Source {
+        key: "workspaces",
+        table: "workspaces",
+        columns: "id, name, description, organization_id, created_at, (SELECT name FROM organizations o WHERE o.id = organization_id)",
+        condition: &condition,
+        sortable: SORTABLE,
+        max_limit: Some(1000),
+    };
+    call.query.page(call.connection, &source, [organization], to_json)
+}
+
+/// The workspaces a caller reaches, also through one of their deployments.
+fn visible(connection: &Connection, caller: &Caller, organization: &str) -> Result<Vec<String>, Refusal> {
+    let mut statement = connection.prepare_cached(
+        "SELECT w.id, d.id FROM workspaces w LEFT JOIN deployments d ON d.workspace_id = w.id WHERE w.organization_id = ?1",
+    )?;
+    let pairs = statement
+        .query_map([organization], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    let mut visible = Vec::new();
+    for pair in pairs {
+        let (workspace, deployment) = pair?;
+        let through =
+            deployment.map_or(Reach::None, |deployment| caller.in_deployment(&workspace, &deployment));
+        if caller.in_workspace(&workspace).max(through) > Reach::None && !visible.contains(&workspace) {
+            visible.push(workspace);
+        }
+    }
+    Ok(visible)
+}
+
+fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let text = |at: usize| row.get::<_, String>(at);
+    Ok(json!({
+        "id": text(0)?, "name": text(1)?, "description": text(2)?, "organizationId": text(3)?,
+        "organizationName": text(5)?, "cicdEnforcedDefault": false, "createdAt": text(4)?, "updatedAt": text(4)?,
+    }))
+}

@@ -1,0 +1,100 @@
+//! The commands of the sandbox.
+
+mod env;
+mod reset;
+mod serve;
+mod start;
+mod status;
+mod stop;
+
+pub(crate) use env::Env;
+pub(crate) use reset::Reset;
+pub(crate) use serve::Serve;
+pub(crate) use start::Start;
+pub(crate) use status::Status;
+pub(crate) use stop::Stop;
+
+use astro_plugin_sdk::{Context, Error, Result, View, protocol::service::ProfilePut};
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::{
+    database::{self, Administrator},
+    instance::{Instance, Running},
+};
+
+/// The profile that `start` leaves.
+const PROFILE: &str = "sandbox";
+
+/// What `start` and `status` show.
+#[derive(Serialize)]
+struct State {
+    status: &'static str,
+    address: Option<String>,
+    pid: Option<u32>,
+    started_at: Option<String>,
+    profile: &'static str,
+    database: String,
+    log: String,
+}
+
+impl State {
+    fn of(instance: &Instance, running: Option<&Running>) -> Self {
+        Self {
+            status: if running.is_some() { "running" } else { "stopped" },
+            address: running.map(Running::address),
+            pid: running.map(|running| running.pid),
+            started_at: running.map(|running| running.started_at.clone()),
+            profile: PROFILE,
+            database: instance.database().display().to_string(),
+            log: instance.log().display().to_string(),
+        }
+    }
+
+    fn view() -> View {
+        View::record()
+            .id("status", "STATUS")
+            .id("address", "ADDRESS")
+            .id("pid", "PID")
+            .time("started_at", "STARTED")
+            .id("profile", "PROFILE")
+            .text("database", "DATABASE")
+            .text("log", "LOG")
+            .clean(["status", "address", "pid", "started_at", "profile"])
+    }
+}
+
+fn open(instance: &Instance) -> Result<Connection> {
+    database::open(&instance.database()).map_err(|error| {
+        Error::new(format!("the sandbox's database `{}` cannot be opened", instance.database().display()))
+            .cause(error.to_string())
+    })
+}
+
+fn administrator(connection: &Connection, organization: Option<&str>) -> Result<Administrator> {
+    database::administrator(connection, organization)?.ok_or_else(|| match organization {
+        Some(name) => Error::new(format!("the sandbox has no organization `{name}`")),
+        None => Error::new("the sandbox's database has no administrator")
+            .help("put the seed back with `astro sandbox reset`"),
+    })
+}
+
+/// Writes the profile `sandbox` for the running server.
+async fn put_profile(ctx: &Context, instance: &Instance, running: &Running) -> Result<()> {
+    let found = administrator(&open(instance)?, None)?;
+    let answer = ctx
+        .put_profile(ProfilePut {
+            name: PROFILE.to_owned(),
+            address: running.address(),
+            token: found.token,
+            organization: Some(found.organization),
+            workspace: Some(found.workspace),
+            deployment: Some(found.deployment),
+        })
+        .await?;
+    if answer.active {
+        ctx.notice(format!("The profile `{PROFILE}` is the default here.")).await
+    } else {
+        ctx.notice(format!("Use it with `--profile {PROFILE}`, or `export ASTRO_PROFILE={PROFILE}`.")).await
+    }
+}

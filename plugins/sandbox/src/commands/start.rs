@@ -1,0 +1,89 @@
+//! `astro sandbox start`: the server in the background, and a profile for it.
+
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    process::{Command as Process, Stdio},
+    time::{Duration, Instant},
+};
+
+use astro_plugin_sdk::{clap, prelude::*};
+
+use super::{State, open, put_profile};
+use crate::instance::{Instance, Running};
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Start the local Astro API in the background
+///
+/// It listens on 127.0.0.1 only, keeps its data in a SQLite file, and stops by itself after 8 hours without a
+/// request. The profile `sandbox` is written for it; it becomes the default only in a private ASTRO_HOME that
+/// has none.
+#[derive(Args)]
+pub(crate) struct Start {
+    /// The port to listen on; a free one when it is not given
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+impl Command for Start {
+    const PATH: &'static str = "sandbox start";
+
+    fn declare(spec: &mut Spec) {
+        spec.changes_profiles()
+            .range::<u16>("port", 1..=65535, "port numbers")
+            .example("astro sandbox start", "Start it and use the profile `sandbox`")
+            .example("astro deployment token list --profile sandbox", "List the tokens of a deployment in it")
+            .see_also("sandbox stop")
+            .see_also("sandbox env");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        let instance = Instance::of(ctx.resolved())?;
+        let running = match instance.running()? {
+            Some(running) => {
+                ctx.notice("The sandbox is running already.").await?;
+                running
+            }
+            None => {
+                // A file that cannot be opened is said here, not in the log of a process that is gone.
+                drop(open(&instance)?);
+                launch(&instance, self.port)?
+            }
+        };
+        put_profile(&ctx, &instance, &running).await?;
+        ctx.emit(State::view(), &State::of(&instance, Some(&running))).await
+    }
+}
+
+/// Starts `astro sandbox serve` with nothing of this terminal and none of the caller's credentials.
+fn launch(instance: &Instance, port: Option<u16>) -> Result<Running> {
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(instance.log())?;
+    let host = std::env::current_exe()?;
+    let mut process = Process::new(host);
+    process.args(["sandbox", "serve", "--detached"]);
+    if let Some(port) = port {
+        process.arg(format!("--port={port}"));
+    }
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with("ASTRO_") && name != "ASTRO_HOME")
+    {
+        process.env_remove(name);
+    }
+    let mut child = process.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        match instance.running()? {
+            Some(running) if running.pid == child.id() => return Ok(running),
+            _ => {}
+        }
+        if let Some(status) = child.try_wait()? {
+            return Err(Error::new(format!("the sandbox ended at once ({status})"))
+                .help(format!("see why in {}", instance.log().display())));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(Error::new(format!("the sandbox did not listen within {} s", PATIENCE.as_secs()))
+        .help(format!("see why in {}", instance.log().display())))
+}

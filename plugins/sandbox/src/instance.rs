@@ -1,0 +1,110 @@
+//! The one server of an `ASTRO_HOME`: a lock that it holds while it lives, and a file that says where it
+//! listens. The lock is the truth: a server that was killed holds none.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use astro_plugin_sdk::{Error, Result, protocol::invocation::Context};
+use serde::{Deserialize, Serialize};
+
+/// The files of an instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    dir: PathBuf,
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// Process id.
+    pub(crate) pid: u32,
+    /// Port on 127.0.0.1.
+    pub(crate) port: u16,
+    /// RFC 3339.
+    pub(crate) started_at: String,
+}
+
+impl Running {
+    /// The base of the API.
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/v1", self.port)
+    }
+}
+
+impl Instance {
+    /// The instance of this context.
+    pub(crate) fn of(context: &Context) -> Result<Self> {
+        if context.state_dir.is_empty() {
+            return Err(Error::new("the home directory is not known").help("set HOME or ASTRO_HOME"));
+        }
+        let dir = PathBuf::from(&context.state_dir);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|error| cannot("make the directory", &dir, &error))?;
+        Ok(Self { dir })
+    }
+
+    /// The SQLite file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join("sandbox.db")
+    }
+
+    /// Where a detached server writes what it says.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join("sandbox.log")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.join("sandbox.json")
+    }
+
+    /// Takes the lock for the life of a server; `None` when another one has it.
+    pub(crate) fn lock(&self) -> Result<Option<File>> {
+        let path = self.dir.join("sandbox.lock");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| cannot("open", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
+        }
+    }
+
+    /// The running server, when there is one.
+    pub(crate) fn running(&self) -> Result<Option<Running>> {
+        if self.lock()?.is_some() {
+            return Ok(None);
+        }
+        // Between taking the lock and writing the file a server is not yet there for anybody.
+        Ok(fs::read(self.state()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Says where the server listens.
+    pub(crate) fn announce(&self, running: &Running) -> Result<()> {
+        let temporary = self.state().with_extension("new");
+        fs::write(&temporary, serde_json::to_vec(running)?)
+            .map_err(|error| cannot("write", &temporary, &error))?;
+        fs::rename(&temporary, self.state()).map_err(|error| cannot("write", &self.state(), &error))
+    }
+
+    /// Takes the announcement back.
+    pub(crate) fn withdraw(&self) {
+        // It says nothing without the lock.
+        let _ = fs::remove_file(self.state());
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::new(format!("cannot {what} `{}`", path.display())).cause(error.to_string())
+}

@@ -1,0 +1,5 @@
+//! tbd
+use crate::shell::Result;
+pub(crate) fn run(_: &[&str]) -> Result {
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask test`: everything that CI checks, one step after the other; the last line counts them.
+
+use std::time::Instant;
+
+use crate::{
+    audit, install,
+    shell::{self, Result, cargo, program, root, say, target},
+    tidy, tools,
+};
+
+/// Shells in which completion is tested; Debian's packages have the same names.
+const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+
+/// How a step ended.
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+struct Steps {
+    in_ci: bool,
+    done: Vec<(&'static str, Outcome)>,
+}
+
+pub(crate) fn run(args: &[&str]) -> Result {
+    let install_packages = match args {
+        [] => false,
+        ["--install"] => true,
+        other => return Err(format!("unknown argument of test: {}", other.join(" "))),
+    };
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let mut steps = Steps { in_ci, done: Vec::new() };
+    let available = shells(&mut steps, install_packages || in_ci);
+
+    steps.component("format", "fmt", || shell::run(cargo().args(["fmt", "--all", "--check"])));
+    steps.step("tidy", tidy::run);
+    steps.component("clippy", "clippy", || {
+        shell::run(cargo().args([
+            "clippy",
+            "--locked",
+            "--profile",
+            "quick",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    steps.step("install", || {
+        install::run_quietly(&install::quick_root(), install::Profile::Quick).map(|_| ())
+    });
+    steps.step("tests", || {
+        let (hello, bad) =
+            (install::build_fixture("fixture-hello")?, install::build_fixture("fixture-misbehaving")?);
+        shell::run(
+            cargo()
+                .args(["test", "--locked", "--profile", "quick", "--workspace", "--no-fail-fast"])
+                .env("ASTRO_E2E_ROOT", install::quick_root())
+                .env("ASTRO_E2E_HELLO", hello)
+                .env("ASTRO_E2E_MISBEHAVING", bad)
+                .env("ASTRO_E2E_SHELLS", available.join(" ")),
+        )
+    });
+    steps.step("api documentation", || {
+        let libraries = [
+            "-p",
+            "astro-plugin-abi",
+            "-p",
+            "astro-plugin-protocol",
+            "-p",
+            "astro-plugin-sdk",
+            "-p",
+            "astro-host",
+        ];
+        shell::run(
+            cargo()
+                .args(["doc", "--locked", "--no-deps", "--profile", "quick"])
+                .args(libraries)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    });
+    steps.step("book", || {
+        let book = root().join(target()).join("book");
+        shell::run(program(tools::get(&tools::MDBOOK)?).args(["build", "docs", "--dest-dir"]).arg(book))
+    });
+    steps.step("deny", || audit::check(&["bans", "licenses", "sources"]));
+    steps.finish()
+}
+
+/// The shells that are there, after installing what is missing where that is wanted.
+fn shells(steps: &mut Steps, install: bool) -> Vec<&'static str> {
+    let missing: Vec<&str> = SHELLS.iter().copied().filter(|shell| !shell::has(shell)).collect();
+    if !missing.is_empty() {
+        let line = format!("apt-get install -y {}", missing.join(" "));
+        if install {
+            steps.step("system packages", || {
+                shell::run(program("apt-get").args(["update", "-qq"]))?;
+                shell::run(
+                    program("apt-get")
+                        .args(["install", "-y", "-qq", "--no-install-recommends"])
+                        .args(&missing)
+                        .env("DEBIAN_FRONTEND", "noninteractive"),
+                )
+            });
+        } else {
+            steps.skip("completion in every shell", format!("{} not found; {line}", missing.join(", ")));
+        }
+    }
+    SHELLS.iter().copied().filter(|shell| shell::has(shell)).collect()
+}
+
+impl Steps {
+    fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result) {
+        say(&format!("\n==> {name}"));
+        let started = Instant::now();
+        let outcome = match work() {
+            Ok(()) => Outcome::Passed,
+            Err(error) => Outcome::Failed(error),
+        };
+        say(&format!("==> {name}: {} s", started.elapsed().as_secs()));
+        self.done.push((name, outcome));
+    }
+
+    /// A step that needs a component of the toolchain, which a newcomer may not have.
+    fn component(&mut self, name: &'static str, component: &str, work: impl FnOnce() -> Result) {
+        if cargo().args([component, "--version"]).output().is_ok_and(|output| output.status.success()) {
+            self.step(name, work);
+        } else {
+            let package = if component == "fmt" { "rustfmt" } else { component };
+            self.skip(name, format!("rustup component add {package}"));
+        }
+    }
+
+    fn skip(&mut self, name: &'static str, how: String) {
+        let outcome =
+            if self.in_ci { Outcome::Failed(format!("skipped in CI: {how}")) } else { Outcome::Skipped(how) };
+        self.done.push((name, outcome));
+    }
+
+    fn finish(self) -> Result {
+        say("");
+        let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+        for (name, outcome) in &self.done {
+            match outcome {
+                Outcome::Passed => {
+                    passed += 1;
+                    say(&format!("  passed   {name}"));
+                }
+                Outcome::Failed(error) => {
+                    failed += 1;
+                    say(&format!("  FAILED   {name}: {error}"));
+                }
+                Outcome::Skipped(how) => {
+                    skipped += 1;
+                    say(&format!("  skipped  {name}: {how}"));
+                }
+            }
+        }
+        say(&format!("\n{passed} passed, {failed} failed, {skipped} skipped"));
+        if failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
+    }
+}

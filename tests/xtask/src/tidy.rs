@@ -1,0 +1,88 @@
+//! The rules of the repository, as code: what a reviewer should not have to look for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::shell::{Result, root, say};
+
+/// Where unsafe code lives. Everything else forbids it.
+const UNSAFE_ROOMS: &[&str] = &["core/src/host/", "sdk/abi/", "sdk/src/lib.rs", "sdk/src/bridge.rs"];
+/// A file that needs scrolling to understand wants to be two. Tables of cases may be longer.
+const MAX_LINES: usize = 450;
+
+pub(crate) fn run() -> Result {
+    let mut problems = Vec::new();
+    for path in rust_files(&root()) {
+        let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+        check(&name, &text, &mut problems);
+    }
+    layers(&mut problems)?;
+    problems.iter().for_each(|problem| say(problem));
+    if problems.is_empty() { Ok(()) } else { Err(format!("{} rules are broken", problems.len())) }
+}
+
+fn check(name: &str, text: &str, problems: &mut Vec<String>) {
+    if !text.starts_with("//!") {
+        problems.push(format!("{name}: has no module documentation at the top"));
+    }
+    let lines = text.lines().count();
+    if lines > MAX_LINES && !name.contains("/tests") {
+        problems.push(format!("{name}: has {lines} lines, more than {MAX_LINES}"));
+    }
+    // In two pieces, so that this file does not find itself.
+    let word = concat!("uns", "afe ");
+    let uses_unsafe = text.lines().any(|line| {
+        let code = line.split("//").next().unwrap_or_default();
+        code.contains(&format!("{word}{{"))
+            || code.contains(&format!("{word}fn"))
+            || code.contains(&format!("{word}impl"))
+    });
+    if uses_unsafe && !UNSAFE_ROOMS.iter().any(|room| name.starts_with(room)) {
+        problems.push(format!("{name}: has code that belongs into {}", UNSAFE_ROOMS.join(", ")));
+    }
+    for left in [concat!("TO", "DO"), concat!("FIX", "ME")] {
+        if text.contains(left) {
+            problems.push(format!("{name}: leaves a {left}"));
+        }
+    }
+}
+
+/// The host never leans on the authors' crate; the protocol leans on nothing of ours.
+fn layers(problems: &mut Vec<String>) -> Result {
+    for (package, never) in [
+        ("core", &["astro-plugin-sdk"][..]),
+        ("sdk/protocol", &["astro-plugin-sdk", "astro-plugin-abi", "astro-host"]),
+        ("sdk/abi", &["astro-plugin-sdk", "astro-plugin-protocol", "astro-host"]),
+        ("sdk", &["astro-host"]),
+    ] {
+        let path = root().join(package).join("Cargo.toml");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        for name in never {
+            if text.lines().any(|line| {
+                line.trim_start().starts_with(&format!("{name}."))
+                    || line.trim_start().starts_with(&format!("{name} ="))
+            }) {
+                problems.push(format!("{package}/Cargo.toml: depends on {name}, which is above it"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}

