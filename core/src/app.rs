@@ -211,6 +211,10 @@ impl App {
         let json = conversation.json_errors;
         crash::arm(|what| crash_line(&identity, what, json));
         let loaded = library::load(verified, &identity)?;
+        if command.needs.api {
+            // Better said once and first than by whatever the plugin would have missed next.
+            context.authority(context::unix_now())?;
+        }
 
         let run = Run {
             path: command.path.clone(),
@@ -342,7 +346,12 @@ impl App {
             .and_then(|first| self.stores.word(first));
         match found {
             Some(found) if !complete_first => set = found.set,
-            _ => set.groups.extend(self.stores.root_words()),
+            _ => set.commands.extend(self.stores.root_words().into_iter().map(|word| Command {
+                path: word.path,
+                about: word.about,
+                aliases: word.aliases,
+                ..Command::default()
+            })),
         }
         let line = line.into_iter().map(Into::into).collect();
         self.print_bytes(&complete::candidates(shell, &set, line)?)

@@ -91,12 +91,11 @@ impl Context {
     /// The setting of the context or the error that names the flag, the variable and how to find a value.
     pub(crate) fn required<'a>(setting: Option<&'a Setting>, word: &str) -> Result<&'a Setting> {
         setting.ok_or_else(|| {
-            Error::usage(format!("no {word} is given"))
-                .help(format!(
-                    "pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile",
-                    word.to_uppercase()
-                ))
-                .help(format!("find one with `astro {word} list`"))
+            let error = Error::usage(format!("no {word} is given")).help(format!(
+                "pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile",
+                word.to_uppercase()
+            ));
+            if word == "deployment" { error.help("find one with `astro deployment list`") } else { error }
         })
     }
 }

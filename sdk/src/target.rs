@@ -78,8 +78,12 @@ fn pick(word: &str, wanted: &str, origin: &str, found: Vec<Named>) -> Result<Str
         found.into_iter().filter(|item| item.name == wanted || item.id == wanted).collect();
     match exact.len() {
         1 => Ok(exact.swap_remove(0).id),
-        0 => Err(Error::new(format!("no {word} has the name or ID `{wanted}` (from {origin})"))
-            .help(format!("find one with `astro {word} list`"))),
+        0 => Err(Error::new(format!("no {word} has the name or ID `{wanted}` (from {origin})")).help(
+            match word {
+                "deployment" => "find one with `astro deployment list`".to_owned(),
+                _ => "see what is in use with `astro context`".to_owned(),
+            },
+        )),
         count => {
             let mut error = Error::usage(format!("{count} {word}s have the name `{wanted}`"));
             for item in &exact {

@@ -35,8 +35,8 @@ fn problem(error: &clap::Error) -> UsageProblem {
         ErrorKind::InvalidValue => UsageProblem::InvalidValue {
             option,
             value,
-            reason: "is not one of the accepted values".to_owned(),
-            choices: strings(error, ContextKind::ValidValue),
+            reason: format!("must be one of {}", strings(error, ContextKind::ValidValue).join(", ")),
+            choices: Vec::new(),
         },
         ErrorKind::ValueValidation => {
             let declared = one(ContextKind::Custom);

@@ -1,1 +1,177 @@
-//! tbd
+//! The harness of the end-to-end tests: a private home, the installed binary, transcripts.
+//!
+//! What is tested is what `cargo xtask install` made, never a build directory. `cargo xtask test` says where
+//! in `ASTRO_E2E_ROOT`; a bare `cargo test` uses what the last quickstart left.
+
+#![forbid(unsafe_code)]
+
+mod transcript;
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+pub use transcript::{Transcript, assert_file};
+
+/// The administrators' organizations of the sandbox, and one deployment of each.
+pub const ACME: &str = "cm00acme00organization001";
+/// See [`ACME`].
+pub const GLOBEX: &str = "cm0globex00organization01";
+/// The deployment that the profile `sandbox` names.
+pub const INGEST: &str = "cm00acme000deployment0001";
+/// A deployment of Acme's other workspace.
+pub const REPORTS: &str = "cm00acme000deployment0003";
+
+/// One user with a home of their own. Their sandbox ends with the test.
+pub struct TestEnv {
+    home: tempfile::TempDir,
+    sandbox: bool,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// stdout as text.
+    pub stdout: String,
+    /// stderr as text.
+    pub stderr: String,
+    /// The exit code; none after a death by signal.
+    pub code: Option<i32>,
+}
+
+impl Ran {
+    /// Asserts exit code 0 and answers stdout.
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// stdout as JSON, which must be exactly one document.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code(),
+        }
+    }
+}
+
+impl Default for TestEnv {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestEnv {
+    /// A user with an empty home.
+    pub fn new() -> Self {
+        Self { home: tempfile::tempdir().expect("a directory"), sandbox: false }
+    }
+
+    /// A user whose sandbox runs; its profile is the default.
+    pub fn with_sandbox() -> Self {
+        let mut env = Self::new();
+        env.run(["sandbox", "start"]).ok();
+        env.sandbox = true;
+        env
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A file below the home.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// The installed binary with nothing of the developer's environment.
+    pub fn astro(&self) -> Command {
+        self.clean(Command::new(root().join("bin/astro")))
+    }
+
+    /// Gives a command the hermetic environment.
+    pub fn clean(&self, mut command: Command) -> Command {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home())
+            .env("ASTRO_HOME", self.home())
+            .env("LANG", "C.UTF-8")
+            .current_dir(self.home());
+        command
+    }
+
+    /// Runs `astro` with these arguments to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        self.astro().args(args).output().expect("astro runs").into()
+    }
+
+    /// Runs a line of a shell in the hermetic environment, `astro` being on its PATH.
+    pub fn shell(&self, shell: &str, line: &str) -> Ran {
+        let mut command = self.clean(Command::new(shell));
+        let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
+        command.env("PATH", path).args(["-c", line]).output().expect("the shell runs").into()
+    }
+
+    /// An empty transcript of this user.
+    pub fn transcript(&self) -> Transcript<'_> {
+        Transcript::new(self)
+    }
+}
+
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        if self.sandbox {
+            self.run(["sandbox", "stop"]);
+        }
+    }
+}
+
+/// The installed tree.
+pub fn root() -> PathBuf {
+    let root = std::env::var_os("ASTRO_E2E_ROOT")
+        .map_or_else(|| workspace().join("target/quickstart/root"), PathBuf::from);
+    assert!(
+        root.join("bin/astro").is_file(),
+        "{} holds no astro: run `cargo xtask quickstart` or `cargo xtask test`",
+        root.display()
+    );
+    root
+}
+
+/// The root of the checkout.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the workspace").to_owned()
+}
+
+/// The library of a fixture plugin.
+pub fn fixture(name: &str) -> PathBuf {
+    let variable = format!("ASTRO_E2E_{}", name.to_uppercase());
+    let library = std::env::var_os(&variable)
+        .map_or_else(|| workspace().join(format!("target/quick/libfixture_{name}.so")), PathBuf::from);
+    assert!(
+        library.is_file(),
+        "{} is not built: cargo build --profile quick -p fixture-{name}",
+        library.display()
+    );
+    library
+}
+
+/// The shells that are there to test in.
+pub fn shells() -> Vec<String> {
+    std::env::var("ASTRO_E2E_SHELLS")
+        .unwrap_or_else(|_| "bash".to_owned())
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
+}

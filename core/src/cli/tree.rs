@@ -92,7 +92,7 @@ impl CommandSet {
             let full = if path.is_empty() { child.word.to_owned() } else { format!("{path} {}", child.word) };
             let mut clap = clap::Command::new(child.word.to_owned())
                 .about(child.about.to_owned())
-                .visible_aliases(child.aliases.iter().cloned())
+                .aliases(child.aliases.iter().cloned())
                 .disable_help_flag(true)
                 .disable_help_subcommand(true)
                 .disable_version_flag(true)
@@ -128,7 +128,7 @@ fn global(global: &'static Global) -> clap::Arg {
     if let Some(short) = global.short {
         arg = arg.short(short);
     }
-    arg = arg.visible_aliases(global.aliases.iter().copied());
+    arg = arg.aliases(global.aliases.iter().copied());
     match global.value {
         Some(name) => arg
             .value_name(name)
@@ -148,7 +148,7 @@ fn values<S: Into<String>>(
 fn argument(arg: &Arg) -> clap::Arg {
     let mut clap = clap::Arg::new(arg.id.clone()).help(arg.help.clone()).hide(arg.hidden);
     if let Some(long) = &arg.long {
-        clap = clap.long(long.clone()).visible_aliases(arg.aliases.iter().cloned());
+        clap = clap.long(long.clone()).aliases(arg.aliases.iter().cloned());
     }
     if let Some(short) = arg.short {
         clap = clap.short(short);

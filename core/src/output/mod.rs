@@ -1,6 +1,6 @@
 //! Results in three formats. A plugin sends records and a view; this room renders them.
 //!
-//! * [`table`] for people, [`json`] for programs, [`clean`] for scripts.
+//! * `table` for people, `json` for programs, `clean` for scripts.
 //! * `table` and `json` are written when the last row is there: widths need all rows, and a document that
 //!   was begun and not ended would not be one. `clean` is written as it arrives.
 

@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result {
 pub(crate) fn check(what: &[&str]) -> Result {
     run_program(
         program(tools::get(&tools::DENY)?)
-            .args(["--locked", "check", "--config", ".cargo/deny.toml"])
+            .args(["--locked", "--config", ".cargo/deny.toml", "check"])
             .args(what),
     )
 }

@@ -76,7 +76,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
         ];
         shell::run(
             cargo()
-                .args(["doc", "--locked", "--no-deps", "--profile", "quick"])
+                .args(["doc", "--locked", "--no-deps", "--document-private-items", "--profile", "quick"])
                 .args(libraries)
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )

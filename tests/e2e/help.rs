@@ -1,0 +1,126 @@
+//! Every help page is a snapshot, and none of them loads a plugin.
+
+use std::fmt::Write;
+
+use astro_e2e::{TestEnv, assert_file, root, workspace};
+
+/// Everything that `astro help` can be asked for, in the order of the reference page.
+const PAGES: &[&str] = &[
+    "",
+    "deployment",
+    "deployment list",
+    "deployment token",
+    "deployment token create",
+    "deployment token list",
+    "deployment token rotate",
+    "deployment token update",
+    "deployment token delete",
+    "sandbox",
+    "sandbox start",
+    "sandbox stop",
+    "sandbox status",
+    "sandbox reset",
+    "sandbox env",
+    "sandbox serve",
+    "profile",
+    "profile add",
+    "profile list",
+    "profile show",
+    "profile use",
+    "profile remove",
+    "context",
+    "login",
+    "logout",
+    "plugin",
+    "plugin list",
+    "plugin info",
+    "plugin link",
+    "plugin remove",
+    "completion",
+    "version",
+    "help",
+    "globals",
+    "exit-codes",
+    "environment",
+    "output",
+    "automation",
+];
+
+/// The reference page of the documentation is made of the real help.
+#[test]
+fn the_reference_page_is_the_real_help() {
+    let env = TestEnv::new();
+    let mut page =
+        String::from("# Commands\n\nThis page is the help of the program itself; a test keeps it so.\n");
+    for words in PAGES {
+        let text = env.run(std::iter::once("help").chain(words.split_whitespace())).ok();
+        let title = if words.is_empty() { "astro".to_owned() } else { format!("astro {words}") };
+        let title = if ["globals", "exit-codes", "environment", "output", "automation"].contains(words) {
+            format!("astro help {words}")
+        } else {
+            title
+        };
+        let _ = write!(page, "\n## {title}\n\n```text\n{text}```\n");
+    }
+    assert_file(&page, &workspace().join("docs/src/reference/cli.md"));
+}
+
+/// `--help` after the words, `help` before them: one page.
+#[test]
+fn both_ways_to_ask_give_one_page() {
+    let env = TestEnv::new();
+    for words in PAGES.iter().filter(|words| {
+        !["", "globals", "exit-codes", "environment", "output", "automation", "help"].contains(*words)
+    }) {
+        let asked = env.run(std::iter::once("help").chain(words.split_whitespace())).ok();
+        assert_eq!(env.run(words.split_whitespace().chain(["--help"])).ok(), asked, "{words}");
+    }
+    assert_eq!(env.run(["--help"]).ok(), env.run(["help"]).ok());
+    assert_eq!(env.run::<&str>([]).ok(), env.run(["help"]).ok(), "astro alone shows the page on stdout");
+    assert_eq!(env.run(["deployment", "token"]).ok(), env.run(["help", "deployment", "token"]).ok());
+    assert_eq!(
+        env.run(["de", "to", "cr", "-h"]).ok(),
+        env.run(["help", "deployment", "token", "create"]).ok()
+    );
+}
+
+/// The dynamic loader itself says which libraries were opened.
+#[test]
+fn help_lists_and_completion_load_no_plugin() {
+    let env = TestEnv::new();
+    let loaded = |args: &[&str], variables: &[(&str, &str)]| {
+        let output = env
+            .astro()
+            .args(args)
+            .env("LD_DEBUG", "files")
+            .envs(variables.iter().copied())
+            .output()
+            .expect("runs");
+        assert!(output.status.success(), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("libc.so"), "the loader speaks: {said}");
+        said.contains("/proc/") || said.contains("astro-plugin") || said.contains("/fd/")
+    };
+    let complete = [("ASTRO_COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "3")];
+    for args in [
+        &["--help"][..],
+        &["help", "deployment", "token", "create"],
+        &["plugin", "list"],
+        &["plugin", "info", "sandbox"],
+    ] {
+        assert!(!loaded(args, &[]), "{args:?}");
+    }
+    assert!(!loaded(&["--", "astro", "deployment", "token", ""], &complete));
+    assert!(loaded(&["sandbox", "start", "-q"], &[]), "the check can fail: a command does load its plugin");
+    env.run(["sandbox", "stop"]).ok();
+}
+
+#[test]
+fn the_root_page_fits_forty_columns() {
+    let env = TestEnv::new();
+    assert!(root().is_dir());
+    let session = env.shell("bash", "script -qec 'stty cols 40; astro --help' /dev/null | cat");
+    assert_eq!(session.code, Some(0), "{session:?}");
+    let lines: Vec<&str> = session.stdout.lines().filter(|line| !line.contains("astro help")).collect();
+    assert!(lines.len() > 20, "{session:?}");
+}

@@ -1,0 +1,24 @@
+//! The outside tests: few, and each a session with the installed binary.
+
+mod completion;
+mod help;
+mod loading;
+mod misbehaving;
+mod plugins;
+mod profiles;
+mod sandbox;
+mod terminal;
+mod third_party;
+mod tokens;
+
+/// A file that is not in the list above would never run.
+#[test]
+fn no_file_is_forgotten() {
+    let listed = include_str!("main.rs");
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e")).expect("the directory") {
+        let name = entry.expect("an entry").file_name().into_string().expect("text");
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") {
+            assert!(listed.contains(&format!("mod {module};")), "{name} is not listed");
+        }
+    }
+}

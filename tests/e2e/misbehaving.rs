@@ -1,0 +1,151 @@
+//! What a plugin may do to its host, and what comes of it: the plugin is named, the code is 126, and what is
+//! allowed works.
+
+use std::{
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use astro_e2e::{TestEnv, fixture};
+
+fn linked() -> TestEnv {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("misbehaving").as_os_str()]).ok();
+    env
+}
+
+#[test]
+fn what_is_allowed_works() {
+    let env = linked();
+    for what in
+        ["own-thread", "own-runtime", "wake-from-thread", "many-calls", "late-call", "drop-mid-flight", "log"]
+    {
+        let ran = env.run(["misbehave", "act", "--what", what, "-o", "clean"]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (Some(0), format!("{what}\n").as_str(), ""),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_breaks_is_named_and_ends_with_126() {
+    let env = linked();
+    for (what, words) in [
+        ("panic-in-run", "it panicked: in run at"),
+        ("panic-in-poll", "it panicked: in poll at"),
+        ("panic-in-drop", "it panicked: in drop at"),
+        ("segfault", "crashed"),
+        ("abort", "aborted"),
+        ("exit", "ended the process"),
+        ("stack-overflow", "crashed"),
+        ("undeclared-exit-code", "the code 43, which its manifest does not declare"),
+        ("unknown-service", "no service `from.the.future`"),
+    ] {
+        let ran = env.run(["misbehave", "act", "--what", what]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(126), ""), "{what}: {ran:?}");
+        assert!(
+            ran.stderr.contains("plugin `misbehaving` 0.1.0") && ran.stderr.contains(words),
+            "{what}: {ran:?}"
+        );
+        let json = env.run(["misbehave", "act", "--what", what, "-o", "json"]);
+        let line = json.stderr.lines().last().expect("a line");
+        let error: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{what}: {error}: {line}"));
+        assert_eq!(
+            (error["exit_code"].as_i64(), error["kind"].as_str()),
+            (Some(126), Some("plugin")),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn codes_and_results_of_its_own() {
+    let env = linked();
+    assert_eq!(env.run(["misbehave", "act", "--what", "exit-code"]).code, Some(42));
+    let ran = env.run(["misbehave", "act", "--what", "two-results"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("one result"), "{ran:?}");
+    let printed = env.run(["misbehave", "act", "--what", "print", "-o", "json"]);
+    assert_eq!(printed.json()["done"], "print", "what is printed by accident is no part of the result");
+    assert!(printed.stderr.contains("printed by accident"));
+}
+
+#[test]
+fn events_arrive_with_the_plugin_as_target() {
+    let env = linked();
+    for (flags, variable, expected) in [
+        (&["-v"][..], "", true),
+        (&[], "misbehaving=info", true),
+        (&[], "misbehaving=error", false),
+        (&[], "", false),
+    ] {
+        let mut command = env.astro();
+        command
+            .args(["misbehave", "act", "--what", "log", "-o", "clean"])
+            .args(flags)
+            .env("ASTRO_LOG", variable);
+        let output = command.output().expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            said.contains("INFO misbehaving: ") && said.contains("an event answer=42"),
+            expected,
+            "{flags:?} {variable}: {said}"
+        );
+        assert_eq!(output.stdout, b"log\n");
+    }
+}
+
+/// Ctrl-C ends whatever a plugin does, as a death by signal, and a plugin that waits for it can say goodbye.
+#[test]
+fn an_interrupt_ends_everything() {
+    let env = linked();
+    for (what, goodbye) in [("block", false), ("pending", false), ("cancelled", true)] {
+        for signal in ["INT", "TERM", "HUP"] {
+            let mut child = env
+                .astro()
+                .args(["misbehave", "act", "--what", what])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("runs");
+            wait_until_loaded(child.id());
+            let kill = std::process::Command::new("kill")
+                .args([format!("-{signal}"), child.id().to_string()])
+                .status();
+            assert!(kill.expect("kill runs").success());
+            let started = Instant::now();
+            while child.try_wait().expect("a child").is_none() {
+                assert!(started.elapsed() < Duration::from_secs(20), "{what} {signal} goes on");
+                std::thread::yield_now();
+            }
+            let output = child.wait_with_output().expect("ended");
+            let number = ["HUP", "INT", "", "", "", "", "", "", "", "", "", "", "", "", "TERM"]
+                .iter()
+                .position(|name| *name == signal);
+            assert_eq!(
+                output.status.signal(),
+                number.map(|at| i32::try_from(at).expect("small") + 1),
+                "{what} {signal}: {output:?}"
+            );
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout).contains("cancelled"),
+                goodbye,
+                "{what} {signal}"
+            );
+        }
+    }
+}
+
+/// The plugin's library is mapped: its command is about to run or runs. The handlers were installed before.
+fn wait_until_loaded(pid: u32) {
+    let started = Instant::now();
+    let maps = format!("/proc/{pid}/maps");
+    while !std::fs::read_to_string(&maps).is_ok_and(|text| text.contains("misbehaving")) {
+        assert!(started.elapsed() < Duration::from_secs(20), "the plugin was not loaded");
+        std::thread::yield_now();
+    }
+}

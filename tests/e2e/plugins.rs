@@ -1,0 +1,96 @@
+//! Linking, listing and removing plugins, and what happens when their files change.
+
+use std::fs;
+
+use astro_e2e::{TestEnv, fixture, root};
+
+#[test]
+fn a_linked_plugin_is_a_command_until_it_is_removed() {
+    let env = TestEnv::new();
+    let library = fixture("hello");
+    fs::copy(&library, env.path("libhello.so")).expect("copied");
+    let mut session = env.transcript();
+    session.run("hello");
+    session.run("plugin link libhello.so");
+    session.run("plugin list");
+    session.run("hello --name Ada --times 3");
+    session.run("hello -o json");
+    session.run("hello -o clean --loud");
+    session.run("hello --help");
+    session.run("helo");
+    session.run("hello --times 11");
+    session.run("plugin remove hello");
+    session.run("hello");
+    session.run("plugin remove hello");
+    session.run("plugin remove sandbox");
+    session.assert("plugins-link");
+}
+
+#[test]
+fn a_rebuilt_library_is_described_again() {
+    let env = TestEnv::new();
+    let library = env.path("libplugin.so");
+    fs::copy(fixture("hello"), &library).expect("copied");
+    env.run(["plugin", "link", "libplugin.so"]).ok();
+    env.run(["hello"]).ok();
+    // A new build replaces the file: another inode, other times.
+    fs::remove_file(&library).expect("removed");
+    fs::copy(fixture("hello"), &library).expect("copied");
+    assert!(env.run(["hello"]).ok().contains("Hello world"));
+    fs::write(&library, b"not a library").expect("written");
+    let ran = env.run(["hello"]);
+    assert_eq!(ran.code, Some(126), "{ran:?}");
+    // One bad plugin is one unusable command.
+    assert!(env.run(["--help"]).ok().contains("deployment"));
+    let listed = env.run(["plugin", "list"]);
+    assert_eq!(listed.code, Some(0));
+    assert!(listed.stdout.contains("unusable") && listed.stdout.contains("sandbox"), "{listed:?}");
+    env.run(["plugin", "remove", "hello"]).ok();
+}
+
+#[test]
+fn two_owners_of_one_command_are_refused() {
+    let env = TestEnv::new();
+    let library = root().join("lib/astro-host/plugins/platform.astro-plugin");
+    fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
+    env.run(["plugin", "link", "libhello.so"]).ok();
+    // The same plugin again is an update, not a conflict.
+    env.run(["plugin", "link", "libhello.so"]).ok();
+    // The bundled file carries its manifest; a link of the same plugin and version takes its place.
+    fs::copy(library, env.path("platform.so")).expect("copied");
+    env.run(["plugin", "link", "platform.so"]).ok();
+    let listed = env.run(["plugin", "list", "-o", "clean"]).ok();
+    assert!(listed.contains("platform\t0.1.0\tlinked"), "{listed}");
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_in_words() {
+    let env = TestEnv::new();
+    fs::write(env.path("text.so"), "hello").expect("written");
+    fs::create_dir(env.path("dir")).expect("made");
+    let mut session = env.transcript();
+    session.run("plugin link missing.so");
+    session.run("plugin link dir");
+    session.run("plugin link text.so");
+    session.run("plugin info text.so");
+    session.run("plugin info nothing");
+    session.run("plugin link");
+    session.assert("plugins-refusals");
+}
+
+#[test]
+fn an_index_that_is_damaged_is_made_again() {
+    let env = TestEnv::new();
+    fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
+    env.run(["plugin", "link", "libhello.so"]).ok();
+    let index = env.path(".astro-host/plugins/index");
+    for damage in [&b""[..], b"{", b"{\"format\":999}", b"\xff\xfe"] {
+        for file in ["w-hello", "root"] {
+            fs::write(index.join(file), damage).expect("written");
+        }
+        assert!(env.run(["hello"]).ok().contains("Hello"), "{damage:?}");
+        assert!(env.run(["--help"]).ok().contains("hello"), "{damage:?}");
+    }
+    fs::remove_dir_all(&index).expect("removed");
+    assert!(env.run(["hello"]).ok().contains("Hello"));
+}

@@ -1,0 +1,75 @@
+//! On a terminal: questions, pickers, declining, Ctrl-C.
+
+use std::process::Command;
+
+use astro_e2e::TestEnv;
+use expectrl::{Expect, Session, process::unix::WaitStatus};
+
+fn session(env: &TestEnv, args: &[&str]) -> expectrl::session::OsSession {
+    let mut command: Command = env.astro();
+    command.env("TERM", "xterm").args(args);
+    let mut session = Session::spawn(command).expect("a pseudo-terminal");
+    session.set_expect_timeout(Some(std::time::Duration::from_secs(30)));
+    session
+}
+
+fn ended(session: &mut expectrl::session::OsSession) -> WaitStatus {
+    let _ = session.expect(expectrl::Eof);
+    session.get_process().wait().expect("it ends")
+}
+
+#[test]
+fn missing_answers_are_asked_for() {
+    let env = TestEnv::with_sandbox();
+    let mut asked = session(&env, &["deployment", "token", "create"]);
+    asked.expect("Name of the token").expect("asks");
+    asked.send_line("from a person").expect("typed");
+    asked.expect("Which role").expect("asks");
+    asked.send_line("").expect("typed");
+    asked.expect("never expire").expect("says so");
+    asked.expect("eyJ").expect("the value");
+    assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, 0)));
+    assert!(
+        env.run(["deployment", "token", "list", "-o", "clean"])
+            .ok()
+            .contains("from a person\tDEPLOYMENT\tDEPLOYMENT_ADMIN")
+    );
+}
+
+#[test]
+fn a_no_is_130_and_changes_nothing() {
+    let env = TestEnv::with_sandbox();
+    let id = "cm00acme0token0deployment";
+    let mut asked = session(&env, &["deployment", "token", "delete", id]);
+    asked.expect("nightly").expect("names the token");
+    asked.expect("default_profile").expect("says where the profile came from");
+    asked.expect("[y/N]").expect("asks");
+    asked.send_line("n").expect("typed");
+    assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, 130)));
+    assert!(env.run(["deployment", "token", "list"]).ok().contains(id));
+    let mut asked = session(&env, &["deployment", "token", "delete", id]);
+    asked.expect("[y/N]").expect("asks");
+    asked.send_line("y").expect("typed");
+    assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, 0)));
+    assert!(!env.run(["deployment", "token", "list"]).ok().contains(id));
+}
+
+#[test]
+fn a_picker_offers_the_tokens() {
+    let env = TestEnv::with_sandbox();
+    let mut asked = session(&env, &["deployment", "token", "rotate", "-y"]);
+    asked.expect("Which token?").expect("asks");
+    asked.send_line("").expect("typed");
+    let status = ended(&mut asked);
+    assert!(matches!(status, WaitStatus::Exited(_, 0 | 1)), "{status:?}");
+}
+
+#[test]
+fn ctrl_c_at_a_question_is_a_death_by_signal() {
+    let env = TestEnv::with_sandbox();
+    let mut asked = session(&env, &["deployment", "token", "rotate", "cm00acme0token0deployment"]);
+    asked.expect("[y/N]").expect("asks");
+    asked.send("\x03").expect("typed");
+    let status = ended(&mut asked);
+    assert!(matches!(status, WaitStatus::Signaled(_, _, _)), "{status:?}");
+}
