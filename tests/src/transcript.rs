@@ -108,6 +108,11 @@ impl<'a> Transcript<'a> {
                 text = text.replace(&value, &replacement);
             }
         }
+        for (pattern, replacement) in
+            [(r"\t\d{3,7}\t", "\t[PID]\t"), (r"/proc/\d+/", "/proc/[PID]/"), (r"\b\d+ ms\b", "[MS] ms")]
+        {
+            text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();
+        }
         // A column that holds redacted values is as wide as they were.
         Regex::new(r"(\])( {2,})").expect("a pattern").replace_all(&text, "$1  ").into_owned()
     }

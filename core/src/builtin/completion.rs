@@ -21,7 +21,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro completion fish > ~/.config/fish/completions/astro.fish", "Complete in fish"),
         ],
     );
-    completion.long_about = "Print the script that completes commands, options and values in a shell. It asks astro each time, so newly installed plugins complete at once and the script never has to be written again.".to_owned();
+    completion.long_about = "Print the script that completes commands, options and values in a shell.\n\nIt asks astro each time, so newly installed plugins complete at once and the script never has to be written again.".to_owned();
     vec![completion]
 }
 

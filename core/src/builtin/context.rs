@@ -21,7 +21,7 @@ pub(super) fn commands() -> Vec<Command> {
         &[("astro context", "Show what is in effect"), ("astro context -o json", "The same for a program")],
     );
     context.aliases = vec!["whoami".to_owned()];
-    context.long_about = "Show who you are and where: every value in effect and where it came from, which variables are set and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
+    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, which variables are set and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
     vec![context]
 }
 

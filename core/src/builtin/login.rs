@@ -23,7 +23,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("pass astro/prod | astro login --with-token --credential prod", "Store a token under a name"),
         ],
     );
-    login.long_about = "Store a token for later commands. It is read from standard input and never taken from the command line, where other users could see it. It is kept in a file that only you can read, and sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API.".to_owned();
+    login.long_about = "Store a token for later commands.\n\nIt is read from standard input and never taken from the command line, where other users could see it. It is kept in a file that only you can read, and sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API.".to_owned();
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",

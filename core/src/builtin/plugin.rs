@@ -9,7 +9,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, option, positional};
+use super::{Request, command, positional};
 use crate::{
     cli::report,
     error::{Result, failed, plugin},
@@ -41,8 +41,7 @@ pub(super) fn commands() -> Vec<Command> {
         vec![file],
         &[("astro plugin link target/debug/libhello.so", "Use a build")],
     );
-    link.long_about = "Use a plugin that is being developed. The library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
-    let _ = option;
+    link.long_about = "Use a plugin that is being developed.\n\nThe library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
     vec![
         list,
         command(

@@ -34,7 +34,7 @@ pub(super) fn commands() -> Vec<Command> {
             ),
         ],
     );
-    add.long_about = "Add a profile: the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
+    add.long_about = "Add a profile.\n\nIt names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
     let mut list = command(
         "profile list",
         "List the profiles",

@@ -290,6 +290,10 @@ impl Page {
 
     fn wrapped(&mut self, text: &str, first: &str, rest: &str) {
         for paragraph in text.lines() {
+            if paragraph.is_empty() {
+                self.blank();
+                continue;
+            }
             let options = Options::new(self.layout.width)
                 .initial_indent(first)
                 .subsequent_indent(rest)

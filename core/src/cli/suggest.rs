@@ -5,7 +5,9 @@ pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Op
     let bare = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(bare, candidate.trim_start_matches('-')), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.trim_start_matches('-').len().min(12) / 4)
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.trim_start_matches('-').len() / 3).clamp(1, 3)
+        })
         .filter(|(distance, _)| *distance < bare.chars().count().max(2))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -111,6 +111,11 @@ fn explain(verified: &Verified, identity: &str, error: &libloading::Error) -> Fa
         libloading::Error::DlOpen { source } => source.to_string(),
         other => other.to_string(),
     };
+    // The loader names the descriptor; a person knows the file.
+    let text = text
+        .split_once("/fd/")
+        .and_then(|(_, rest)| rest.split_once(": "))
+        .map_or(text.as_str(), |(_, reason)| reason);
     failure.cause(format!("`{}`: {text}", verified.path.display()))
 }
 

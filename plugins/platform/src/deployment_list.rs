@@ -4,8 +4,8 @@ use astro_plugin_sdk::{clap, prelude::*};
 
 /// List the deployments of an organization
 ///
-/// List the deployments that the credential can see. With `--workspace`, or a workspace in the profile given by
-/// a flag, only those of that workspace.
+/// Those that the credential can see are listed: of the workspace in use, when there is one, else of the whole
+/// organization.
 #[derive(Args)]
 pub(crate) struct List {
     /// Also those of other workspaces than the one in use

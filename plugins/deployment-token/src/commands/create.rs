@@ -11,8 +11,7 @@ use crate::{
 
 /// Create an API token for a deployment
 ///
-/// Create an API token for a deployment. The token's value is shown once, by this command, and cannot be read
-/// again: keep it where it is needed, or rotate the token to get a new value.
+/// The token's value is shown once, by this command, and cannot be read again: keep it where it is needed, or rotate the token to get a new value.
 #[derive(Args)]
 pub(crate) struct Create {
     /// Name of the token; put it in quotes when it has spaces

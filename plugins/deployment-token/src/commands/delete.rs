@@ -10,7 +10,7 @@ use crate::{
 
 /// Delete an API token, or detach one of the workspace or organization
 ///
-/// Delete an API token of a deployment. It stops working at once, for everything that uses it. A token of the
+/// A token of the deployment stops working at once, for everything that uses it. A token of the
 /// workspace or the organization is not deleted: only its role on the deployment is taken away.
 #[derive(Args)]
 pub(crate) struct Delete {

@@ -10,7 +10,7 @@ use crate::{api::Api, token::Token};
 
 /// List the API tokens of a deployment
 ///
-/// List every API token that can act on a deployment: its own, and those of the workspace and the organization
+/// All tokens that can act on the deployment are listed: its own, and those of the workspace and the organization
 /// that were given a role on it.
 #[derive(Args)]
 pub(crate) struct List {

@@ -11,7 +11,7 @@ use crate::{
 
 /// Give an API token a new value
 ///
-/// Give an API token of a deployment a new value. The old value stops working at once, for everything that uses
+/// The old value stops working at once, for everything that uses
 /// it. The new value is shown once, by this command.
 #[derive(Args)]
 pub(crate) struct Rotate {

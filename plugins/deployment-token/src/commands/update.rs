@@ -12,7 +12,7 @@ use crate::{
 
 /// Change the name, description or role of an API token
 ///
-/// Change the name, description or role of an API token. What is not given stays as it is; without `--role` the
+/// What is not given stays as it is; without `--role` the
 /// roles are not touched.
 #[derive(Args)]
 pub(crate) struct Update {
