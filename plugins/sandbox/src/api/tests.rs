@@ -1,1 +1,188 @@
-//! tbd
+//! The API in-process: every answer validates against `openapi.yaml`, and the request sequences of the
+//! official CLI are served.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{Server, router};
+use crate::database::{self, Administrator};
+
+const ACME: &str = "cm00acme00organization001";
+const INGEST: &str = "cm00acme000deployment0001";
+const NIGHTLY: &str = "cm00acme0token0deployment";
+
+struct Api {
+    router: Router,
+    spec: Value,
+    acme: Administrator,
+    globex: Administrator,
+}
+
+impl Api {
+    fn new() -> Self {
+        let connection = database::in_memory();
+        let administrator = |name| database::administrator(&connection, Some(name)).expect("query").expect("seeded");
+        let (acme, globex) = (administrator("Acme"), administrator("Globex"));
+        let spec = serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML");
+        Self { router: router(Arc::new(Server::new(connection).expect("a key"))), spec, acme, globex }
+    }
+
+    /// Sends a request below `/v1`, validates the answer, and answers status and body.
+    async fn send(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = Request::builder().method(method).uri(format!("/v1{path}"));
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let response = self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("an answer");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        self.validate(method, path, status, &body);
+        (status.as_u16(), body)
+    }
+
+    /// The schema that the specification gives for this operation and status.
+    fn validate(&self, method: &str, path: &str, status: StatusCode, body: &Value) {
+        let segments: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
+        let operation = self.spec["paths"].as_object().expect("paths").iter().find(|(template, _)| {
+            let template: Vec<&str> = template.split('/').collect();
+            template.len() == segments.len() && template.iter().zip(&segments).all(|(part, segment)| part.starts_with('{') || part == segment)
+        });
+        let Some((_, operation)) = operation else { return assert_eq!(status, 404, "{path}") };
+        let mut response = &operation[method.to_lowercase()]["responses"][status.as_str()];
+        if let Some(name) = response["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+            response = &self.spec["components"]["responses"][name];
+        }
+        assert!(!response.is_null(), "{method} {path}: the specification has no {status}");
+        let schema = &response["content"]["application/json"]["schema"];
+        if schema.is_null() {
+            return assert_eq!(*body, Value::Null, "{method} {path}");
+        }
+        let mut schema = schema.clone();
+        schema["components"] = self.spec["components"].clone();
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let errors: Vec<String> = validator.iter_errors(body).map(|error| format!("{error}")).collect();
+        assert!(errors.is_empty(), "{method} {path} {status}: {errors:?} in {body}");
+    }
+}
+
+/// Runs a test on a runtime of its own.
+fn run(test: impl AsyncFnOnce(Api)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(test(Api::new()));
+}
+
+fn tokens(rest: &str) -> String {
+    format!("/organizations/{ACME}/tokens{rest}")
+}
+
+fn create(name: &str) -> Value {
+    json!({ "name": name, "description": "", "role": "DEPLOYMENT_ADMIN", "scope": "DEPLOYMENT", "entityId": INGEST })
+}
+
+#[test]
+fn reads_validate() {
+    run(async |api| {
+        let token = api.acme.token.clone();
+        for path in [
+            "/organizations?limit=100&offset=0".to_owned(),
+            format!("/organizations/{ACME}"),
+            format!("/organizations/{ACME}/workspaces?limit=1000&offset=0&sorts=name%3Aasc"),
+            format!("/organizations/{ACME}/deployments?names=Reports"),
+            format!("/organizations/{ACME}/deployments/{INGEST}"),
+            format!("/organizations/{ACME}/roles?includeDefaultRoles=true&scopeTypes=DEPLOYMENT"),
+            tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")),
+            tokens(&format!("/{NIGHTLY}")),
+        ] {
+            assert_eq!(api.send(&token, "GET", &path, None).await.0, 200, "{path}");
+        }
+    });
+}
+
+/// The calls of the official CLI in its order and spelling: list, create, update, rotate, delete, detach.
+#[test]
+fn the_official_clis_sequences_are_served() {
+    run(async |api| {
+        let token = api.acme.token.clone();
+        let (_, organizations) = api.send(&token, "GET", "/organizations?limit=100&offset=0", None).await;
+        assert_eq!(organizations["organizations"][0]["product"], "HOSTED");
+        let (status, created) = api.send(&token, "POST", &tokens(""), Some(create("ci"))).await;
+        assert_eq!(status, 200);
+        let id = created["id"].as_str().expect("an id").to_owned();
+        assert_eq!(id, id.to_lowercase(), "the CLI lower-cases ids");
+        let (_, listed) = api.send(&token, "GET", &tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")), None).await;
+        assert_eq!(listed["totalCount"], 3);
+        assert!(listed["tokens"][0].get("token").is_none(), "a list holds no value");
+        assert_eq!(api.send(&token, "GET", &tokens(&format!("/{id}")), None).await.0, 200);
+        let body = json!({ "description": "d", "name": "renamed" });
+        assert_eq!(api.send(&token, "POST", &tokens(&format!("/{id}")), Some(body)).await.1["name"], "renamed");
+        let roles = json!({ "roles": created["roles"] });
+        assert_eq!(api.send(&token, "POST", &tokens(&format!("/{id}/roles")), Some(roles)).await.0, 200);
+        let (_, rotated) = api.send(&token, "POST", &tokens(&format!("/{id}/rotate")), None).await;
+        assert_ne!(rotated["token"], created["token"]);
+        let former = created["token"].as_str().expect("a value");
+        assert_eq!(api.send(former, "GET", "/organizations", None).await.0, 401, "the former value ends at once");
+        assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await, (204, Value::Null));
+        assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await.0, 404);
+    });
+}
+
+#[test]
+fn refusals_validate() {
+    run(async |api| {
+        let (token, other) = (api.acme.token.clone(), api.globex.token.clone());
+        let with = |key: &str, value: Value| {
+            let mut body = create("x");
+            body[key] = value;
+            Some(body)
+        };
+        let rows: Vec<(&str, &str, String, Option<Value>, u16)> = vec![
+            ("", "GET", "/organizations".to_owned(), None, 401),
+            ("not.a.jwt", "GET", "/organizations".to_owned(), None, 401),
+            (&other, "GET", tokens(""), None, 403),
+            (&token, "GET", "/organizations/cm00nothing00000000000001".to_owned(), None, 404),
+            (&token, "GET", tokens("/nothing"), None, 404),
+            (&token, "GET", tokens("?limit=1001"), None, 400),
+            (&token, "GET", tokens("?offset=-1"), None, 400),
+            (&token, "GET", tokens("?sorts=size%3Aasc"), None, 400),
+            (&token, "POST", tokens(""), with("name", "".into()), 400),
+            (&token, "POST", tokens(""), with("name", "n".repeat(257).into()), 400),
+            (&token, "POST", tokens(""), with("description", "d".repeat(501).into()), 400),
+            (&token, "POST", tokens(""), with("scope", "PLANET".into()), 400),
+            (&token, "POST", tokens(""), with("role", "NO_SUCH_ROLE".into()), 400),
+            (&token, "POST", tokens(""), with("tokenExpiryPeriodInDays", 3651.into()), 400),
+            (&token, "POST", tokens(""), with("tokenExpiryPeriodInDays", 0.into()), 400),
+            (&token, "POST", tokens(""), with("entityId", "nothing".into()), 404),
+            (&token, "POST", tokens(&format!("/{NIGHTLY}/roles")), Some(json!({ "roles": [] })), 400),
+        ];
+        for (token, method, path, body, expected) in rows {
+            let (status, answer) = api.send(token, method, &path, body.clone()).await;
+            assert_eq!(status, expected, "{method} {path} {body:?}: {answer}");
+        }
+    });
+}
+
+/// A deployment token manages its deployment and reaches nothing else.
+#[test]
+fn a_token_stays_in_its_scope() {
+    run(async |api| {
+        let (_, created) = api.send(&api.acme.token.clone(), "POST", &tokens(""), Some(create("ci"))).await;
+        let own = created["token"].as_str().expect("a value").to_owned();
+        assert_eq!(api.send(&own, "GET", &tokens(&format!("?deploymentId={INGEST}")), None).await.0, 200);
+        assert_eq!(api.send(&own, "GET", &tokens("?deploymentId=cm00acme000deployment0003"), None).await.0, 403);
+        assert_eq!(api.send(&own, "GET", &tokens(""), None).await.0, 403);
+        assert_eq!(api.send(&own, "POST", &tokens(&format!("/{NIGHTLY}/rotate")), None).await.0, 200);
+        assert_eq!(api.send(&own, "POST", &tokens("/cm00acme0token00workspace/rotate"), None).await.0, 403);
+        let (_, deployments) = api.send(&own, "GET", &format!("/organizations/{ACME}/deployments"), None).await;
+        assert_eq!(deployments["totalCount"], 1);
+    });
+}
