@@ -2,39 +2,27 @@
 
 #![forbid(unsafe_code)]
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
-use astro_plugin_protocol::{
-    invocation::{self, Outcome, Run, Terminal},
-    manifest::Command,
-    message,
-};
+use astro_plugin_protocol::manifest::Command;
 
 use crate::{
     builtin,
     cli::{
-        canonical, complete,
+        complete,
         globals::Globals,
         help::{self, Layout},
         parse::{self, Parsed},
-        report, scan, wording,
+        report, scan,
     },
     config::{self, Config, Dirs},
     console::{Console, Conversation, TerminalFacts},
     context::{self, Context, Environment},
-    error::{Result, code, failed, plugin, usage},
-    exit_code,
-    host::{Services, Transport, crash, executor, library, signals, stdio, verify},
+    error::{Result, failed, plugin, usage},
+    host::{Transport, crash, library, signals, stdio, verify},
     logging,
-    output::{Format, Renderer, Sheet},
-    services::{Invocation, ResultState, Shared},
-    store::{
-        self, Stores, bundle, describe,
-        lookup::{Found, Owner},
-    },
+    output::Format,
+    store::{self, Stores, bundle, describe, lookup::Found},
 };
 
 /// What every command of the host may use.
@@ -189,101 +177,17 @@ impl App {
         help::group(&self.binary, path, about, &found.set, &found.owners_below(path), self.layout())
     }
 
-    /// Loads the plugin and runs the command.
-    fn invoke(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
-        let globals = &parsed.globals;
-        let context = self.context(globals)?;
-        let format = context.output.value;
-        let conversation = self.start_conversation(globals, format)?;
-        if let Some(profile) = &globals.profile {
-            for ignored in &context.ignored {
-                self.console.notice(&format!("ignored because of --profile {profile}: {ignored}"));
-            }
-        }
-        let facts = self.console.facts;
-        let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
-        let identity = format!("`{}` {}", owner.facts.name, owner.facts.version);
-        let dirs = self.dirs.as_ref().ok();
-        let verified = verify::verify(&owner.store, &owner.facts, dirs)?;
-
-        stdio::keep_stdout_private();
-        signals::install();
-        let json = conversation.json_errors;
-        crash::arm(|what| crash_line(&identity, what, json));
-        let loaded = library::load(verified, &identity)?;
-        if command.needs.api {
-            // Better said once and first than by whatever the plugin would have missed next.
-            context.authority(context::unix_now())?;
-        }
-
-        let run = Run {
-            path: command.path.clone(),
-            args: canonical::arguments(command, &parsed.matches),
-            context: self.context_of(&context, &owner.facts.name),
-            terminal: Terminal {
-                interactive,
-                stdout: facts.stdout,
-                width: facts.width.and_then(|width| u16::try_from(width).ok()),
-            },
-            log_level: logging::level(),
-        };
-        let sheet = Sheet {
-            width: facts.width,
-            color: conversation.color_stdout,
-            now: context::timestamp(context::unix_now()),
-        };
-        let invocation = Arc::new(Invocation {
-            plugin: owner.facts.name.clone(),
-            command: command.clone(),
-            context,
-            globals: globals.clone(),
-            console: Arc::clone(&self.console),
-            dirs: self.dirs.as_ref().ok().cloned(),
-            interactive,
-            result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
-        });
-        let request = message::encode_request(invocation::kind::RUN, &run)?;
-        let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
-        let answering = loaded.invoke(services, request);
-        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
-            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
-        match ended {
-            executor::Ended::Done(answer) => finish(&answer, &invocation, command, &identity),
-            executor::Ended::Interrupted => {
-                signals::raise_pending();
-                Ok(exit_code::DECLINED.number.into())
-            }
-        }
-    }
-
     pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
         let environment = Environment::of_process()?;
         let config = match &self.dirs {
-            Ok(dirs) => Config::load(dirs)?,
-            Err(_) => Config::default(),
+            // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
+            Ok(dirs) if environment.uses_profiles(globals) => Config::load(dirs)?,
+            _ => Config::default(),
         };
         context::resolve(globals, &environment, &config, self.console.facts.stdout, |name| match &self.dirs {
             Ok(dirs) => config::stored(dirs, name),
             Err(failure) => Err(failure.clone()),
         })
-    }
-
-    fn context_of(&self, context: &Context, plugin: &str) -> invocation::Context {
-        let setting =
-            |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
-        let dirs = self.dirs.as_ref().ok();
-        invocation::Context {
-            profile: setting(&context.profile),
-            organization: setting(&context.organization),
-            workspace: setting(&context.workspace),
-            deployment: setting(&context.deployment),
-            output: context.output.value.name().to_owned(),
-            token_id: context.claims.as_ref().and_then(|claims| claims.token_id.clone()),
-            state_dir: dirs
-                .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            private_home: dirs.is_some_and(|dirs| dirs.private_home),
-        }
     }
 
     /// Fixes what may be written to stderr, and starts the log.
@@ -377,39 +281,6 @@ impl App {
 /// First words of the official CLI (its root command, v1.45) that people will try here.
 const OFFICIAL_WORDS: &[&str] =
     &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"];
-
-/// How the answer becomes an exit code.
-fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &str) -> Result<i32> {
-    let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
-    let ended = message::decode_answer(answer).and_then(message::read::<Outcome>);
-    if let Some(failure) = &state.failure {
-        // Whatever the plugin made of it: a result that was not written is not done.
-        return Err(failure.clone());
-    }
-    match ended {
-        Ok(Outcome { exit_code: code @ 0..=2 }) => Ok(code.into()),
-        Ok(Outcome { exit_code }) if command.exit_codes.iter().any(|own| own.code == exit_code) => {
-            Ok(exit_code.into())
-        }
-        Ok(Outcome { exit_code }) => Err(plugin(format!(
-            "plugin {identity} ended with the code {exit_code}, which its manifest does not declare"
-        ))),
-        Err(failure) if failure.code == code::CLOSED && state.closed => Ok(0),
-        Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => {
-            Err(plugin(format!("plugin {identity}: {}", failure.message)))
-        }
-        Err(failure) => Err(wording::word(failure, &command.path, &parse::options(Some(command)))),
-    }
-}
-
-fn crash_line(identity: &str, what: &str, json: bool) -> String {
-    let message = format!("plugin {identity} {what}");
-    if json {
-        serde_json::json!({"error": message, "kind": code::PLUGIN, "exit_code": 126}).to_string()
-    } else {
-        format!("error: {message}\nhelp: report it to the plugin's author; see `astro plugin list`")
-    }
-}
 
 /// Before anything is parsed: whether the raw arguments or `ASTRO_OUTPUT` ask for json.
 fn guess_conversation(args: &[String], facts: TerminalFacts) -> Conversation {

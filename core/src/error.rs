@@ -46,7 +46,7 @@ impl<T, E: Display> While<T> for std::result::Result<T, E> {
 }
 
 /// `Permission denied (os error 13)` without the number, in lower case.
-fn plain_io(text: &str) -> String {
+pub fn plain_io(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {

@@ -17,6 +17,7 @@ pub mod context;
 pub mod error;
 pub mod exit_code;
 pub mod host;
+mod invocation;
 pub mod logging;
 pub mod output;
 pub mod services;

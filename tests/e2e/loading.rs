@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use astro_e2e::{Ran, TestEnv, root};
+use astro_e2e::{Ran, TestEnv, fixture, may_mount, root};
 use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer};
 
 /// An installed tree of our own, with one plugin in it, whose files may be changed.
@@ -141,4 +141,45 @@ fn what_others_may_write_is_refused() {
     symlink(store.join("elsewhere"), tree.plugin()).expect("linked");
     let ran = tree.astro(&["deployment", "list"]);
     assert!(ran.code == Some(126) && ran.stderr.contains("symbolic link"), "{ran:?}");
+}
+
+/// Mounts of their own need root; `cargo xtask test` counts what an ordinary user leaves out.
+fn in_own_mounts(env: &TestEnv, line: &str) -> Option<Ran> {
+    let mut command = env.clean(Command::new("unshare"));
+    let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    may_mount()
+        .then(|| command.env("PATH", path).args(["-m", "sh", "-c", line]).output().expect("runs").into())
+}
+
+#[test]
+fn a_store_that_may_not_run_programs_is_named() {
+    let env = TestEnv::new();
+    fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
+    let line = "mkdir disk && mount -t tmpfs -o mode=0755 none disk && cp libhello.so disk && astro plugin link disk/libhello.so -q \
+        && astro hello && mount -o remount,noexec disk && astro hello";
+    let Some(ran) = in_own_mounts(&env, line) else { return };
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(126), "GREETING  Hello world!\nTIMES     1\n"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("does not allow running programs (mounted noexec)"), "{ran:?}");
+    assert!(ran.stderr.contains("help: set ASTRO_HOME or XDG_DATA_HOME"), "{ran:?}");
+}
+
+#[test]
+fn without_proc_a_plugin_is_loaded_by_its_path_and_said_so() {
+    let env = TestEnv::new();
+    fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
+    let line = "mount -t tmpfs none /proc && astro plugin link libhello.so -q && astro hello";
+    let Some(ran) = in_own_mounts(&env, line) else { return };
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "GREETING  Hello world!\nTIMES     1\n"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("warning: /proc is not mounted"), "{ran:?}");
+    // The system store is found beside the binary all the same.
+    let ran = in_own_mounts(&env, "mount -t tmpfs none /proc && astro --help").expect("as before");
+    assert!(ran.stdout.contains("sandbox"), "{ran:?}");
 }

@@ -1,7 +1,9 @@
 //! The outside tests: few, and each a session with the installed binary.
 
 mod completion;
+mod guides;
 mod help;
+mod journeys;
 mod loading;
 mod misbehaving;
 mod plugins;

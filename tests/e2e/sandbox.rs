@@ -53,13 +53,23 @@ fn a_substitution_does_not_hang_and_nothing_leaks() {
 }
 
 #[test]
-fn a_profile_somebody_else_wrote_is_left_alone() {
-    let env = TestEnv::new();
-    env.run(["profile", "add", "sandbox"]).ok();
-    let ran = env.run(["sandbox", "start"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("did not write"), "{ran:?}");
-    env.run(["sandbox", "stop"]).ok();
+fn a_profile_or_credential_somebody_else_wrote_is_left_alone() {
+    for (word, line) in [
+        ("profile", "astro profile add sandbox"),
+        (
+            "credential",
+            "echo opaque | astro login --with-token --credential sandbox; astro profile remove sandbox",
+        ),
+    ] {
+        let env = TestEnv::new();
+        assert_eq!(env.shell("bash", line).code, Some(0));
+        let before = std::fs::read(env.path(".astro-host/config.toml")).expect("there");
+        let ran = env.run(["sandbox", "start"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(&format!("there is a {word} `sandbox`")), "{ran:?}");
+        assert_eq!(std::fs::read(env.path(".astro-host/config.toml")).expect("there"), before);
+        assert_eq!(env.run(["sandbox", "status"]).code, Some(10), "nothing is left running");
+    }
 }
 
 /// Killed without warning, it holds no lock and starts again.

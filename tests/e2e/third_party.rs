@@ -94,5 +94,5 @@ fn a_crate_outside_the_workspace_becomes_a_command() {
     session.run("airflow lint missing.py -o json");
     session.run("plugin remove airflow-lint");
     session.run("airflow lint good.py");
-    session.assert("third-party");
+    session.assert("journeys/author.txt");
 }

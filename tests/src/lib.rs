@@ -116,11 +116,18 @@ impl TestEnv {
         self.astro().args(args).output().expect("astro runs").into()
     }
 
+    /// A program in the hermetic environment, `astro` being on its PATH.
+    pub fn on_path(&self, program: &str) -> Command {
+        let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
+        // The name is looked up in the PATH of the child.
+        let mut command = self.clean(Command::new(program));
+        command.env("PATH", path);
+        command
+    }
+
     /// Runs a line of a shell in the hermetic environment, `astro` being on its PATH.
     pub fn shell(&self, shell: &str, line: &str) -> Ran {
-        let mut command = self.clean(Command::new(shell));
-        let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
-        command.env("PATH", path).args(["-c", line]).output().expect("the shell runs").into()
+        self.on_path(shell).args(["-c", line]).output().expect("the shell runs").into()
     }
 
     /// An empty transcript of this user.
@@ -165,6 +172,11 @@ pub fn fixture(name: &str) -> PathBuf {
         library.display()
     );
     library
+}
+
+/// Whether this process may mount things in a mount namespace of its own: root may.
+pub fn may_mount() -> bool {
+    Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success())
 }
 
 /// The shells that are there to test in.

@@ -108,9 +108,12 @@ impl<'a> Transcript<'a> {
                 text = text.replace(&value, &replacement);
             }
         }
-        for (pattern, replacement) in
-            [(r"\t\d{3,7}\t", "\t[PID]\t"), (r"/proc/\d+/", "/proc/[PID]/"), (r"\b\d+ ms\b", "[MS] ms")]
-        {
+        for (pattern, replacement) in [
+            (r"\t\d{3,7}\t", "\t[PID]\t"),
+            (r"PID       \d+", "PID       [PID]"),
+            (r"/proc/\d+/", "/proc/[PID]/"),
+            (r"\b\d+ ms\b", "[MS] ms"),
+        ] {
             text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();
         }
         // A column that holds redacted values is as wide as they were.

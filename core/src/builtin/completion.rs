@@ -3,10 +3,7 @@
 use astro_plugin_protocol::manifest::Command;
 
 use super::{Request, choices, command, positional};
-use crate::{
-    cli::complete,
-    error::{Result, failed},
-};
+use crate::{cli::complete, config::this_binary, error::Result};
 
 pub(super) fn commands() -> Vec<Command> {
     let mut shell = positional("shell", "The shell", true);
@@ -27,8 +24,6 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn completion(request: &Request<'_>) -> Result<i32> {
     let shell = request.required("shell")?;
-    let binary = std::env::current_exe()
-        .map_err(|error| failed("the path of astro is not known").cause(error.to_string()))?;
-    let script = complete::registration(shell, &binary.to_string_lossy())?;
+    let script = complete::registration(shell, &this_binary()?.to_string_lossy())?;
     request.app.print_bytes(&script)
 }

@@ -1,23 +1,25 @@
 //! `astro context`: what is in effect, and why.
 
 use astro_plugin_protocol::{
-    manifest::Command,
+    manifest::{Arg, Command},
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::{Request, command};
+use super::{Request, command, positional};
 use crate::{
-    context::{Sourced, timestamp},
-    error::Result,
+    context::{Origin, Sourced, timestamp},
+    error::{Failure, Result, usage},
     output::Format,
 };
 
 pub(super) fn commands() -> Vec<Command> {
+    // The official CLI has `context list`, `switch` and `delete`: whoever types them learns today's spelling.
+    let official = Arg { hidden: true, ..positional("official", "", false) };
     let mut context = command(
         "context",
         "Show who you are and where: every value and where it came from",
-        Vec::new(),
+        vec![official.clone(), Arg { id: "rest".to_owned(), repeated: true, ..official }],
         &[("astro context", "Show what is in effect"), ("astro context -o json", "The same for a program")],
     );
     context.aliases = vec!["whoami".to_owned()];
@@ -26,6 +28,9 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 pub(super) fn show(request: &Request<'_>) -> Result<i32> {
+    if let Some(word) = request.text("official") {
+        return Err(official_spelling(word));
+    }
     let app = request.app;
     let context = app.context(&request.parsed.globals)?;
     let format = context.output.value;
@@ -46,8 +51,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         context.credential.as_ref().map(|credential| ("set".to_owned(), credential.origin.to_string())),
     );
     let claims = context.claims.as_ref();
-    let claimed = |value: Option<String>, claim: &str| {
-        value.map(|value| (value, format!("the token's claim `{claim}`")))
+    let claimed = |value: Option<String>, claim: &'static str| {
+        value.map(|value| (value, Origin::Claim(claim).to_string()))
     };
     row("credential_expires", claimed(claims.and_then(|claims| claims.expires).map(timestamp), "exp"));
     row("token_id", claimed(claims.and_then(|claims| claims.token_id.clone()), "apiTokenId"));
@@ -80,4 +85,21 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         app.console.notice(&format!("nothing can be sent: {blocked}"));
     }
     Ok(code)
+}
+
+/// The command that does here what a word after `context` does in the official CLI.
+fn official_spelling(word: &str) -> Failure {
+    let today = match word {
+        "list" | "ls" => "astro profile list",
+        "switch" | "sw" => "astro profile use NAME",
+        "delete" => "astro profile remove NAME",
+        _ => {
+            return usage(format!("`astro context` does not take the argument `{word}`"))
+                .help("see `astro context --help`");
+        }
+    };
+    usage(format!(
+        "`astro context {word}` is a command of the official Astro CLI; here a context is a profile"
+    ))
+    .help(format!("type `{today}`"))
 }

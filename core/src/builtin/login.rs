@@ -6,7 +6,7 @@ use astro_plugin_protocol::{manifest::Command, names};
 
 use super::{Request, command, option, switch};
 use crate::{
-    config::{self, Config, Secret},
+    config::{self, Config, Dirs, Secret, Stored},
     context::{Address, Claims, Environment},
     error::{Result, auth, failed, usage},
 };
@@ -48,7 +48,10 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     }
     let token = read_token()?;
     let address = address(request)?;
+    same_address(&dirs, &name, &address)?;
     let claims = Claims::read(token.expose());
+    // The token first: a description without a token would look like being signed in.
+    config::store(&dirs, &name, &Stored { address: address.to_string(), token })?;
     let (made_profile, organization) = config::edit(&dirs, |document| {
         let credential = config::table(document, "credentials", &name)?;
         config::set(credential, "address", Some(address.as_str()));
@@ -65,7 +68,6 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         }
         Ok((no_profile, claims.as_ref().and_then(|claims| claims.organization.clone())))
     })?;
-    config::store(&dirs, &name, &token)?;
     app.console.notice(&format!("Stored the credential `{name}` for {address}."));
     if let Some(organization) = organization {
         app.console.notice(&format!("The token belongs to the organization {organization}."));
@@ -109,6 +111,19 @@ fn credential_name(request: &Request<'_>) -> Result<String> {
             .help("use letters, digits, `-`, `_` and `.`"));
     }
     Ok(name.to_owned())
+}
+
+/// A credential never moves to another address by being renewed: profiles that use it would follow.
+fn same_address(dirs: &Dirs, name: &str, address: &Address) -> Result<()> {
+    match Config::load(dirs)?.credentials.get(name) {
+        Some(known) if known.address != address.as_str() => Err(usage(format!(
+            "the credential `{name}` belongs to {}, and this sign-in is for {address}",
+            known.address
+        ))
+        .help(format!("to renew it, set ASTRO_API_URL={}", known.address))
+        .help("for another address choose another name: --credential NAME")),
+        _ => Ok(()),
+    }
 }
 
 /// The token on standard input, without the line break at its end.

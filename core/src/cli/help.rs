@@ -204,7 +204,7 @@ fn usage_tail(command: &Command) -> String {
     if command.args.iter().any(|arg| !arg.arity.is_positional() && !arg.hidden) {
         tail.push_str(" [OPTIONS]");
     }
-    for arg in command.args.iter().filter(|arg| arg.arity.is_positional()) {
+    for arg in command.args.iter().filter(|arg| arg.arity.is_positional() && !arg.hidden) {
         let dots = if arg.repeated || arg.arity == Arity::Trailing { "..." } else { "" };
         tail.push_str(&format!(" {}{dots}", arg.spelled()));
     }

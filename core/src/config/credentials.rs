@@ -29,8 +29,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A stored token and the address it was stored for. They are written together, so that no order of writes and
+/// no crash between them can send a token elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The API's base, as in `config.toml` at the time of the sign-in.
+    pub address: String,
+    /// The token.
+    pub token: Secret,
+}
+
 /// The stored token of a credential.
-pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Secret>> {
+pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
     let path = dirs.credentials_file();
     let Some(text) = files::read(&path)? else { return Ok(None) };
     let metadata = std::fs::metadata(&path)
@@ -40,18 +50,18 @@ pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Secret>> {
             .help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())));
     }
     let document = parse(dirs, &text)?;
-    Ok(document
-        .get(name)
-        .and_then(|item| item.get("token"))
-        .and_then(|token| token.as_str())
-        .map(|token| Secret::new(token.to_owned())))
+    let text = |key: &str| document.get(name).and_then(|item| item.get(key)).and_then(|value| value.as_str());
+    Ok(text("address")
+        .zip(text("token"))
+        .map(|(address, token)| Stored { address: address.to_owned(), token: Secret::new(token.to_owned()) }))
 }
 
-/// Stores the token of a credential.
-pub fn store(dirs: &Dirs, name: &str, token: &Secret) -> Result<()> {
+/// Stores the token of a credential with the address it belongs to.
+pub fn store(dirs: &Dirs, name: &str, stored: &Stored) -> Result<()> {
     change(dirs, |document| {
         let mut table = toml_edit::Table::new();
-        table["token"] = toml_edit::value(token.expose());
+        table["address"] = toml_edit::value(stored.address.as_str());
+        table["token"] = toml_edit::value(stored.token.expose());
         document[name] = toml_edit::Item::Table(table);
     })
 }

@@ -7,6 +7,6 @@ mod dirs;
 mod file;
 pub mod files;
 
-pub use credentials::{Secret, forget, store, stored};
-pub use dirs::Dirs;
+pub use credentials::{Secret, Stored, forget, store, stored};
+pub use dirs::{Dirs, this_binary};
 pub use file::{Config, Credential, Profile, edit, set, table};

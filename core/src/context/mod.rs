@@ -46,7 +46,7 @@ impl fmt::Display for Origin {
             Self::Profile(name) => write!(formatter, "profile `{name}`"),
             Self::DefaultProfile => formatter.write_str("default_profile in config.toml"),
             Self::Credential(name) => write!(formatter, "credential `{name}`"),
-            Self::Claim(claim) => write!(formatter, "the token's claim `{claim}`"),
+            Self::Claim(claim) => write!(formatter, "token claim `{claim}`"),
             Self::Default => formatter.write_str("default"),
         }
     }

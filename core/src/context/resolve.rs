@@ -6,7 +6,7 @@
 use super::{Address, Claims, Context, Origin, Sourced};
 use crate::{
     cli::globals::Globals,
-    config::{Config, Profile, Secret},
+    config::{Config, Profile, Secret, Stored},
     error::{Failure, Result, auth, config},
     output::Format,
 };
@@ -44,6 +44,11 @@ impl Environment {
         Ok(Self { variables })
     }
 
+    /// Whether a profile may be in use: a token in the environment means none, unless a flag names one.
+    pub fn uses_profiles(&self, globals: &Globals) -> bool {
+        globals.profile.is_some() || self.get("ASTRO_API_TOKEN").is_none()
+    }
+
     /// Only what says where the API is.
     pub fn addresses_only(mut self) -> Self {
         self.variables.retain(|(name, _)| matches!(*name, "ASTRO_API_URL" | "ASTRO_DOMAIN"));
@@ -69,7 +74,7 @@ pub fn resolve(
     environment: &Environment,
     config: &Config,
     on_terminal: bool,
-    stored: impl FnOnce(&str) -> Result<Option<Secret>>,
+    stored: impl FnOnce(&str) -> Result<Option<Stored>>,
 ) -> Result<Context> {
     let mut ignored = Vec::new();
     let flag =
@@ -178,7 +183,7 @@ fn stored_bundle(
     settings: &Profile,
     config: &Config,
     environment: Option<Sourced<Address>>,
-    stored: impl FnOnce(&str) -> Result<Option<Secret>>,
+    stored: impl FnOnce(&str) -> Result<Option<Stored>>,
     contradiction: &mut Option<Failure>,
 ) -> Result<(Sourced<Address>, Option<Sourced<Secret>>)> {
     let Some(name) = &settings.credential else {
@@ -203,8 +208,18 @@ fn stored_bundle(
         );
         return Ok((other, None));
     }
-    let secret = stored(name)?.map(|secret| Sourced::new(secret, origin));
-    Ok((own, secret))
+    let Some(stored) = stored(name)? else { return Ok((own, None)) };
+    if stored.address != own.value.as_str() {
+        *contradiction = Some(
+            auth(format!(
+                "the token of the credential `{name}` was stored for {}, but config.toml says {}",
+                stored.address, own.value
+            ))
+            .help(format!("store it again: astro login --with-token --credential {name} < FILE")),
+        );
+        return Ok((own, None));
+    }
+    Ok((own, Some(Sourced::new(stored.token, origin))))
 }
 
 fn address_of_environment(

@@ -19,6 +19,8 @@ use crate::error::{Failure, Result, plugin};
 /// A plugin in this process.
 pub struct Loaded {
     module: PluginModuleRef,
+    /// /proc is not mounted: the file was loaded by its path and compared afterwards.
+    pub without_proc: bool,
 }
 
 /// Loads a verified file through the very descriptor that was verified.
@@ -32,8 +34,10 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
         Ok(library) => ManuallyDrop::new(library),
         Err(error) => return Err(explain(&verified, identity, &error)),
     };
-    if !path.starts_with("/proc") {
-        same_file(&verified).map_err(|reason| refused(&reason))?;
+    let without_proc = !path.starts_with("/proc");
+    if without_proc {
+        same_file(&verified)
+            .map_err(|reason| refused(&reason).help("mount /proc: then nothing can come in between"))?;
     }
     // glibc matches loaded objects by name, and the name holds the descriptor's number: a number that is
     // used again would return this library instead of the next. So the descriptor stays open.
@@ -75,7 +79,7 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
         verified.remember();
     }
     std::mem::forget(verified);
-    Ok(Loaded { module })
+    Ok(Loaded { module, without_proc })
 }
 
 /// `/proc/PID/fd/N`, so that a rename between verifying and loading changes nothing. The own number and not

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{Invocation, runtime, to_value};
 use crate::{
     context::{Address, unix_now},
-    error::{Failure, Result, While, auth, code, failed, usage},
+    error::{Failure, Result, While, auth, code, failed, plain_io, usage},
     host::port::Reply,
 };
 
@@ -160,12 +160,9 @@ fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Fa
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))
         .unwrap_or_default();
-    let mut chain = Vec::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        chain.push(cause.to_string());
-        source = cause.source();
-    }
+    // The layers between (`client error (Connect)`) say nothing to a person; the innermost one does.
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let reason = causes.last().map(|cause| plain_io(&cause.to_string()));
     let failure = match (error.is_connect(), error.is_timeout(), *method == Method::GET) {
         (true, true, _) => Failure::new(
             code::NETWORK,
@@ -177,7 +174,7 @@ fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Fa
         (false, false, true) => Failure::new(code::NETWORK, format!("`{host}` broke the connection")),
         (false, _, false) => unknown_outcome(method),
     };
-    let failure = chain.into_iter().fold(failure, Failure::cause);
+    let failure = reason.into_iter().fold(failure, Failure::cause);
     if failure.code == code::NETWORK {
         failure.help(format!("the address is {address}; see `astro context`"))
     } else {

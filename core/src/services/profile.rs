@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
-    config::{self, Secret},
+    config::{self, Secret, Stored},
     context::Address,
     error::{Result, failed},
 };
@@ -27,22 +27,28 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     };
     let owner = invocation.plugin.as_str();
     let active = config::edit(dirs, |document| {
-        let is_new = document.get("profiles").and_then(|profiles| profiles.get(&put.name)).is_none();
-        let profile = config::table(document, "profiles", &put.name)?;
-        let written_by = profile.get("owner").and_then(|owner| owner.as_str());
-        if !is_new && written_by != Some(owner) {
-            return Err(failed(format!(
-                "there is a profile `{}` that the plugin `{owner}` did not write",
-                put.name
-            ))
-            .help(format!("rename or remove it: astro profile remove {}", put.name)));
+        for (kind, word, remove) in [
+            ("profiles", "profile", format!("astro profile remove {}", put.name)),
+            ("credentials", "credential", format!("astro logout --credential {}", put.name)),
+        ] {
+            let known = document.get(kind).and_then(|kind| kind.get(&put.name));
+            let written_by = known.map(|known| known.get("owner").and_then(|owner| owner.as_str()));
+            if written_by.is_some_and(|written_by| written_by != Some(owner)) {
+                return Err(failed(format!(
+                    "there is a {word} `{}` that the plugin `{owner}` did not write",
+                    put.name
+                ))
+                .help(format!("to give the name up: {remove}")));
+            }
         }
+        let profile = config::table(document, "profiles", &put.name)?;
         config::set(profile, "owner", Some(owner));
         config::set(profile, "credential", Some(&put.name));
         config::set(profile, "organization", put.organization.as_deref());
         config::set(profile, "workspace", put.workspace.as_deref());
         config::set(profile, "deployment", put.deployment.as_deref());
         let credential = config::table(document, "credentials", &put.name)?;
+        config::set(credential, "owner", Some(owner));
         config::set(credential, "address", Some(address.as_str()));
         config::set(credential, "source", Some("file"));
         let chosen = document.get("default_profile").and_then(|name| name.as_str()).map(str::to_owned);
@@ -52,7 +58,8 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
         }
         Ok(chosen.as_deref() == Some(put.name.as_str()))
     })?;
-    config::store(dirs, &put.name, &Secret::new(put.token.clone()))?;
+    let token = Secret::new(put.token.clone());
+    config::store(dirs, &put.name, &Stored { address: address.to_string(), token })?;
     to_value(ProfilePutAnswer { active })
 }
 

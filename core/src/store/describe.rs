@@ -9,6 +9,7 @@ use std::{
 
 use astro_plugin_protocol::{check, manifest::Manifest};
 
+use crate::config::this_binary;
 use crate::error::{Result, While, code, plugin};
 
 /// The hidden word of the child process.
@@ -19,8 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The manifest of a library, checked.
 pub fn in_child(path: &Path) -> Result<Manifest> {
     let what = || format!("`{}` cannot be described", path.display());
-    let host = std::env::current_exe().while_doing(code::PLUGIN, what)?;
-    let mut child = Command::new(host)
+    let mut child = Command::new(this_binary()?)
         .arg(CHILD_WORD)
         .arg(path)
         .env_remove("ASTRO_API_TOKEN")

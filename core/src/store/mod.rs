@@ -21,7 +21,7 @@ pub mod record;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::Dirs;
+use crate::config::{Dirs, this_binary};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Stores {
     /// The user's store, when the home is known, and the one beside the binary.
     pub fn of_process(dirs: Option<&Dirs>) -> Self {
         let user = dirs.map(|dirs| Store { dir: dirs.plugins(), kind: Kind::User });
-        let system = std::env::current_exe()
+        let system = this_binary()
             .ok()
             .and_then(|binary| Some(binary.parent()?.parent()?.join("lib/astro-host/plugins")))
             .map(|dir| Store { dir, kind: Kind::System });

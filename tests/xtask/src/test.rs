@@ -32,6 +32,13 @@ pub(crate) fn run(args: &[&str]) -> Result {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut steps = Steps { in_ci, done: Vec::new() };
     let available = shells(&mut steps, install_packages || in_ci);
+    let may_mount = program("unshare").args(["-m", "true"]).stderr(std::process::Stdio::null()).status();
+    if !may_mount.is_ok_and(|status| status.success()) {
+        steps.skip(
+            "loading from noexec mounts and without /proc",
+            "run `cargo xtask test` as root".to_owned(),
+        );
+    }
 
     steps.component("format", "fmt", || shell::run(cargo().args(["fmt", "--all", "--check"])));
     steps.step("tidy", tidy::run);

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::config::Credential;
+use crate::config::{Credential, Stored};
 
 const ORG_A: &str = "caaaaaaaaaaaaaaaaaaaaaaaa";
 const ORG_B: &str = "cbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -31,8 +31,9 @@ fn setup() -> Config {
     }
 }
 
-fn stored(name: &str) -> Result<Option<Secret>> {
-    Ok(Some(Secret::new(token(if name == "a" { ORG_A } else { ORG_B }))))
+fn stored(name: &str) -> Result<Option<Stored>> {
+    let (address, organization) = if name == "a" { (SITE_A, ORG_A) } else { (SITE_B, ORG_B) };
+    Ok(Some(Stored { address: address.to_owned(), token: Secret::new(token(organization)) }))
 }
 
 fn resolved(globals: &Globals, variables: &[(&'static str, &str)], config: &Config) -> Context {
@@ -51,7 +52,7 @@ fn a_flag_beats_a_variable_beats_a_profile_beats_a_claim() {
         (&none, &[("ASTRO_WORKSPACE_ID", "w-env"), ("ASTRO_PROFILE", "a")], "w-env", "ASTRO_WORKSPACE_ID"),
         (&with_profile, &[("ASTRO_WORKSPACE_ID", "w-env")], "w-a", "profile `a`"),
         (&none, &[("ASTRO_PROFILE", "a")], "w-a", "profile `a`"),
-        (&none, &[("ASTRO_API_TOKEN", &a)], "w-claim", "the token's claim `workspaceId`"),
+        (&none, &[("ASTRO_API_TOKEN", &a)], "w-claim", "token claim `workspaceId`"),
     ];
     for (globals, variables, value, origin) in rows {
         let workspace = resolved(globals, variables, &setup()).workspace.expect("there is one");
@@ -104,6 +105,18 @@ fn a_profile_flag_beats_the_variables_and_says_which() {
     assert_eq!(context.organization.as_ref().expect("own").value, ORG_B);
     assert_eq!(context.deployment.as_ref().expect("not set by the profile").value, "d");
     assert_eq!(context.ignored.len(), 3, "{:?}", context.ignored);
+}
+
+/// Whoever edits the address in config.toml does not get the token sent there.
+#[test]
+fn a_token_stays_at_the_address_it_was_stored_for() {
+    let mut config = setup();
+    config.credentials.get_mut("a").expect("there").address = SITE_B.to_owned();
+    let flag = Globals { profile: Some("a".into()), ..Globals::default() };
+    let context = resolved(&flag, &[], &config);
+    assert!(context.credential.is_none());
+    let refused = context.authority(0).expect_err("refused");
+    assert!(refused.message.contains(SITE_A) && refused.message.contains(SITE_B), "{refused:?}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Command for Create {
         let api = Api::of(&ctx).await?;
         let name = match self.name {
             Some(name) => name,
-            None => ctx.ask("Name of the token", "--name <NAME>").await?,
+            None => asked_name(&ctx).await?,
         };
         let role = match self.role {
             Some(role) => {
@@ -94,4 +94,16 @@ fn required(value: Option<&String>, flag: &str) -> Result<()> {
     }
     Err(Error::usage(format!("`{flag}` is missing"))
         .help("astro deployment token create --name NAME --role DEPLOYMENT_ADMIN"))
+}
+
+/// Asks until the name has a length that the API takes.
+async fn asked_name(ctx: &Context) -> Result<String> {
+    loop {
+        let name = ctx.ask("Name of the token", "--name <NAME>").await?;
+        if NAME_LENGTH.contains(&name.chars().count()) {
+            return Ok(name);
+        }
+        let (low, high) = (NAME_LENGTH.start(), NAME_LENGTH.end());
+        ctx.notice(format!("A name has {low} to {high} characters.")).await?;
+    }
 }

@@ -1,6 +1,6 @@
 //! `astro deployment token update`
 
-use astro_plugin_sdk::{clap, prelude::*};
+use astro_plugin_sdk::{clap, prelude::*, protocol::message::code};
 
 use super::{DESCRIPTION_LENGTH, NAME_LENGTH, common};
 use crate::{
@@ -108,13 +108,12 @@ fn with_role(roles: &[TokenRole], deployment: &str, role: &str) -> Vec<TokenRole
 
 /// Says exactly what was changed before the second call failed.
 fn half_way(error: Error, token: &ApiToken, role: Option<&str>) -> Error {
-    match role {
-        Some(role) => error.while_doing(format!(
-            "the role of the token `{}` is now {role}, but its name and description were not changed",
-            token.name
-        )),
-        None => error,
-    }
+    let Some(role) = role else { return error };
+    let rest = match error.code() {
+        code::OUTCOME_UNKNOWN => "whether its name and description were changed is not known",
+        _ => "its name and description were not changed",
+    };
+    error.while_doing(format!("the role of the token `{}` is now {role}, but {rest}", token.name))
 }
 
 #[cfg(test)]

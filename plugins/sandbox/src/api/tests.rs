@@ -29,7 +29,8 @@ struct Api {
 impl Api {
     fn new() -> Self {
         let connection = database::in_memory();
-        let administrator = |name| database::administrator(&connection, Some(name)).expect("query").expect("seeded");
+        let administrator =
+            |name| database::administrator(&connection, Some(name)).expect("query").expect("seeded");
         let (acme, globex) = (administrator("Acme"), administrator("Globex"));
         let spec = serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML");
         Self { router: router(Arc::new(Server::new(connection).expect("a key"))), spec, acme, globex }
@@ -42,7 +43,8 @@ impl Api {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let response = self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("an answer");
+        let response =
+            self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("an answer");
         let status = response.status();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
@@ -55,7 +57,11 @@ impl Api {
         let segments: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
         let operation = self.spec["paths"].as_object().expect("paths").iter().find(|(template, _)| {
             let template: Vec<&str> = template.split('/').collect();
-            template.len() == segments.len() && template.iter().zip(&segments).all(|(part, segment)| part.starts_with('{') || part == segment)
+            template.len() == segments.len()
+                && template
+                    .iter()
+                    .zip(&segments)
+                    .all(|(part, segment)| part.starts_with('{') || part == segment)
         });
         let Some((_, operation)) = operation else { return assert_eq!(status, 404, "{path}") };
         let mut response = &operation[method.to_lowercase()]["responses"][status.as_str()];
@@ -119,18 +125,27 @@ fn the_official_clis_sequences_are_served() {
         assert_eq!(status, 200);
         let id = created["id"].as_str().expect("an id").to_owned();
         assert_eq!(id, id.to_lowercase(), "the CLI lower-cases ids");
-        let (_, listed) = api.send(&token, "GET", &tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")), None).await;
+        let (_, listed) = api
+            .send(&token, "GET", &tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")), None)
+            .await;
         assert_eq!(listed["totalCount"], 3);
         assert!(listed["tokens"][0].get("token").is_none(), "a list holds no value");
         assert_eq!(api.send(&token, "GET", &tokens(&format!("/{id}")), None).await.0, 200);
         let body = json!({ "description": "d", "name": "renamed" });
-        assert_eq!(api.send(&token, "POST", &tokens(&format!("/{id}")), Some(body)).await.1["name"], "renamed");
+        assert_eq!(
+            api.send(&token, "POST", &tokens(&format!("/{id}")), Some(body)).await.1["name"],
+            "renamed"
+        );
         let roles = json!({ "roles": created["roles"] });
         assert_eq!(api.send(&token, "POST", &tokens(&format!("/{id}/roles")), Some(roles)).await.0, 200);
         let (_, rotated) = api.send(&token, "POST", &tokens(&format!("/{id}/rotate")), None).await;
         assert_ne!(rotated["token"], created["token"]);
         let former = created["token"].as_str().expect("a value");
-        assert_eq!(api.send(former, "GET", "/organizations", None).await.0, 401, "the former value ends at once");
+        assert_eq!(
+            api.send(former, "GET", "/organizations", None).await.0,
+            401,
+            "the former value ends at once"
+        );
         assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await, (204, Value::Null));
         assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await.0, 404);
     });
@@ -178,11 +193,15 @@ fn a_token_stays_in_its_scope() {
         let (_, created) = api.send(&api.acme.token.clone(), "POST", &tokens(""), Some(create("ci"))).await;
         let own = created["token"].as_str().expect("a value").to_owned();
         assert_eq!(api.send(&own, "GET", &tokens(&format!("?deploymentId={INGEST}")), None).await.0, 200);
-        assert_eq!(api.send(&own, "GET", &tokens("?deploymentId=cm00acme000deployment0003"), None).await.0, 403);
+        assert_eq!(
+            api.send(&own, "GET", &tokens("?deploymentId=cm00acme000deployment0003"), None).await.0,
+            403
+        );
         assert_eq!(api.send(&own, "GET", &tokens(""), None).await.0, 403);
         assert_eq!(api.send(&own, "POST", &tokens(&format!("/{NIGHTLY}/rotate")), None).await.0, 200);
         assert_eq!(api.send(&own, "POST", &tokens("/cm00acme0token00workspace/rotate"), None).await.0, 403);
-        let (_, deployments) = api.send(&own, "GET", &format!("/organizations/{ACME}/deployments"), None).await;
+        let (_, deployments) =
+            api.send(&own, "GET", &format!("/organizations/{ACME}/deployments"), None).await;
         assert_eq!(deployments["totalCount"], 1);
     });
 }

@@ -9,7 +9,7 @@ use std::{
 
 use astro_plugin_sdk::{clap, prelude::*};
 
-use super::{State, open, put_profile};
+use super::{State, open, put_profile, stop::stop};
 use crate::instance::{Instance, Running};
 
 /// How long a server may take to listen.
@@ -41,18 +41,19 @@ impl Command for Start {
 
     async fn run(self, ctx: Context) -> Result<()> {
         let instance = Instance::of(ctx.resolved())?;
-        let running = match instance.running()? {
-            Some(running) => {
-                ctx.notice("The sandbox is running already.").await?;
-                running
-            }
-            None => {
-                // A file that cannot be opened is said here, not in the log of a process that is gone.
-                drop(open(&instance)?);
-                launch(&instance, self.port)?
-            }
-        };
-        put_profile(&ctx, &instance, &running).await?;
+        if let Some(running) = instance.running()? {
+            ctx.notice("The sandbox is running already.").await?;
+            put_profile(&ctx, &instance, &running).await?;
+            return ctx.emit(State::view(), &State::of(&instance, Some(&running))).await;
+        }
+        // A file that cannot be opened is said here, not in the log of a process that is gone.
+        drop(open(&instance)?);
+        let running = launch(&instance, self.port)?;
+        if let Err(error) = put_profile(&ctx, &instance, &running).await {
+            // Without its profile nobody would know of the server.
+            stop(&instance, &running)?;
+            return Err(error);
+        }
         ctx.emit(State::view(), &State::of(&instance, Some(&running))).await
     }
 }

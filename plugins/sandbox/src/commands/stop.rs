@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use astro_plugin_sdk::{clap, prelude::*};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::instance::Instance;
+use crate::instance::{Instance, Running};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,21 +31,27 @@ impl Command for Stop {
         let instance = Instance::of(ctx.resolved())?;
         let running = instance.running()?;
         if let Some(running) = &running {
-            // The lock is held, so the process that wrote the file is alive and the number is its own.
-            let pid = i32::try_from(running.pid).ok().and_then(Pid::from_raw);
-            let pid = pid.ok_or_else(|| Error::new("the sandbox's state file holds no process number"))?;
-            kill_process(pid, Signal::TERM)?;
-            let started = Instant::now();
-            while instance.lock()?.is_none() {
-                if started.elapsed() > PATIENCE {
-                    return Err(Error::new(format!("the sandbox (process {}) does not end", running.pid)));
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            stop(&instance, running)?;
         }
         let sentence =
             if running.is_some() { "The sandbox is stopped." } else { "The sandbox was not running." };
         let view = View::sentence(sentence).clean(["status"]);
         ctx.emit(view, &Stopped { status: "stopped", pid: running.map(|running| running.pid) }).await
     }
+}
+
+/// Ends a server and waits until it is gone.
+pub(super) fn stop(instance: &Instance, running: &Running) -> Result<()> {
+    // The lock is held, so the process that wrote the file is alive and the number is its own.
+    let pid = i32::try_from(running.pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| Error::new("the sandbox's state file holds no process number"))?;
+    kill_process(pid, Signal::TERM)?;
+    let started = Instant::now();
+    while instance.lock()?.is_none() {
+        if started.elapsed() > PATIENCE {
+            return Err(Error::new(format!("the sandbox (process {}) does not end", running.pid)));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
