@@ -102,10 +102,12 @@ impl App {
         let none = crate::cli::tree::CommandSet::default();
         let parsed = parse::parse(args, &none)?;
         self.start_conversation(&parsed.globals, Format::Table)?;
-        if parsed.globals.version {
-            return self.print(&format!("astro {}\n", crate::VERSION));
-        }
-        self.print(&self.root_page())
+        if parsed.globals.version { self.version() } else { self.print(&self.root_page()) }
+    }
+
+    /// `--version`, wherever it stands: a command it was typed after is not run.
+    fn version(&self) -> Result<i32> {
+        self.print(&format!("astro {}\n", crate::VERSION))
     }
 
     pub(crate) fn root_page(&self) -> String {
@@ -119,6 +121,9 @@ impl App {
     }
 
     fn builtin(&self, parsed: &Parsed<'_>, set: &crate::cli::tree::CommandSet) -> Result<i32> {
+        if parsed.globals.version {
+            return self.version();
+        }
         let Some(command) = parsed.command else {
             let about =
                 set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
@@ -134,6 +139,9 @@ impl App {
 
     fn plugin_word(&self, args: &[String], found: Found) -> Result<i32> {
         let parsed = parse::parse(args, &found.set)?;
+        if parsed.globals.version {
+            return self.version();
+        }
         let Some(command) = parsed.command else {
             self.start_conversation(&parsed.globals, Format::Table)?;
             return self.print(&self.group_page(&parsed.path, &found));

@@ -80,6 +80,16 @@ fn both_ways_to_ask_give_one_page() {
         assert_eq!(env.run(words.split_whitespace().chain(["--help"])).ok(), asked, "{words}");
     }
     assert_eq!(env.run(["--help"]).ok(), env.run(["help"]).ok());
+    // A command that `--version` was typed after is not run.
+    for line in
+        ["--version", "-V", "version", "sandbox start -V", "deployment --version", "profile list --version"]
+    {
+        assert_eq!(
+            env.run(line.split(' ')).ok(),
+            concat!("astro ", env!("CARGO_PKG_VERSION"), "\n"),
+            "{line}"
+        );
+    }
     assert_eq!(env.run::<&str>([]).ok(), env.run(["help"]).ok(), "astro alone shows the page on stdout");
     assert_eq!(env.run(["deployment", "token"]).ok(), env.run(["help", "deployment", "token"]).ok());
     assert_eq!(

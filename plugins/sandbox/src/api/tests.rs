@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    http::{Request, StatusCode},
+    http::{self, Request, StatusCode},
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -42,10 +42,45 @@ impl Api {
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }
+        self.call(request, method, path, body).await
+    }
+
+    /// The same with every header that the official CLI sends (its `pkg/httputil/request_editor.go`).
+    async fn as_official_cli(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/v1{path}"))
+            .header("Authorization", format!("Bearer {}", self.acme.token))
+            .header("x-astro-client-identifier", "cli")
+            .header("x-astro-client-version", "1.45.0")
+            .header("x-client-os-identifier", "linux-amd64")
+            .header("User-Agent", "astro-cli/1.45.0")
+            .header("Accept-Encoding", "gzip");
+        if body.is_some() {
+            request = request.header("Content-Type", "application/json");
+        }
+        let (status, answer) = self.call(request, method, path, body).await;
+        // It takes 200 everywhere and 204 for a deletion; everything else is an error to it.
+        assert!(status == 200 || (method, status) == ("DELETE", 204), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    async fn call(
+        &self,
+        request: http::request::Builder,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let response =
-            self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("an answer");
+        let request = request.body(body).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
         let status = response.status();
+        let kind = response.headers().get("content-type").map(|kind| kind.to_str().expect("text").to_owned());
+        assert!(
+            status == StatusCode::NO_CONTENT || kind.is_some_and(|kind| kind.contains("json")),
+            "{method} {path}: the official CLI decodes JSON only"
+        );
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
         self.validate(method, path, status, &body);
@@ -114,40 +149,98 @@ fn reads_validate() {
     });
 }
 
-/// The calls of the official CLI in its order and spelling: list, create, update, rotate, delete, detach.
+/// The calls of the official CLI for each command of `astro deployment token`, in its order, with its spelling
+/// of queries (keys sorted) and bodies, and with ids in lower case.
 #[test]
 fn the_official_clis_sequences_are_served() {
     run(async |api| {
-        let token = api.acme.token.clone();
-        let (_, organizations) = api.send(&token, "GET", "/organizations?limit=100&offset=0", None).await;
-        assert_eq!(organizations["organizations"][0]["product"], "HOSTED");
-        let (status, created) = api.send(&token, "POST", &tokens(""), Some(create("ci"))).await;
-        assert_eq!(status, 200);
-        let id = created["id"].as_str().expect("an id").to_owned();
-        assert_eq!(id, id.to_lowercase(), "the CLI lower-cases ids");
-        let (_, listed) = api
-            .send(&token, "GET", &tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")), None)
-            .await;
-        assert_eq!(listed["totalCount"], 3);
-        assert!(listed["tokens"][0].get("token").is_none(), "a list holds no value");
-        assert_eq!(api.send(&token, "GET", &tokens(&format!("/{id}")), None).await.0, 200);
-        let body = json!({ "description": "d", "name": "renamed" });
+        let list = tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0"));
+        // Before every command: the organization's product must be there, else the CLI panics.
+        let found = api.as_official_cli("GET", "/organizations?limit=100&offset=0", None).await;
         assert_eq!(
-            api.send(&token, "POST", &tokens(&format!("/{id}")), Some(body)).await.1["name"],
+            (&found["organizations"][0]["product"], &found["totalCount"]),
+            (&json!("HOSTED"), &json!(1))
+        );
+
+        // create
+        let body = json!({ "description": "", "entityId": INGEST, "name": "ci", "role": "DEPLOYMENT_ADMIN",
+            "scope": "DEPLOYMENT", "tokenExpiryPeriodInDays": 30 });
+        let created = api.as_official_cli("POST", &tokens(""), Some(body)).await;
+        let id = created["id"].as_str().expect("an id").to_owned();
+        assert_eq!(id, id.to_lowercase(), "the CLI lower-cases ids that are typed");
+        let former = created["token"].as_str().expect("a value").to_owned();
+
+        // list
+        let listed = api.as_official_cli("GET", &list, None).await;
+        assert_eq!(listed["totalCount"], 3);
+        assert!(
+            listed["tokens"].as_array().expect("a list").iter().all(|token| token.get("token").is_none())
+        );
+
+        // update --name: list, get, texts, roles (sent although nothing changes)
+        let token = api.as_official_cli("GET", &tokens(&format!("/{id}")), None).await;
+        let body = json!({ "description": token["description"], "name": "renamed" });
+        assert_eq!(
+            api.as_official_cli("POST", &tokens(&format!("/{id}")), Some(body)).await["name"],
             "renamed"
         );
-        let roles = json!({ "roles": created["roles"] });
-        assert_eq!(api.send(&token, "POST", &tokens(&format!("/{id}/roles")), Some(roles)).await.0, 200);
-        let (_, rotated) = api.send(&token, "POST", &tokens(&format!("/{id}/rotate")), None).await;
-        assert_ne!(rotated["token"], created["token"]);
-        let former = created["token"].as_str().expect("a value");
+        let body = json!({ "roles": token["roles"] });
+        let roles = api.as_official_cli("POST", &tokens(&format!("/{id}/roles")), Some(body)).await;
+        assert_eq!(roles["deploymentRoles"][0]["role"], "DEPLOYMENT_ADMIN");
+
+        // rotate: get, then a POST without a body
+        api.as_official_cli("GET", &tokens(&format!("/{id}")), None).await;
+        let rotated = api.as_official_cli("POST", &tokens(&format!("/{id}/rotate")), None).await;
+        assert_ne!(rotated["token"], former.as_str());
         assert_eq!(
-            api.send(former, "GET", "/organizations", None).await.0,
+            api.send(&former, "GET", "/organizations", None).await.0,
             401,
             "the former value ends at once"
         );
-        assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await, (204, Value::Null));
+
+        // delete
+        api.as_official_cli("GET", &tokens(&format!("/{id}")), None).await;
+        api.as_official_cli("DELETE", &tokens(&format!("/{id}")), None).await;
+        let token = api.acme.token.clone();
         assert_eq!(api.send(&token, "DELETE", &tokens(&format!("/{id}")), None).await.0, 404);
+
+        // delete of a workspace token: its roles without the one on the deployment
+        let bot = tokens("/cm00acme0token00workspace");
+        let token = api.as_official_cli("GET", &bot, None).await;
+        let rest: Vec<&Value> = token["roles"]
+            .as_array()
+            .expect("roles")
+            .iter()
+            .filter(|role| role["entityId"] != INGEST)
+            .collect();
+        api.as_official_cli("POST", &format!("{bot}/roles"), Some(json!({ "roles": rest }))).await;
+        assert_eq!(api.as_official_cli("GET", &list, None).await["totalCount"], 1);
+
+        // workspace-token add --workspace-token-name: the present roles, the new one last
+        let workspace = "cm00acme0000workspace0001";
+        let found = api
+            .as_official_cli("GET", &tokens(&format!("?limit=100&offset=0&workspaceId={workspace}")), None)
+            .await;
+        assert_eq!(found["tokens"][0]["id"], "cm00acme0token00workspace");
+        api.as_official_cli("GET", &bot, None).await;
+        let own = json!({ "entityId": INGEST, "entityType": "DEPLOYMENT", "role": "DEPLOYMENT_ADMIN" });
+        let body = json!({ "roles": [rest[0], own] });
+        api.as_official_cli("POST", &format!("{bot}/roles"), Some(body)).await;
+        assert_eq!(api.as_official_cli("GET", &list, None).await["totalCount"], 2);
+
+        // organization-token add --org-token-name
+        let found = tokens("?includeOnlyOrganizationTokens=true&limit=100&offset=0");
+        let found = api.as_official_cli("GET", &found, None).await;
+        let (id, mut roles) =
+            (found["tokens"][0]["id"].as_str().expect("id"), found["tokens"][0]["roles"].clone());
+        roles.as_array_mut().expect("roles").push(own.clone());
+        api.as_official_cli("GET", &tokens(&format!("/{id}")), None).await;
+        api.as_official_cli("POST", &tokens(&format!("/{id}/roles")), Some(json!({ "roles": roles }))).await;
+        assert_eq!(api.as_official_cli("GET", &list, None).await["totalCount"], 3);
+
+        // workspace list
+        let path = format!("/organizations/{ACME}/workspaces?limit=1000&offset=0&sorts=name%3Aasc");
+        assert_eq!(api.as_official_cli("GET", &path, None).await["workspaces"][0]["name"], "Analytics");
     });
 }
 
