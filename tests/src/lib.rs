@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod fuzz;
 mod transcript;
 
 use std::{

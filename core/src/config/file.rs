@@ -59,8 +59,13 @@ impl Config {
         let path = dirs.config_file();
         match files::read(&path)? {
             None => Ok(Self::default()),
-            Some(text) => toml::from_str(&text).map_err(|error| unreadable(&path, &error.to_string())),
+            Some(text) => Self::parse(&text).map_err(|error| unreadable(&path, &error.to_string())),
         }
+    }
+
+    /// Reads the text of the file.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
     }
 }
 
@@ -75,7 +80,7 @@ pub fn edit<T>(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut) -> Result<T>) 
     let done = change(&mut document)?;
     let after = document.to_string();
     if after != before {
-        toml::from_str::<Config>(&after).map_err(|error| unreadable(&path, &error.to_string()))?;
+        Config::parse(&after).map_err(|error| unreadable(&path, &error.to_string()))?;
         files::write(&path, after.as_bytes())?;
     }
     Ok(done)

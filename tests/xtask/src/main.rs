@@ -4,6 +4,7 @@
 
 mod audit;
 mod bench;
+mod fuzz;
 mod install;
 mod quickstart;
 mod shell;
@@ -20,6 +21,8 @@ cargo xtask <COMMAND>
   test [--install]         everything that CI checks; --install gets missing system packages
   install --root DIR       DIR/bin/astro and the first-party plugins in DIR/lib/astro-host/plugins
   bench [--check]          measure against the floor and against other tools; --check ends 1 over a limit
+  fuzz [TARGET] [--seconds N]
+                           fuzz what reads bytes, each target for N seconds (30)
   audit                    known vulnerabilities of the dependencies (needs the advisory database)
   tidy                     the rules of the repository
 ";
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         ["install", "--root", root] => install::run(root.as_ref(), install::Profile::Release),
         ["install", "--root", root, "--quick"] => install::run(root.as_ref(), install::Profile::Quick),
         ["bench", rest @ ..] => bench::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["audit"] => audit::run(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {

