@@ -22,7 +22,10 @@ use crate::{
     host::{Transport, crash, library, signals, stdio, verify},
     logging,
     output::Format,
-    store::{self, Stores, bundle, describe, lookup::Found},
+    store::{
+        self, Stores, bundle, describe,
+        lookup::{Found, Owner},
+    },
 };
 
 /// What every command of the host may use.
@@ -155,28 +158,29 @@ impl App {
             return Err(plugin(format!("nobody owns `astro {}`", command.path)));
         };
         if !owner.facts.is_current(&owner.store) {
-            return self.plugin_word_again(args, &command.path);
+            return self.plugin_word_again(args, owner);
         }
-        self.invoke(command, &parsed, owner)
+        self.invoke_usable(command, &parsed, owner)
     }
 
-    /// The plugin's file is not the one the index was made from: a linked one is described again, any other
-    /// is refused by its hash if it changed.
-    fn plugin_word_again(&self, args: &[String], path: &str) -> Result<i32> {
-        let word = path.split(' ').next().unwrap_or_default();
-        let Some(found) = self.stores.word_again(word) else {
-            let (_, unusable) = self.stores.plugins();
-            let mut failure = plugin(format!("the plugin of `astro {path}` cannot be used any more"));
-            failure.causes = unusable
-                .into_iter()
-                .map(|unusable| format!("{}: {}", unusable.name, unusable.reason))
-                .collect();
-            return Err(failure.help("see `astro plugin list`"));
-        };
+    /// The plugin's file is not the one the index was made from: it is looked at again, once. A linked one is
+    /// described again, any other is refused by its hash if its bytes changed.
+    fn plugin_word_again(&self, args: &[String], owner: &Owner) -> Result<i32> {
+        let words = scan::words(args);
+        let first = words.first().copied().unwrap_or_default();
+        let found = self.stores.word_again(first, owner)?;
+        let found = found.ok_or_else(|| self.unknown(first, &builtin::commands()))?;
         let parsed = parse::parse(args, &found.set)?;
         match (parsed.command, parsed.command.and_then(|command| found.owner(&command.path))) {
-            (Some(command), Some(owner)) => self.invoke(command, &parsed, owner),
+            (Some(command), Some(owner)) => self.invoke_usable(command, &parsed, owner),
             _ => self.print(&self.group_page(&parsed.path, &found)),
+        }
+    }
+
+    fn invoke_usable(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
+        match &owner.facts.broken {
+            Some(reason) => Err(store::build::broken(&owner.facts, reason)),
+            None => self.invoke(command, parsed, owner),
         }
     }
 

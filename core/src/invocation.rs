@@ -26,7 +26,7 @@ use crate::{
     host::{Services, Transport, crash, executor, library, signals, stdio, verify},
     logging,
     output::{Format, Renderer, Sheet},
-    services::{Invocation, ResultState, Shared},
+    services::{Invocation, Queue, ResultState, Shared},
     store::lookup::Owner,
 };
 
@@ -89,6 +89,7 @@ impl App {
             dirs: self.dirs.as_ref().ok().cloned(),
             interactive,
             result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
+            queue: Queue::default(),
         });
         let request = message::encode_request(invocation::kind::RUN, &run)?;
         let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
@@ -125,6 +126,8 @@ impl App {
 
 /// How the answer becomes an exit code.
 fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &str) -> Result<i32> {
+    // A piece that the plugin did not wait for is part of the result all the same.
+    invocation.queue.close();
     let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = message::decode_answer(answer).and_then(message::read::<Outcome>);
     if let Some(failure) = &state.failure {

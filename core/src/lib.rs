@@ -16,6 +16,7 @@ pub mod console;
 pub mod context;
 pub mod error;
 pub mod exit_code;
+pub mod files;
 pub mod host;
 mod invocation;
 pub mod logging;

@@ -176,7 +176,9 @@ fn install_panic_hook() {
                 info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
             let text = format!("{}{place}", payload_text(info.payload()));
             if let Some(port) = current_port() {
-                port.log(1, plugin().name(), &format!("panic: {text}"));
+                // Not `plugin()`: the panic may come out of making it.
+                let name = PLUGIN.get().map_or("plugin", Plugin::name);
+                port.log(1, name, &format!("panic: {text}"));
             }
             *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         }));

@@ -1,7 +1,7 @@
 //! Requests to the profile's API. The host adds address, credential, headers and timeout.
 
 use astro_plugin_protocol::{
-    message,
+    message::{self, Failure, code},
     service::{self, HttpRequest, HttpResponse},
 };
 use futures_util::future::join_all;
@@ -80,10 +80,13 @@ impl HttpCall<'_> {
     /// Sends it and reads the body into a type.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
+        let is_read = self.request.method == "GET";
         let response = self.send().await?;
         serde_json::from_value(response.body).map_err(|error| {
-            Error::new(format!("the answer to `{subject}` does not have the expected shape"))
-                .cause(error.to_string())
+            // What a write answered 2xx to was done, whatever the answer looks like.
+            let code = if is_read { code::FAILED } else { code::OUTCOME_UNKNOWN };
+            let message = format!("the answer to `{subject}` does not have the expected shape");
+            Error::from_failure(Failure::new(code, message)).cause(error.to_string())
         })
     }
 
@@ -105,10 +108,14 @@ impl HttpCall<'_> {
         'reading: while step > 0 && offset < total {
             let offsets =
                 (0..PAGES_AT_ONCE as u64).map(|index| offset + index * step).filter(|at| *at < total);
-            for page in join_all(offsets.map(|at| self.page(at))).await {
+            for (at, page) in offsets.clone().zip(join_all(offsets.map(|at| self.page(at))).await) {
                 let (more, _) = rows_of(page?, key)?;
                 if more.is_empty() {
                     break 'reading;
+                }
+                if (more.len() as u64) < step && at + step < total {
+                    return Err(Error::new(format!("the list of {key} changed while it was read"))
+                        .help("run the command again"));
                 }
                 rows.extend(more);
             }
@@ -131,9 +138,12 @@ fn rows_of(response: HttpResponse, key: &str) -> Result<(Vec<Value>, u64)> {
     let Value::Object(mut envelope) = response.body else {
         return Err(Error::new(format!("the answer holds no list of {key}")));
     };
-    let total = envelope.get("totalCount").and_then(Value::as_u64).unwrap_or(0);
-    match envelope.remove(key) {
-        Some(Value::Array(rows)) => Ok((rows, total)),
+    let total = envelope.get("totalCount").and_then(Value::as_u64);
+    match (envelope.remove(key), total) {
+        (Some(Value::Array(rows)), Some(total)) => Ok((rows, total)),
+        (Some(Value::Array(_)), None) => {
+            Err(Error::new(format!("the answer does not say how many {key} there are")))
+        }
         _ => Err(Error::new(format!("the answer holds no list of {key}"))),
     }
 }

@@ -72,13 +72,13 @@ pub use serde;
 pub use serde_json;
 pub use tracing;
 
+pub use astro_plugin_protocol::names::is_id;
 pub use context::Context;
 pub use error::{Error, Result};
 pub use http::{Http, HttpCall};
 pub use output::View;
 pub use plugin::{Command, Plugin};
 pub use spec::Spec;
-pub use target::is_id;
 
 /// Used by [`export_plugin!`]; not for authors.
 #[doc(hidden)]

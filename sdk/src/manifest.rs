@@ -29,6 +29,21 @@ pub(crate) fn command(entry: &Entry) -> Command {
     }
 }
 
+/// Declarations about arguments that the clap struct does not have: a check that would never happen.
+pub(crate) fn problems(entry: &Entry) -> Vec<String> {
+    let clap = (entry.clap)("");
+    let ids: Vec<&str> = clap.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+    let unknown = entry.spec.args.iter().filter(|arg| !ids.contains(&arg.id.as_str()));
+    unknown
+        .map(|arg| {
+            format!(
+                "`{}` declares something about an argument `{}` that it does not have",
+                entry.path, arg.id
+            )
+        })
+        .collect()
+}
+
 fn arg(clap: &clap::Arg, entry: &Entry) -> Arg {
     let declared = entry.spec.args.iter().find(|arg| arg.id == clap.get_id().as_str());
     let kind = declared.map(|arg| arg.kind).unwrap_or_default();

@@ -115,6 +115,7 @@ impl Plugin {
     pub fn manifest(&self) -> Manifest {
         let mut manifest = self.manifest.clone();
         manifest.commands = self.entries.iter().map(manifest::command).collect();
+        manifest.problems = self.entries.iter().flat_map(manifest::problems).collect();
         manifest
     }
 

@@ -1,17 +1,10 @@
 //! The organization and the deployment a command acts on, from the context: an ID is taken as it is, a name
 //! is looked up, and where none is given a person may pick.
 
+use astro_plugin_protocol::names::is_id;
 use serde::Deserialize;
 
 use crate::{Context, Error, Result};
-
-/// Whether a text looks like an ID of the API: `c` and 24 lower-case letters or digits. An ID is never
-/// looked up before it is used.
-pub fn is_id(text: &str) -> bool {
-    text.len() == 25
-        && text.starts_with('c')
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

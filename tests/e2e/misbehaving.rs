@@ -2,12 +2,16 @@
 //! allowed works.
 
 use std::{
+    io::Read,
     os::unix::process::ExitStatusExt,
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use astro_e2e::{TestEnv, fixture};
+use astro_e2e::{
+    Ran, TestEnv, fixture,
+    stub::{Reply, Stub},
+};
 
 fn linked() -> TestEnv {
     let env = TestEnv::new();
@@ -18,15 +22,36 @@ fn linked() -> TestEnv {
 #[test]
 fn what_is_allowed_works() {
     let env = linked();
-    for what in
-        ["own-thread", "own-runtime", "wake-from-thread", "many-calls", "late-call", "drop-mid-flight", "log"]
-    {
+    for what in ["wake-from-thread", "late-call", "drop-mid-flight", "log"] {
         let ran = env.run(["misbehave", "act", "--what", what, "-o", "clean"]);
         assert_eq!(
             (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
             (Some(0), format!("{what}\n").as_str(), ""),
             "{what}"
         );
+    }
+}
+
+/// The host answers while the plugin waits in every way it may; each answer takes longer than a poll.
+#[test]
+fn the_api_can_be_asked_from_everywhere() {
+    let env = linked();
+    let answer = || Reply::Later(Duration::from_millis(20), 200, r#"{"organizations":[]}"#.to_owned());
+    for (how, requests) in [
+        ("plain", 1),
+        ("own-thread", 1),
+        ("own-runtime", 1),
+        ("many-calls", 100),
+        ("moved", 1),
+        ("dropped", 2),
+    ] {
+        let stub = Stub::new(move |_| answer());
+        let mut command = env.astro();
+        command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+        let ran: Ran =
+            command.args(["misbehave", "ask", "--how", how, "-o", "clean"]).output().expect("runs").into();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), format!("{how}\n").as_str()), "{ran:?}");
+        assert_eq!(stub.seen().len(), requests, "{how}");
     }
 }
 
@@ -113,6 +138,12 @@ fn an_interrupt_ends_everything() {
                 .spawn()
                 .expect("runs");
             wait_until_loaded(child.id());
+            if what == "cancelled" {
+                // It says when it waits.
+                let mut said = [0; 8];
+                child.stdout.as_mut().expect("piped").read_exact(&mut said).expect("says so");
+                assert_eq!(&said, b"waiting\n");
+            }
             let kill = std::process::Command::new("kill")
                 .args([format!("-{signal}"), child.id().to_string()])
                 .status();

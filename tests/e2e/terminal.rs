@@ -63,8 +63,8 @@ fn a_picker_offers_the_tokens() {
     asked.expect("Which token?").expect("asks");
     // Down to the second one: the first is the workspace's, which cannot be rotated here.
     asked.send("\x1b[B\r").expect("typed");
-    asked.expect("Rotated the token `nightly`").expect("names it");
     asked.expect("eyJ").expect("the value");
+    asked.expect("Rotated the token `nightly`").expect("names it");
     assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, 0)));
 }
 

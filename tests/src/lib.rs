@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fuzz;
+pub mod stub;
 mod transcript;
 
 use std::{

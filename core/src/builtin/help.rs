@@ -120,10 +120,8 @@ clean is bare values for scripts: one record a line, separated by tabs, without 
 Columns of clean and keys of json are only ever appended. Under json and clean nothing but errors goes to stderr; under json an error is one JSON line.";
 
 const AUTOMATION: &str = "\
-In a pipeline set ASTRO_API_TOKEN and ASTRO_DEPLOYMENT_ID, and use -o json or -c. Nothing is ever asked there: a missing answer is exit code 2 and names the flag.
+In a pipeline set ASTRO_API_TOKEN and the id variables (`astro help environment`), and use -o json or -o clean. Nothing is ever asked there: a missing answer is exit code 2 and names the flag.
 
-  TOKEN=$(astro deployment token create --name ci --role DEPLOYMENT_ADMIN -c)
-
-A token's value is shown once. Check the exit code before you go on: 7 means that the token exists and its value could not be delivered, 6 that it is not known whether the request was done.
+Check the exit code before you go on: 7 means that a one-time secret exists and could not be delivered, 6 that it is not known whether the request was done.
 
 More: docs/src/guide/automation.md (GitHub Actions, GitLab, cron).";

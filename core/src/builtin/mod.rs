@@ -76,9 +76,12 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
 pub(crate) fn index_store(dir: &str) -> Result<i32> {
     let store = app::system_store(dir);
     let index = store.rebuild();
-    match index.root.unusable.first() {
-        Some(unusable) => Err(crate::error::plugin(format!("the plugin `{}` cannot be used", unusable.name))
-            .cause(unusable.reason.clone())),
+    if let Some(reason) = index.root.unreadable.first() {
+        return Err(crate::error::plugin(reason.clone()));
+    }
+    let broken = index.root.plugins.iter().find_map(|facts| Some((facts, facts.broken.as_ref()?)));
+    match broken {
+        Some((facts, reason)) => Err(crate::store::build::broken(facts, reason)),
         None => Ok(0),
     }
 }

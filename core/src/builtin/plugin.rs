@@ -13,7 +13,7 @@ use super::{Request, command, positional};
 use crate::{
     cli::report,
     error::{Result, failed, plugin},
-    store::{Kind, link, lookup::Owner, record},
+    store::{Kind, build::broken, link, lookup::Owner, record},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -60,14 +60,15 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let (owners, unusable) = request.app.stores.plugins();
-    let mut rows: Vec<Value> = owners.iter().map(row).collect();
-    for broken in &unusable {
-        rows.push(json!({ "name": broken.name, "status": format!("unusable: {}", broken.reason) }));
-        report::warning(
-            &request.app.console,
-            &plugin(format!("the plugin `{}` cannot be used: {}", broken.name, broken.reason)),
-        );
+    let (owners, unreadable) = request.app.stores.plugins();
+    let rows = owners.iter().map(row).collect();
+    for owner in &owners {
+        if let Some(reason) = &owner.facts.broken {
+            report::warning(&request.app.console, &broken(&owner.facts, reason));
+        }
+    }
+    for reason in unreadable {
+        report::warning(&request.app.console, &plugin(reason));
     }
     let column =
         |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
@@ -95,7 +96,14 @@ fn row(owner: &Owner) -> Value {
         (Kind::User, _) => "installed",
     };
     let path = owner.store.file_of(&facts.path);
-    let status = if path.is_file() { "ready" } else { "its file is missing" };
+    let status = match &facts.broken {
+        Some(reason) => format!("unusable: {reason}"),
+        None if !path.is_file() => "its file is missing".to_owned(),
+        None if facts.linked && !facts.is_current(&owner.store) => {
+            "built again since it was last used".to_owned()
+        }
+        None => "ready".to_owned(),
+    };
     json!({
         "name": facts.name, "version": facts.version, "source": source, "status": status, "path": path,
         "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple, "hash": facts.hash,
@@ -109,22 +117,18 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     let installed = owners.iter().find(|owner| owner.facts.name == wanted);
     let (mut facts, manifest): (Value, Manifest) = match installed {
         Some(owner) => {
-            let (usable, _) = owner.store.usable();
-            let found = usable.into_iter().find(|plugin| plugin.facts.name == wanted);
-            let found = found.ok_or_else(|| {
-                plugin(format!("the plugin `{wanted}` cannot be used")).help("see `astro plugin list`")
-            })?;
+            let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
+            let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
             (row(owner), found.manifest)
         }
         None if Path::new(wanted).is_file() => {
             let described = record::read_plugin_file(Path::new(wanted))?;
             let manifest = described.manifest;
             let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
-            if let Some(footer) = described.footer {
-                facts["triple"] = footer.triple.into();
-                facts["abi"] = footer.abi.into();
-                facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
-            }
+            let footer = described.footer;
+            facts["triple"] = footer.triple.into();
+            facts["abi"] = footer.abi.into();
+            facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
             let problems = check::problems(&manifest);
             facts["status"] = if problems.is_empty() {
                 "acceptable".into()
@@ -175,9 +179,7 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     app.dirs.clone()?;
     let record = link::link(&app.stores, Path::new(request.required("file")?))?;
     app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
-    for command in
-        record.manifest.iter().flat_map(|manifest| &manifest.commands).filter(|command| !command.hidden)
-    {
+    for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
         app.console.notice(&format!("  astro {}", command.path));
     }
     Ok(0)

@@ -57,9 +57,9 @@ pub fn root(binary: &str, plugin_words: &[Word], builtins: &CommandSet, layout: 
     own.sort_by_key(|child| BUILTIN_WORDS.iter().position(|word| *word == child.word));
     page.table(own.iter().map(|child| (child.word.to_owned(), child.about.to_owned())));
     page.heading("Options");
-    page.line(&format!("  {}", global_line(layout)));
+    page.globals_line();
     page.blank();
-    page.line(
+    page.text(
         "`astro help WORD` explains a command; topics: globals, exit-codes, environment, output, automation",
     );
     page.finish()
@@ -194,11 +194,6 @@ pub fn prose(text: &str, layout: Layout) -> String {
     page.finish()
 }
 
-fn global_line(layout: Layout) -> String {
-    styled(Style::Literal, "--profile, -o/--output, --deployment, -y/--yes, …", layout.color)
-        + " see `astro help globals`"
-}
-
 fn usage_tail(command: &Command) -> String {
     let mut tail = String::new();
     if command.args.iter().any(|arg| !arg.arity.is_positional() && !arg.hidden) {
@@ -316,15 +311,19 @@ impl Page {
             let pad = " ".repeat(left.saturating_sub(width(&word)));
             let rest = " ".repeat(left + 4);
             let first = format!("  {}{pad}  ", self.literal(&word));
-            if width(&word) > left || about.is_empty() {
+            if width(&word) > left {
                 self.line(&first);
                 self.wrapped(&about, &rest, &rest);
-            } else {
-                // The first line is measured without escape codes.
-                let plain = " ".repeat(left + 4);
-                let before = self.text.len();
-                self.wrapped(&about, &plain, &rest);
-                self.text.replace_range(before..before + plain.len(), &first);
+                continue;
+            }
+            let before = self.text.len();
+            self.wrapped(&about, &rest, &rest);
+            // The lines were measured without escape codes; the word takes the place of the first indent.
+            match self.text.get(before..before + rest.len()) {
+                Some(indent) if *indent == rest => {
+                    self.text.replace_range(before..before + rest.len(), &first);
+                }
+                _ => self.line(&first),
             }
         }
     }
@@ -347,8 +346,11 @@ impl Page {
 
     fn globals(&mut self) {
         self.heading("Global options");
-        let line = global_line(self.layout);
-        self.line(&format!("  {line}"));
+        self.globals_line();
+    }
+
+    fn globals_line(&mut self) {
+        self.text_indented("--profile, -o/--output, --deployment, -y/--yes, …; see `astro help globals`");
     }
 
     fn owner(&mut self, owners: &[String]) {

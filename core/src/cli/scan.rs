@@ -52,11 +52,23 @@ pub fn join_switches(args: &[String], command: &Command) -> Vec<String> {
         .collect();
     let mut joined: Vec<String> = Vec::with_capacity(args.len());
     let mut rest = args.iter().peekable();
+    // What stands before a trailing positional: the command's words and its other positionals.
+    let has_trailing = command.args.iter().any(|arg| arg.arity == Arity::Trailing);
+    let places = command.args.iter().filter(|arg| arg.arity == Arity::Positional).count();
+    let mut places_left = command.words().count() + places;
     while let Some(arg) = rest.next() {
-        if arg == "--" {
+        let is_place = !arg.starts_with('-') || arg == "-";
+        if arg == "--" || (has_trailing && is_place && places_left == 0) {
             joined.push(arg.clone());
             joined.extend(rest.cloned());
             break;
+        }
+        if is_place {
+            places_left = places_left.saturating_sub(1);
+        } else if takes_next(arg) || takes_value(arg, command) {
+            joined.push(arg.clone());
+            joined.extend(rest.next().cloned());
+            continue;
         }
         let is_switch = switches.iter().any(|switch| match arg.strip_prefix("--") {
             Some(long) => {
@@ -73,6 +85,17 @@ pub fn join_switches(args: &[String], command: &Command) -> Vec<String> {
         }
     }
     joined
+}
+
+/// Whether an argument is an option of the command whose value is the next argument.
+fn takes_value(arg: &str, command: &Command) -> bool {
+    let mut options = command.args.iter().filter(|option| option.arity == Arity::One);
+    options.any(|option| match arg.strip_prefix("--") {
+        Some(long) => {
+            option.long.as_deref() == Some(long) || option.aliases.iter().any(|alias| alias == long)
+        }
+        None => option.short.is_some_and(|short| ends_cluster(arg, short, command)),
+    })
 }
 
 /// Whether `-yc` is a cluster of flags that ends with this short name.
@@ -139,6 +162,21 @@ mod tests {
         ];
         for (line, expected) in rows {
             assert_eq!(join_switches(&args(line), &command).join(" "), expected, "{line}");
+        }
+        let wrapper = Command {
+            path: "run".into(),
+            args: command
+                .args
+                .into_iter()
+                .chain([Arg { id: "rest".into(), arity: Arity::Trailing, ..Arg::default() }])
+                .collect(),
+            ..Command::default()
+        };
+        for (line, expected) in [
+            ("run -c true tool -c true", "run -c=true tool -c true"),
+            ("run --profile p -c 0 tool -c 0", "run --profile p -c=0 tool -c 0"),
+        ] {
+            assert_eq!(join_switches(&args(line), &wrapper).join(" "), expected, "{line}");
         }
     }
 }

@@ -4,8 +4,11 @@ use std::{fmt, os::unix::fs::MetadataExt};
 
 use toml_edit::DocumentMut;
 
-use super::{Dirs, files};
-use crate::error::{Result, config};
+use super::Dirs;
+use crate::{
+    error::{Result, config},
+    files,
+};
 
 /// A credential's value: no `Display`, and a `Debug` that says nothing.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
-//! Files of the user: where they are, how they are read, and the one way they are written.
+//! What the user configured: where it is, profiles and credentials. Files are written through [`crate::files`].
 
 #![forbid(unsafe_code)]
 
 mod credentials;
 mod dirs;
-mod file;
-pub mod files;
+mod settings;
 
 pub use credentials::{Secret, Stored, forget, store, stored};
 pub use dirs::{Dirs, this_binary};
-pub use file::{Config, Credential, Profile, edit, set, table};
+pub use settings::{Config, Credential, Profile, edit, set, table};

@@ -24,7 +24,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// C0, DEL, C1, and the controls that change direction or line (Unicode UAX #9, U+2028, U+2029).
-fn is_control(c: char) -> bool {
+pub fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }

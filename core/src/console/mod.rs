@@ -11,7 +11,7 @@ use std::{
     sync::Mutex,
 };
 
-pub use escape::{escaped, width};
+pub use escape::{escaped, is_control, width};
 pub use result::{ResultError, ResultStream};
 pub use style::{Style, styled};
 

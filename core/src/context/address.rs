@@ -78,6 +78,11 @@ impl Address {
         &self.text
     }
 
+    /// It is `http`, which only an address on this machine may be.
+    pub fn is_plain(&self) -> bool {
+        self.text.starts_with("http://")
+    }
+
     /// It is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback

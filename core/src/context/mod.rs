@@ -12,7 +12,7 @@ pub use resolve::{Environment, resolve};
 
 use std::fmt;
 
-use astro_plugin_protocol::invocation::Setting;
+use astro_plugin_protocol::invocation::{Setting, Source};
 
 use crate::{
     config::Secret,
@@ -71,7 +71,14 @@ impl<T> Sourced<T> {
 impl Sourced<String> {
     /// As it travels to a plugin.
     pub fn to_setting(&self) -> Setting {
-        Setting { value: self.value.clone(), origin: self.origin.to_string() }
+        let source = match self.origin {
+            Origin::Flag(_) => Source::Flag,
+            Origin::Variable(_) => Source::Variable,
+            Origin::Profile(_) | Origin::DefaultProfile | Origin::Credential(_) => Source::Profile,
+            Origin::Claim(_) => Source::Claim,
+            Origin::Default => Source::Default,
+        };
+        Setting { value: self.value.clone(), origin: self.origin.to_string(), source }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Address, credential and organization are one bundle and never mixed from two layers:
 //! `--profile` sets all three; `ASTRO_API_TOKEN` without `--profile` means that no profile is in use.
 
+use astro_plugin_protocol::names;
+
 use super::{Address, Claims, Context, Origin, Sourced};
 use crate::{
     cli::globals::Globals,
@@ -151,7 +153,7 @@ pub fn resolve(
         });
     if let (Some(wanted), Some(claims)) = (&organization, &claims)
         && let Some(own) = claims.organization.as_deref()
-        && is_id(&wanted.value)
+        && names::is_id(&wanted.value)
         && wanted.value != own
     {
         let own = Sourced::new(own.to_owned(), Origin::Claim("organizationId"));
@@ -270,13 +272,6 @@ fn two_organizations(one: &Sourced<String>, other: &Sourced<String>) -> Failure 
         one.value, one.origin, other.value, other.origin
     ))
     .help("choose one bundle with --profile, or unset the variable; see `astro context`")
-}
-
-/// Whether a text is an ID and not a name: `c` and 24 lower-case letters or digits.
-fn is_id(text: &str) -> bool {
-    text.len() == 25
-        && text.starts_with('c')
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]

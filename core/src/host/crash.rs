@@ -57,6 +57,7 @@ pub fn arm(line: impl Fn(&str) -> String) {
 
 /// Leaves at once: nothing a plugin left behind is joined, dropped or run.
 pub fn leave(code: i32) -> ! {
+    signals::restore_after_question();
     // SAFETY: ends the process; there is nothing after it.
     unsafe { libc::_exit(code) }
 }

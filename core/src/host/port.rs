@@ -85,12 +85,60 @@ extern "C" fn call(ctx: u64, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
 extern "C" fn log(ctx: u64, level: u32, target: RStr<'_>, text: RStr<'_>) {
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let services = open().get(&ctx).cloned();
-        if let Some(services) = services {
-            services.log(level, target.as_str(), text.as_str());
+        match services {
+            Some(services) => services.log(level, target.as_str(), text.as_str()),
+            // The command has ended; what a thread of the plugin still has to say is logged all the same.
+            None => crate::logging::plugin_event("plugin", level, target.as_str(), text.as_str()),
         }
     }));
 }
 
 extern "C" fn query(_: u64) -> *const () {
     std::ptr::null()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use super::*;
+
+    struct Echo;
+
+    impl Services for Echo {
+        fn call(&self, request: Vec<u8>, reply: Reply) {
+            reply.send(Ok(serde_json::json!(request.len())));
+        }
+
+        fn log(&self, _: u32, _: &str, _: &str) {}
+    }
+
+    fn ask(port: HostPort) -> Result<serde_json::Value, Failure> {
+        let answer = ready(port.call(RVec::from(b"{}".to_vec())));
+        message::decode_answer(&answer)
+    }
+
+    /// The future is ready when it is returned: the service answers at once.
+    fn ready(mut future: FfiFuture<RVec<u8>>) -> RVec<u8> {
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(&mut future).poll(&mut task) {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => panic!("the service answers at once"),
+        }
+    }
+
+    #[test]
+    fn a_port_answers_until_its_invocation_ends_and_its_number_is_not_used_again() {
+        let open = OpenPort::new(Arc::new(Echo));
+        let port = open.port();
+        assert_eq!(ask(port), Ok(serde_json::json!(2)));
+        drop(open);
+        let next = OpenPort::new(Arc::new(Echo));
+        assert_ne!(port.ctx(), next.port().ctx());
+        assert_eq!(ask(port).expect_err("ended").code, code::CLOSED);
+        assert_eq!(ask(next.port()), Ok(serde_json::json!(2)));
+        // A late log is taken, a late query is null.
+        port.log(1, "late", "still here");
+        assert!(port.query(0).is_null());
+    }
 }

@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicI32, AtomicUsize, Ordering},
     },
 };
 
@@ -25,8 +25,8 @@ static WAITING: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
 static WAITERS: AtomicUsize = AtomicUsize::new(0);
 /// The terminal's modes as they were, for whoever ends the process.
 static TERMINAL: OnceLock<(RawFd, libc::termios)> = OnceLock::new();
-/// A question hides the cursor.
-static ASKING: AtomicBool = AtomicBool::new(false);
+/// How many questions are on the terminal; each may hide the cursor and take the terminal out of its modes.
+static ASKING: AtomicUsize = AtomicUsize::new(0);
 
 /// Seconds between the first signal and the end.
 const GRACE_SECONDS: libc::c_uint = 1;
@@ -88,16 +88,18 @@ pub fn wait(reply: Reply) {
 }
 
 fn answer_waiting() {
-    for reply in WAITING.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    // Taken out first: an answer may wake somebody who waits again at once.
+    let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+    for reply in waiting {
         reply.send(Ok(serde_json::Value::Null));
     }
 }
 
 /// Marks the time in which a question is on the terminal.
 pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
-    ASKING.store(true, Ordering::Relaxed);
+    ASKING.fetch_add(1, Ordering::Relaxed);
     let answer = ask();
-    ASKING.store(false, Ordering::Relaxed);
+    ASKING.fetch_sub(1, Ordering::Relaxed);
     answer
 }
 
@@ -108,16 +110,35 @@ pub fn raise_pending() {
     }
 }
 
-/// Puts the terminal back as it was. Async-signal-safe.
-pub(super) fn restore_terminal() {
-    if let Some((fd, modes)) = TERMINAL.get() {
-        // SAFETY: the descriptor and the modes were read from this terminal at the start.
-        unsafe { libc::tcsetattr(*fd, libc::TCSANOW, modes) };
-        if ASKING.load(Ordering::Relaxed) {
-            const SHOW_CURSOR: &[u8] = b"\x1b[?25h\n";
+/// Puts the terminal back as it was if a question is on it. Async-signal-safe.
+pub(super) fn restore_after_question() {
+    if ASKING.load(Ordering::Relaxed) > 0 {
+        restore_terminal();
+        const SHOW_CURSOR: &[u8] = b"\x1b[?25h\n";
+        if let Some((fd, _)) = TERMINAL.get() {
             // SAFETY: writes a constant to an open descriptor; `write` is async-signal-safe.
             unsafe { libc::write(*fd, SHOW_CURSOR.as_ptr().cast(), SHOW_CURSOR.len()) };
         }
+    }
+}
+
+/// Puts the terminal back as it was, whatever a plugin made of it. Async-signal-safe. A process in the
+/// background leaves the terminal alone: it is another one's, and touching it would stop this process.
+pub(super) fn restore_terminal() {
+    let Some((fd, modes)) = TERMINAL.get() else { return };
+    // SAFETY: async-signal-safe functions on a descriptor of this process's terminal. SIGTTOU is blocked for the
+    // time of the call, so that a change of the foreground between question and call does not stop the process.
+    unsafe {
+        if libc::tcgetpgrp(*fd) != libc::getpgrp() {
+            return;
+        }
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTTOU);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut before);
+        libc::tcsetattr(*fd, libc::TCSANOW, modes);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
     }
 }
 
@@ -176,7 +197,8 @@ extern "C" fn on_alarm(_: i32) {
 }
 
 fn die_by(signal: i32) {
-    restore_terminal();
+    // Without a question the modes are as they were, or a pager's that shows our output: not ours to change.
+    restore_after_question();
     // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);

@@ -17,9 +17,10 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Dirs, files},
+    config::Dirs,
     context::unix_now,
     error::{Result, While, code, plugin},
+    files,
     store::{Kind, Store, index::Facts, record},
 };
 
@@ -173,24 +174,39 @@ fn host_glibc() -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
 }
 
-/// Opens a regular file without following a link, and looks at who may change it. Answers whether root owns
-/// everything on the way.
+/// Opens a regular file and judges it and every directory above it, each on its own descriptor, so that nothing
+/// can be exchanged between looking and opening. Links on the way to the directory are followed first, and what
+/// they lead to is judged; the file itself may not be one. Answers whether root owns everything.
 fn open(path: &Path) -> Result<(OwnedFd, Stat, bool)> {
     let what = || format!("cannot open `{}`", path.display());
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
-        Err(rustix::io::Errno::LOOP) => return Err(plugin(what()).cause("it is a symbolic link")),
-        opened => opened.map_err(std::io::Error::from).while_doing(code::PLUGIN, what)?,
+    let opened = |result: rustix::io::Result<OwnedFd>| {
+        result.map_err(std::io::Error::from).while_doing(code::PLUGIN, what)
     };
-    let stat = rustix::fs::fstat(&fd).map_err(std::io::Error::from).while_doing(code::PLUGIN, what)?;
+    let looked =
+        |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(std::io::Error::from).while_doing(code::PLUGIN, what);
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(plugin(what()).cause("it is not the path of a file"));
+    };
+    let dir = dir.canonicalize().while_doing(code::PLUGIN, what)?;
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at = opened(rustix::fs::open("/", step, Mode::empty()))?;
+    let mut root_owned = judge(Path::new("/"), &looked(&at)?)?;
+    let mut walked = PathBuf::from("/");
+    for component in dir.components().skip(1) {
+        walked.push(component);
+        at = opened(rustix::fs::openat(&at, component.as_os_str(), step, Mode::empty()))?;
+        root_owned &= judge(&walked, &looked(&at)?)?;
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = match rustix::fs::openat(&at, name, flags, Mode::empty()) {
+        Err(rustix::io::Errno::LOOP) => return Err(plugin(what()).cause("it is a symbolic link")),
+        result => opened(result)?,
+    };
+    let stat = looked(&fd)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(plugin(what()).cause("it is not a regular file"));
     }
-    let mut root_owned = judge(path, &stat)?;
-    for dir in path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()) {
-        let stat = rustix::fs::stat(dir).map_err(std::io::Error::from).while_doing(code::PLUGIN, what)?;
-        root_owned &= judge(dir, &stat)?;
-    }
+    root_owned &= judge(path, &stat)?;
     Ok((fd, stat, root_owned))
 }
 
@@ -206,8 +222,10 @@ fn judge(path: &Path, stat: &Stat) -> Result<bool> {
     // A directory such as /tmp: others may add to it and not change what is ours.
     let sticky = FileType::from_raw_mode(stat.st_mode) == FileType::Directory && stat.st_mode & 0o1000 != 0;
     let others = stat.st_mode & 0o002 != 0;
-    // Where every user has a group of their own (umask 002), the group is the user.
-    let group = stat.st_mode & 0o020 != 0 && stat.st_gid != getegid().as_raw() && stat.st_gid != 0;
+    // Where every user has a group of their own (umask 002), the group is the user; it then has the user's
+    // number. A primary group that is shared (`users`) has not.
+    let private = stat.st_gid == getegid().as_raw() && stat.st_gid == user;
+    let group = stat.st_mode & 0o020 != 0 && !private;
     if (others || group) && !sticky {
         return Err(
             refused("other users may write to it").help(format!("type `chmod go-w {}`", path.display()))

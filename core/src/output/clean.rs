@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
+use crate::console::is_control;
+
 /// One line. Tab, newline, carriage return and backslash inside a value are written `\t`, `\n`, `\r`, `\\`,
-/// so that a line is a record and a tab is a border, whatever a name contains.
-pub fn line(row: &Value, keys: &[String]) -> String {
+/// so that a line is a record and a tab is a border, whatever a name contains. On a terminal other controls are
+/// escaped, too: there nobody counts bytes, and they would act.
+pub fn line(row: &Value, keys: &[String], on_terminal: bool) -> String {
     let mut line = String::new();
     for (index, key) in keys.iter().enumerate() {
         if index > 0 {
@@ -12,21 +15,22 @@ pub fn line(row: &Value, keys: &[String]) -> String {
         }
         match row.get(key) {
             None | Some(Value::Null) => {}
-            Some(Value::String(text)) => push_escaped(&mut line, text),
-            Some(other) => push_escaped(&mut line, &other.to_string()),
+            Some(Value::String(text)) => push_escaped(&mut line, text, on_terminal),
+            Some(other) => push_escaped(&mut line, &other.to_string(), on_terminal),
         }
     }
     line.push('\n');
     line
 }
 
-fn push_escaped(line: &mut String, text: &str) {
+fn push_escaped(line: &mut String, text: &str, on_terminal: bool) {
     for c in text.chars() {
         match c {
             '\t' => line.push_str("\\t"),
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\\' => line.push_str("\\\\"),
+            c if on_terminal && is_control(c) => line.extend(c.escape_unicode()),
             c => line.push(c),
         }
     }

@@ -106,6 +106,10 @@ impl Renderer {
                 self.state = State::Ended;
                 self.end(*open)
             }
+            (Emit::Unknown, state) => {
+                self.state = state;
+                Err(Failure::new(code::UNIMPLEMENTED, "this astro does not know that step of a result"))
+            }
             (_, State::Ended) => {
                 self.state = State::Ended;
                 Err(failed("a command has one result, and this one was ended"))
@@ -130,7 +134,9 @@ impl Renderer {
             match self.format {
                 Format::Table => open.table.push(row, &self.sheet),
                 Format::Json => json::push(&mut open.json, row)?,
-                Format::Clean => bytes.extend(clean::line(row, &open.view.clean).into_bytes()),
+                Format::Clean => {
+                    bytes.extend(clean::line(row, &open.view.clean, self.sheet.width.is_some()).into_bytes())
+                }
             }
         }
         Ok(bytes)
@@ -157,27 +163,29 @@ impl Renderer {
         Ok(Step { bytes, notice: None })
     }
 
-    /// The bytes of a one-time secret with its record.
+    /// The bytes of a one-time secret with its record. Whatever goes wrong here, the secret exists: each failure
+    /// is one of delivery.
     pub fn secret(&mut self, secret: &Secret) -> Result<Vec<u8>> {
+        let refused =
+            |reason: &str| Failure::new(code::DELIVERY, "the token exists but was not written").cause(reason);
         if !matches!(self.state, State::Idle) {
-            return Err(failed("a command has one result, and this one was begun"));
+            return Err(refused("the command had begun another result"));
         }
         self.state = State::Ended;
-        if secret.value.is_empty() || secret.value.contains(['\n', '\r', '\0']) {
-            return Err(Failure::new(
-                code::DELIVERY,
-                "the secret is empty or holds a line break; it was not written",
-            ));
+        // A line break would end the token for a script, an escape sequence would act on a terminal.
+        if secret.value.is_empty() || !secret.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(refused("its value is not one word of visible characters"));
         }
         Ok(match self.format {
             Format::Clean => format!("{}\n", secret.value).into_bytes(),
             Format::Json => {
-                let mut record = secret.record.clone();
-                if let Value::Object(fields) = &mut record {
-                    fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
-                }
+                let mut fields = match &secret.record {
+                    Value::Object(fields) => fields.clone(),
+                    _ => serde_json::Map::new(),
+                };
+                fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
                 let mut bytes = Vec::new();
-                json::push(&mut bytes, &record)?;
+                json::push(&mut bytes, &Value::Object(fields))?;
                 json::record(bytes)
             }
             Format::Table => {

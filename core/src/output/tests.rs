@@ -101,6 +101,24 @@ fn a_secret_stands_alone() {
 }
 
 #[test]
+fn controls_do_not_act_on_a_terminal_in_any_format() {
+    let rows = || vec![json!({"id": "c1", "name": "a\u{1b}[31m\u{9b}b\u{202e}", "end": null})];
+    for format in [Format::Table, Format::Json, Format::Clean] {
+        let text = render(format, Some(80), view(), rows());
+        assert!(
+            !text.chars().any(|c| crate::console::is_control(c) && !matches!(c, '\n' | '\t')),
+            "{text:?}"
+        );
+    }
+    let json: Value = serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("valid");
+    assert_eq!(json["tokens"][0]["name"], rows()[0]["name"], "json says the same");
+    assert!(
+        render(Format::Clean, None, view(), rows()).contains('\u{1b}'),
+        "a script gets what the server said"
+    );
+}
+
+#[test]
 fn messages_out_of_order_are_refused() {
     let mut renderer = Renderer::new(Format::Json, Sheet::default());
     assert!(renderer.step(Emit::End).is_err());
@@ -116,7 +134,7 @@ proptest! {
         let keys: Vec<String> = (0..values.len()).map(|index| index.to_string()).collect();
         let row: serde_json::Map<String, Value> =
             keys.iter().cloned().zip(values.iter().cloned().map(Value::String)).collect();
-        let line = super::clean_line(&Value::Object(row), &keys);
+        let line = super::clean_line(&Value::Object(row), &keys, false);
         prop_assert_eq!(line.matches('\n').count(), 1);
         let read: Vec<String> = line.trim_end_matches('\n').split('\t').map(unescape).collect();
         prop_assert_eq!(read, values);

@@ -116,7 +116,7 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
     Ok(url)
 }
 
-/// The client. For a loopback address no roots are loaded: that alone would take longer than the rest.
+/// The client. For plain http no roots are loaded: that alone would take longer than the rest.
 fn client(address: &Address) -> Result<&'static Client> {
     static CLIENT: OnceLock<Result<Client>> = OnceLock::new();
     let built = CLIENT.get_or_init(|| {
@@ -127,8 +127,9 @@ fn client(address: &Address) -> Result<&'static Client> {
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIMEOUT)
-            .https_only(!address.is_loopback());
-        let builder = if address.is_loopback() { builder.tls_certs_only([]).no_proxy() } else { builder };
+            .https_only(!address.is_plain());
+        let builder = if address.is_loopback() { builder.no_proxy() } else { builder };
+        let builder = if address.is_plain() { builder.tls_certs_only([]) } else { builder };
         builder.build().while_doing(code::NETWORK, || "the HTTP client cannot be built".to_owned())
     });
     built.as_ref().map_err(Clone::clone)
@@ -187,7 +188,7 @@ fn unknown_outcome(method: &Method) -> Failure {
         code::OUTCOME_UNKNOWN,
         format!("the {method} was sent and no answer came: it may or may not have been done"),
     )
-    .help("look before you try again: astro deployment token list")
+    .help("look whether it was done before you try again")
 }
 
 fn not_understood(method: &Method, address: &Address) -> Failure {

@@ -11,6 +11,8 @@ mod profile;
 mod prompt;
 mod runtime;
 
+pub use output::Queue;
+
 use std::sync::{Arc, Mutex};
 
 use astro_plugin_protocol::{
@@ -50,6 +52,8 @@ pub struct Invocation {
     pub interactive: bool,
     /// The result so far.
     pub result: Mutex<ResultState>,
+    /// What is still to be written of it.
+    pub queue: Queue,
 }
 
 /// The result of one invocation.

@@ -1,11 +1,18 @@
-//! Results. The host renders and writes them; a plugin never prints.
+//! Results. The host renders and writes them, in the order in which they were handed over; a plugin never
+//! prints.
+//!
+//! A call must not block, and a full pipe does. So a piece that can be written at once is, on the caller's
+//! thread; the first one that cannot starts a writing thread, through which everything then goes.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread::JoinHandle,
+};
 
 use astro_plugin_protocol::service::{Emit, Secret, Text};
 use serde_json::{Value, json};
 
-use super::{Invocation, ResultState, in_background};
+use super::{Invocation, ResultState};
 use crate::{
     console::ResultError,
     error::{Failure, Result, code, failed},
@@ -15,16 +22,7 @@ use crate::{
 
 /// `output.emit`
 pub(super) fn emit(invocation: &Arc<Invocation>, emit: Emit, reply: Reply) {
-    let step = lock(invocation).renderer.step(emit);
-    match step {
-        Ok(step) => {
-            if let Some(notice) = step.notice {
-                invocation.console.notice(&notice);
-            }
-            write(invocation, step.bytes, reply);
-        }
-        Err(failure) => reply.send(Err(failure)),
-    }
+    in_order(invocation, Piece::Emit(emit), reply);
 }
 
 /// `output.text`
@@ -32,38 +30,143 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: Text, reply: Reply) {
     if !invocation.command.needs.text {
         return reply.send(Err(failed("the command does not declare that it streams text")));
     }
-    let bytes = match invocation.context.output.value {
-        Format::Json => format!("{}\n", json!({ "text": text.text })).into_bytes(),
-        // On a terminal a linter's colours are its own; a script gets what was written.
-        Format::Table | Format::Clean => text.text.into_bytes(),
-    };
-    write(invocation, bytes, reply);
+    in_order(invocation, Piece::Text(text.text), reply);
 }
 
 /// `output.secret`
 pub(super) fn secret(invocation: &Arc<Invocation>, secret: Secret, reply: Reply) {
-    let invocation = Arc::clone(invocation);
-    in_background(reply, move || deliver(&invocation, &secret));
+    in_order(invocation, Piece::Secret(secret), reply);
 }
 
-/// Writes a one-time secret. A reader that is gone is a failure here: the value would be lost.
-fn deliver(invocation: &Invocation, secret: &Secret) -> Result<Value> {
+/// A piece of the result as it was handed over.
+enum Piece {
+    Emit(Emit),
+    Text(String),
+    Secret(Secret),
+}
+
+/// A piece as it is written.
+struct Rendered {
+    bytes: Vec<u8>,
+    is_secret: bool,
+}
+
+/// What the writing thread still has to do.
+enum Job {
+    Render(Box<Piece>, Reply),
+    Write(Rendered, Reply),
+}
+
+/// The writing thread of an invocation, once there is one.
+#[derive(Default)]
+pub struct Queue(Mutex<Option<(mpsc::Sender<Job>, JoinHandle<()>)>>);
+
+impl Queue {
+    /// Waits until everything that was handed over is written.
+    pub fn close(&self) {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((jobs, thread)) = running {
+            drop(jobs);
+            // A panic there was answered by dropping the reply, and is in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn in_order(invocation: &Arc<Invocation>, piece: Piece, reply: Reply) {
+    let mut queue = invocation.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((jobs, _)) = &*queue {
+        // Only a thread that panicked does not take it; the dropped reply then answers.
+        let _ = jobs.send(Job::Render(Box::new(piece), reply));
+        return;
+    }
+    let answer = match render(invocation, piece) {
+        Err(failure) => Err(failure),
+        Ok(rendered) if invocation.console.result.is_ready_for(rendered.bytes.len()) => {
+            write(invocation, &rendered)
+        }
+        Ok(rendered) => match start(invocation) {
+            Ok((jobs, thread)) => {
+                let _ = jobs.send(Job::Write(rendered, reply));
+                *queue = Some((jobs, thread));
+                return;
+            }
+            // Without a thread it is written here, however long that takes.
+            Err(_) => write(invocation, &rendered),
+        },
+    };
+    // An answer may wake somebody who hands over the next piece at once.
+    drop(queue);
+    reply.send(answer);
+}
+
+fn start(invocation: &Arc<Invocation>) -> std::io::Result<(mpsc::Sender<Job>, JoinHandle<()>)> {
+    let (jobs, todo) = mpsc::channel();
+    let invocation = Arc::clone(invocation);
+    let thread = std::thread::Builder::new().name("result".to_owned()).spawn(move || {
+        for job in todo {
+            let (rendered, reply) = match job {
+                Job::Render(piece, reply) => (render(&invocation, *piece), reply),
+                Job::Write(rendered, reply) => (Ok(rendered), reply),
+            };
+            reply.send(rendered.and_then(|rendered| write(&invocation, &rendered)));
+        }
+    })?;
+    Ok((jobs, thread))
+}
+
+fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
     let mut state = lock(invocation);
-    let bytes = state.renderer.secret(secret)?;
-    mask_in_ci(invocation, &secret.value);
-    invocation.console.result.write_all(&bytes).map(|()| Value::Null).map_err(|error| {
-        let reason = match error {
-            ResultError::Closed => "the reader is gone".to_owned(),
-            ResultError::Failed(reason) => reason,
-        };
-        let failure = Failure::new(code::DELIVERY, "the token exists but could not be written to stdout")
-            .cause(reason)
-            .help(
-                "its value is lost: rotate the token and write to a file or a program that reads to the end",
-            );
-        state.failure = Some(failure.clone());
-        failure
-    })
+    match piece {
+        Piece::Emit(emit) => {
+            let step = state.renderer.step(emit)?;
+            if let Some(notice) = step.notice {
+                invocation.console.notice(&notice);
+            }
+            Ok(Rendered { bytes: step.bytes, is_secret: false })
+        }
+        Piece::Text(text) => {
+            let bytes = match invocation.context.output.value {
+                Format::Json => format!("{}\n", json!({ "text": text })).into_bytes(),
+                // On a terminal a linter's colours are its own; a script gets what was written.
+                Format::Table | Format::Clean => text.into_bytes(),
+            };
+            Ok(Rendered { bytes, is_secret: false })
+        }
+        Piece::Secret(secret) => match state.renderer.secret(&secret) {
+            Ok(bytes) => {
+                mask_in_ci(invocation, &secret.value);
+                Ok(Rendered { bytes, is_secret: true })
+            }
+            Err(failure) => Err(state.fail(failure)),
+        },
+    }
+}
+
+fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
+    let written = invocation.console.result.write_all(&rendered.bytes);
+    let Err(error) = written else { return Ok(Value::Null) };
+    let mut state = lock(invocation);
+    match (error, rendered.is_secret) {
+        (ResultError::Closed, false) => {
+            state.closed = true;
+            Err(Failure::new(code::CLOSED, "the reader of the result is gone"))
+        }
+        (ResultError::Failed(reason), false) => {
+            Err(state.fail(failed("the result cannot be written").cause(reason)))
+        }
+        // For a secret a reader that is gone is a failure, too: the value would be lost.
+        (error, true) => {
+            let reason = match error {
+                ResultError::Closed => "the reader is gone".to_owned(),
+                ResultError::Failed(reason) => reason,
+            };
+            let failure = Failure::new(code::DELIVERY, "the token exists but could not be written to stdout")
+                .cause(reason)
+                .help("its value is lost: rotate the token, and write to a file or a program that reads to the end");
+            Err(state.fail(failure))
+        }
+    }
 }
 
 /// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
@@ -75,30 +178,13 @@ fn mask_in_ci(invocation: &Invocation, value: &str) {
     }
 }
 
-fn write(invocation: &Arc<Invocation>, bytes: Vec<u8>, reply: Reply) {
-    if bytes.is_empty() {
-        return reply.send(Ok(Value::Null));
-    }
-    if invocation.console.result.is_ready_for(bytes.len()) {
-        return reply.send(write_now(invocation, &bytes));
-    }
-    let invocation = Arc::clone(invocation);
-    in_background(reply, move || write_now(&invocation, &bytes));
-}
-
-fn write_now(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
-    let mut state = lock(invocation);
-    match invocation.console.result.write_all(bytes) {
-        Ok(()) => Ok(Value::Null),
-        Err(ResultError::Closed) => {
-            state.closed = true;
-            Err(Failure::new(code::CLOSED, "the reader of the result is gone"))
+impl ResultState {
+    /// Keeps the failure that decides how the command ends: a secret that was not delivered outweighs all.
+    fn fail(&mut self, failure: Failure) -> Failure {
+        if self.failure.as_ref().is_none_or(|known| known.code != code::DELIVERY) {
+            self.failure = Some(failure.clone());
         }
-        Err(ResultError::Failed(reason)) => {
-            let failure = failed("the result cannot be written").cause(reason);
-            state.failure = Some(failure.clone());
-            Err(failure)
-        }
+        failure
     }
 }
 

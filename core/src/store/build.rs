@@ -1,7 +1,7 @@
-//! Records to index. A plugin that cannot be used is left out and named; it never hurts another one.
+//! Records to index. A plugin that cannot be used is marked, and its commands stay known; it never hurts
+//! another one. No plugin code runs here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt;
 
 use astro_plugin_protocol::{
     check,
@@ -10,13 +10,13 @@ use astro_plugin_protocol::{
 };
 
 use super::{
-    Kind, Store, describe,
-    index::{self, Entry, FORMAT, Facts, ROOT_FILE, RootFile, Unusable, WordFile},
-    record::{self, Installed, Source},
+    Kind, Store,
+    index::{self, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
+    record::{self, Described, Installed, Source, Stamp},
 };
 use crate::{
-    config::files,
     error::{Failure, Result, While, code, plugin},
+    files,
 };
 
 /// An index in memory: file names and contents.
@@ -28,8 +28,8 @@ pub struct Index {
     pub root: RootFile,
 }
 
-/// A plugin that can be used.
-pub struct Usable {
+/// A plugin of a store.
+pub struct Known {
     /// What is known of it.
     pub facts: Facts,
     /// Its manifest.
@@ -37,90 +37,95 @@ pub struct Usable {
 }
 
 impl Store {
-    /// Makes the index from the records and writes it; in a store that cannot be written it lives for this
-    /// run only.
+    /// The lock of everybody who changes the store or writes its index.
+    pub fn lock(&self) -> Result<files::Lock> {
+        files::Lock::beside(&self.dir.join("store"))
+    }
+
+    /// Makes the index from the records and writes it; where that is not possible it lives for this run only.
     pub fn rebuild(&self) -> Index {
-        let locked = files::Lock::beside(&self.index_dir());
+        let lock = files::Lock::at_once(&self.dir.join("store"));
         let index = self.build();
-        if locked.is_ok() {
+        if lock.is_some() {
             // An index that cannot be written costs time, never correctness.
             let _ = self.write_index(&index);
         }
         index
     }
 
-    fn build(&self) -> Index {
-        let (plugins, unusable) = self.usable();
-        assemble(plugins, unusable)
-    }
-
-    /// Every plugin of the store that can be used, oldest first, and the others with the reason.
-    pub fn usable(&self) -> (Vec<Usable>, Vec<Unusable>) {
-        let (records, failures) = self.records();
-        let mut unusable: Vec<Unusable> = failures
-            .iter()
-            .map(|failure| Unusable { name: "?".to_owned(), reason: reason(failure) })
-            .collect();
-        let mut plugins = Vec::new();
-        for mut record in records {
-            match self.look_at(&mut record) {
-                Ok(plugin) => plugins.push(plugin),
-                Err(failure) => unusable.push(Unusable { name: record.name, reason: reason(&failure) }),
+    /// Changes records under the lock. While they change there is no index, so whatever happens in between,
+    /// the next reader makes one from the records that are there.
+    pub fn change(&self, lock: &files::Lock, work: impl FnOnce() -> Result<()>) -> Result<Index> {
+        let _ = lock;
+        let root = self.index_dir().join(ROOT_FILE);
+        match std::fs::remove_file(&root) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .while_doing(code::CONFIG, || format!("cannot change the index `{}`", root.display()));
             }
+            _ => {}
         }
-        (plugins, unusable)
+        let worked = work();
+        let index = self.build();
+        let _ = self.write_index(&index);
+        worked.map(|()| index)
     }
 
-    fn look_at(&self, record: &mut Installed) -> Result<Usable> {
-        let path = self.file_of(&record.path);
-        let what = || format!("the file of the plugin `{}` cannot be read: {}", record.name, path.display());
-        let metadata = std::fs::metadata(&path).while_doing(code::PLUGIN, what)?;
-        if record.source == Source::Link {
-            self.describe_again(record, &path)?;
-        }
-        let described = match &record.manifest {
-            Some(manifest) => record::Described { footer: None, manifest: manifest.clone() },
-            None => record::read_plugin_file(&path)?,
-        };
-        let manifest = described.manifest;
-        let problems = check::problems(&manifest);
-        if let Some(first) = problems.first() {
-            return Err(plugin("its manifest is not accepted").cause(first.clone()));
-        }
-        if manifest.name != record.name {
-            return Err(plugin(format!("it says it is `{}`", manifest.name)));
-        }
-        let footer = described.footer;
-        let facts = Facts {
-            name: record.name.clone(),
-            version: record.version.clone(),
-            path: record.path.clone(),
+    fn build(&self) -> Index {
+        let (known, unreadable) = self.known();
+        assemble(known, unreadable)
+    }
+
+    /// The index as it would be with this record in place of the one of the same name.
+    pub fn build_with(&self, record: Installed) -> Index {
+        let (records, failures) = self.records();
+        let records = records.into_iter().filter(|known| known.name != record.name).chain([record.clone()]);
+        assemble(records.map(|record| self.look_at(record)).collect(), failures.iter().map(reason).collect())
+    }
+
+    /// Every plugin of the store, oldest first, and the reason for each record that cannot be read.
+    pub fn known(&self) -> (Vec<Known>, Vec<String>) {
+        let (records, failures) = self.records();
+        (
+            records.into_iter().map(|record| self.look_at(record)).collect(),
+            failures.iter().map(reason).collect(),
+        )
+    }
+
+    fn look_at(&self, record: Installed) -> Known {
+        let mut facts = Facts {
+            name: record.name,
+            version: record.version,
+            path: record.path,
             linked: record.source == Source::Link,
-            size: metadata.len(),
-            mtime_ns: index::mtime_ns(&metadata),
-            inode: metadata.ino(),
-            triple: footer.as_ref().map(|footer| footer.triple.clone()).unwrap_or_default(),
-            abi: footer.as_ref().map_or(manifest.abi, |footer| footer.abi),
-            protocol: manifest.protocol,
-            glibc: footer.as_ref().and_then(|footer| footer.glibc),
-            hash: record.hash.clone(),
-            installed_at: record.installed_at,
+            hash: record.hash,
+            ..Facts::default()
         };
-        Ok(Usable { facts, manifest })
+        let mut manifest = record.manifest;
+        match record.stamp {
+            Some(stamp) if facts.linked => facts.stamp = stamp,
+            _ => match self.read_file(&facts) {
+                Ok((stamp, described)) => {
+                    facts.stamp = stamp;
+                    facts.triple = described.footer.triple;
+                    facts.glibc = described.footer.glibc;
+                    manifest = described.manifest;
+                    manifest.abi = described.footer.abi;
+                }
+                Err(failure) => facts.broken = Some(reason(&failure)),
+            },
+        }
+        facts.abi = manifest.abi;
+        facts.protocol = manifest.protocol;
+        facts.broken = facts.broken.take().or_else(|| refusal(&facts, &manifest));
+        Known { facts, manifest }
     }
 
-    /// A linked plugin whose file changed is described again; its record gets the new hash.
-    fn describe_again(&self, record: &mut Installed, path: &std::path::Path) -> Result<()> {
-        let what = || format!("the linked file `{}` cannot be read", path.display());
-        let hash = std::fs::File::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
-        if hash == record.hash && record.manifest.is_some() {
-            return Ok(());
-        }
-        let manifest = describe::in_child(path)?;
-        record.version = manifest.version.clone();
-        record.manifest = Some(manifest);
-        record.hash = hash;
-        self.write_record(record)
+    fn read_file(&self, facts: &Facts) -> Result<(Stamp, Described)> {
+        let path = self.file_of(&facts.path);
+        let stamp = Stamp::of(&path)
+            .while_doing(code::PLUGIN, || format!("its file `{}` cannot be read", path.display()))?;
+        Ok((stamp, record::read_plugin_file(&path)?))
     }
 
     fn write_index(&self, index: &Index) -> Result<()> {
@@ -134,19 +139,30 @@ impl Store {
             write_if_changed(&dir.join(&name), &encode(serde_json::to_vec(file))?)?;
             kept.insert(name);
         }
-        // The root file last: while it is missing or old, a reader makes the index itself.
-        write_if_changed(&dir.join(ROOT_FILE), &encode(serde_json::to_vec(&index.root))?)?;
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_str().is_some_and(|name| name.starts_with("w-") && !kept.contains(name)) {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+        // The root file last: while it is missing, a reader makes the index itself.
+        write_if_changed(&dir.join(ROOT_FILE), &encode(serde_json::to_vec(&index.root))?)?;
         if self.kind == Kind::System {
             readable_by_all(&self.dir)?;
         }
         Ok(())
     }
+}
+
+/// Why this host does not use a plugin, as far as its manifest tells.
+fn refusal(facts: &Facts, manifest: &Manifest) -> Option<String> {
+    if let Some(first) = check::problems(manifest).first() {
+        return Some(format!("its manifest is not accepted: {first}"));
+    }
+    if manifest.name != facts.name {
+        return Some(format!("it says it is `{}`", manifest.name));
+    }
+    super::needs_newer_host(manifest)
 }
 
 /// Writes only what differs: a thousand synced files would make every install slow.
@@ -170,34 +186,36 @@ fn readable_by_all(dir: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
+fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
+    let host = crate::VERSION.to_owned();
     let mut words: BTreeMap<String, WordFile> = BTreeMap::new();
-    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    let mut owners: Vec<(String, Claims)> = Vec::new();
     let mut all = Vec::new();
-    for Usable { facts, manifest } in plugins {
-        // Installing refuses two owners of one path; an index of files that were put here otherwise does too.
-        if let Some((path, owner)) = conflict(&manifest, |path| owners.get(path).cloned()) {
-            unusable.push(Unusable {
-                name: facts.name,
-                reason: format!("`astro {path}` belongs to the plugin `{owner}`"),
-            });
+    for Known { mut facts, manifest } in known {
+        let claims = Claims::of(&manifest);
+        let clash = owners.iter().find_map(|(owner, other)| Some((claims.clash(other)?, owner)));
+        if let Some((path, owner)) = clash {
+            // Installing refuses two owners of one path; an index of files that were put here otherwise does too.
+            facts.broken = Some(format!("`astro {path}` belongs to the plugin `{owner}`"));
+            all.push(facts);
             continue;
         }
-        for command in &manifest.commands {
-            for spelling in check::spellings(&command.path, &command.aliases) {
-                owners.insert(spelling, facts.name.clone());
-            }
+        owners.push((facts.name.clone(), claims));
+        // A manifest that is not accepted has nothing that may be shown or typed.
+        let accepted = check::problems(&manifest).is_empty();
+        for command in manifest.commands.iter().filter(|_| accepted) {
             let first = command.words().next().unwrap_or_default();
             let file = words.entry(first.to_owned()).or_insert_with(|| WordFile {
                 format: FORMAT,
+                host: host.clone(),
                 word: first.to_owned(),
                 ..WordFile::default()
             });
-            let plugin =
-                file.plugins.iter().position(|known| known.name == facts.name).unwrap_or_else(|| {
-                    file.plugins.push(facts.clone());
-                    file.plugins.len() - 1
-                });
+            let plugin = file.plugins.iter().position(|known| known.name == facts.name);
+            let plugin = plugin.unwrap_or_else(|| {
+                file.plugins.push(facts.clone());
+                file.plugins.len() - 1
+            });
             for above in check::ancestors(&command.path) {
                 add_group(&mut file.groups, above, &manifest);
             }
@@ -205,8 +223,13 @@ fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
         }
         all.push(facts);
     }
-    let root =
-        RootFile { format: FORMAT, words: words.values().map(root_word).collect(), plugins: all, unusable };
+    let root = RootFile {
+        format: FORMAT,
+        host,
+        words: words.values().map(root_word).collect(),
+        plugins: all,
+        unreadable,
+    };
     let aliases: Vec<(String, WordFile)> = words
         .values()
         .flat_map(|file| root_word(file).aliases.into_iter().map(|alias| (alias, file.clone())))
@@ -217,13 +240,51 @@ fn assemble(plugins: Vec<Usable>, mut unusable: Vec<Unusable>) -> Index {
     Index { words, root }
 }
 
-/// The first path of a manifest that somebody else owns.
-pub fn conflict(manifest: &Manifest, owner: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
-    manifest
-        .commands
-        .iter()
-        .flat_map(|command| check::spellings(&command.path, &command.aliases))
-        .find_map(|path| owner(&path).map(|owner| (path, owner)))
+/// Every spelling a manifest takes: of its commands, and of the words above them.
+pub struct Claims {
+    commands: BTreeSet<String>,
+    words: BTreeSet<String>,
+    aliases: BTreeMap<String, String>,
+}
+
+impl Claims {
+    /// The claims of a manifest.
+    pub fn of(manifest: &Manifest) -> Self {
+        let mut claims = Self { commands: BTreeSet::new(), words: BTreeSet::new(), aliases: BTreeMap::new() };
+        for command in &manifest.commands {
+            claims.commands.extend(check::spellings(&command.path, &command.aliases));
+            for above in check::ancestors(&command.path) {
+                claims.words.insert(above.to_owned());
+                let own = manifest.groups.iter().find(|group| group.path == above);
+                let own = own.map(|group| group.aliases.clone()).unwrap_or_default();
+                let known = names::well_known(above).map(|known| known.aliases).unwrap_or_default();
+                let aliases: Vec<String> =
+                    own.into_iter().chain(known.iter().map(|alias| (*alias).to_owned())).collect();
+                for spelling in check::spellings(above, &aliases).into_iter().skip(1) {
+                    claims.aliases.insert(spelling, above.to_owned());
+                }
+            }
+        }
+        claims
+    }
+
+    /// The first spelling that both take. Words above commands may be shared, and so may their aliases.
+    pub fn clash(&self, other: &Self) -> Option<String> {
+        let takes = |claims: &Self, path: &String| {
+            claims.commands.contains(path) || claims.words.contains(path) || claims.aliases.contains_key(path)
+        };
+        let of_commands = |a: &Self, b: &Self| a.commands.iter().find(|path| takes(b, path)).cloned();
+        let of_aliases = |a: &Self, b: &Self| {
+            let clashes = |alias: &str, word: &String| {
+                b.words.contains(alias) || b.aliases.get(alias).is_some_and(|other| other != word)
+            };
+            a.aliases.iter().find(|(alias, word)| clashes(alias, word)).map(|(alias, _)| alias.clone())
+        };
+        of_commands(self, other)
+            .or_else(|| of_commands(other, self))
+            .or_else(|| of_aliases(self, other))
+            .or_else(|| of_aliases(other, self))
+    }
 }
 
 /// The text of a shared word is the table's, else the first plugin's that has one.
@@ -266,4 +327,11 @@ fn reason(failure: &Failure) -> String {
         .chain(failure.causes.iter().map(String::as_str))
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+/// The failure of a command whose plugin is known and cannot be used.
+pub fn broken(facts: &Facts, reason: &str) -> Failure {
+    plugin(format!("cannot use plugin `{}` {}", facts.name, facts.version))
+        .cause(reason)
+        .help("see `astro plugin list`")
 }

@@ -10,8 +10,8 @@ use super::{
     record::{self, Installed, Source},
 };
 use crate::{
-    config::files,
     error::{Result, While, code},
+    files,
     host::verify,
 };
 
@@ -44,6 +44,7 @@ pub fn bundle(library: &Path, store: &Store) -> Result<()> {
         path,
         hash,
         installed_at: crate::context::unix_now(),
-        manifest: None,
+        manifest,
+        stamp: None,
     })
 }

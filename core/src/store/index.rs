@@ -1,20 +1,22 @@
 //! The index: `w-WORD` lists every command below a first word, `root` every word and plugin.
 
-use std::{os::unix::fs::MetadataExt, path::PathBuf};
+use std::path::PathBuf;
 
 use astro_plugin_protocol::manifest::{Command, Group, Revisions};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Store};
+use super::{Kind, Store, record::Stamp};
 
 /// The format of the index files. Another number means: make the index again.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The file of one first word.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WordFile {
     /// [`FORMAT`]
     pub format: u32,
+    /// The version of the host that made it: another one may judge plugins differently.
+    pub host: String,
     /// The word.
     pub word: String,
     /// Texts and aliases of the words above commands, this word's own first.
@@ -45,12 +47,8 @@ pub struct Facts {
     pub path: PathBuf,
     /// It is linked: a changed file is described again instead of refused.
     pub linked: bool,
-    /// Size of the file in bytes.
-    pub size: u64,
-    /// Time of the file's last change, nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// Its inode.
-    pub inode: u64,
+    /// What its file looked like when the index was made, or a linked one when it was described.
+    pub stamp: Stamp,
     /// Target triple; empty for a linked library, which was built here.
     pub triple: String,
     /// ABI revision.
@@ -61,8 +59,9 @@ pub struct Facts {
     pub glibc: Option<(u32, u32)>,
     /// SHA-256 as installed.
     pub hash: String,
-    /// When it was installed, seconds since 1970.
-    pub installed_at: i64,
+    /// Why it cannot be used, when it cannot. Its commands stay known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
 }
 
 /// The file of the root page.
@@ -70,37 +69,26 @@ pub struct Facts {
 pub struct RootFile {
     /// [`FORMAT`]
     pub format: u32,
+    /// The version of the host that made it.
+    pub host: String,
     /// First words with text and aliases.
     pub words: Vec<Group>,
-    /// All plugins of the store.
+    /// All plugins of the store, oldest first; some may be broken.
     pub plugins: Vec<Facts>,
-    /// Plugins that cannot be used, each with the reason.
-    pub unusable: Vec<Unusable>,
-}
-
-/// A plugin that is left out of the index.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Unusable {
-    /// Its name, or the record's path.
-    pub name: String,
-    /// The reason.
-    pub reason: String,
+    /// Records that cannot be read, each with the reason.
+    pub unreadable: Vec<String>,
 }
 
 impl Facts {
     /// Whether the file is the one the index was made from. A system store may have been copied by a
     /// package manager, which keeps time and size but not the inode.
     pub fn is_current(&self, store: &Store) -> bool {
-        let Ok(metadata) = std::fs::metadata(store.file_of(&self.path)) else { return false };
-        self.size == metadata.len()
-            && self.mtime_ns == mtime_ns(&metadata)
-            && (store.kind == Kind::System || self.inode == metadata.ino())
+        let Ok(now) = Stamp::of(&store.file_of(&self.path)) else { return false };
+        match store.kind {
+            Kind::System => Stamp { inode: 0, ..now } == Stamp { inode: 0, ..self.stamp },
+            Kind::User => now == self.stamp,
+        }
     }
-}
-
-/// Time of the last change in nanoseconds since 1970.
-pub fn mtime_ns(metadata: &std::fs::Metadata) -> i64 {
-    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
 /// The name of a word's file.

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use astro_plugin_protocol::{check, names};
+use astro_plugin_protocol::names;
 
 use super::{
     Store, Stores,
-    build::conflict,
+    build::{Claims, Index},
     describe,
-    record::{self, Installed, Source},
+    index::Facts,
+    record::{self, Installed, Source, Stamp},
 };
 use crate::{
-    config::files,
     error::{Failure, Result, While, code, plugin, usage},
     host::verify,
 };
@@ -26,62 +26,76 @@ pub fn link(stores: &Stores, path: &Path) -> Result<Installed> {
             .help("name the library, such as target/debug/libNAME.so"));
     }
     verify::check_policy(&path)?;
-    let file = std::fs::File::open(&path)
-        .while_doing(code::PLUGIN, || format!("cannot read `{}`", path.display()))?;
-    let hash =
-        record::hash(file).while_doing(code::PLUGIN, || format!("cannot read `{}`", path.display()))?;
-    let manifest = describe::in_child(&path)?;
-    verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
-    let _lock = files::Lock::beside(&store.dir.join("store"))?;
-    for other in
-        stores.all.iter().flat_map(|store| store.usable().0).filter(|other| other.facts.name != manifest.name)
-    {
-        let owned: Vec<String> = other
-            .manifest
-            .commands
-            .iter()
-            .flat_map(|command| check::spellings(&command.path, &command.aliases))
-            .collect();
-        let owner = |path: &str| {
-            let clashes = |own: &String| {
-                own == path
-                    || check::ancestors(own).any(|above| above == path)
-                    || check::ancestors(path).any(|above| above == own.as_str())
-            };
-            owned.iter().any(clashes).then(|| other.facts.name.clone())
-        };
-        if let Some((path, owner)) = conflict(&manifest, owner) {
+    let record = described(&path)?;
+    let lock = store.lock()?;
+    let claims = Claims::of(&record.manifest);
+    for other in stores.all.iter().flat_map(|store| store.known().0) {
+        if other.facts.name == record.name {
+            continue;
+        }
+        if let Some(path) = claims.clash(&Claims::of(&other.manifest)) {
             return Err(plugin(format!(
-                "the plugins `{}` and `{owner}` both claim `astro {path}`",
-                manifest.name
+                "the plugins `{}` and `{}` both claim `astro {path}`",
+                record.name, other.facts.name
             ))
-            .help(format!("remove one of them: astro plugin remove {owner}")));
+            .help(format!("remove one of them: astro plugin remove {}", other.facts.name)));
         }
     }
-    let record = Installed {
+    store.change(&lock, || store.write_record(&record))?;
+    Ok(record)
+}
+
+/// The record of a library, which is asked for its manifest in a process of its own.
+fn described(path: &Path) -> Result<Installed> {
+    let what = || format!("cannot read `{}`", path.display());
+    // The stamp first: a build that goes on meanwhile makes another one.
+    let stamp = Stamp::of(path).while_doing(code::PLUGIN, what)?;
+    let hash = std::fs::File::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
+    let manifest = describe::in_child(path)?;
+    verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
+    if let Some(reason) = super::needs_newer_host(&manifest) {
+        return Err(plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help("upgrade astro"));
+    }
+    Ok(Installed {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         source: Source::Link,
-        path,
+        path: path.to_owned(),
         hash,
         installed_at: crate::context::unix_now(),
-        manifest: Some(manifest),
+        manifest,
+        stamp: Some(stamp),
+    })
+}
+
+/// A linked library that was built again is described again. Answers the index with the new description; it is
+/// also written, unless the store cannot be.
+pub fn describe_again(store: &Store, facts: &Facts) -> Result<Index> {
+    let mut record = described(&facts.path)?;
+    if record.name != facts.name {
+        return Err(plugin(format!("the linked library says that it is now the plugin `{}`", record.name))
+            .help(format!("link it again: astro plugin link {}", facts.path.display())));
+    }
+    let Ok(lock) = store.lock() else { return Ok(store.build_with(record)) };
+    let Some(before) = store.records().0.into_iter().find(|known| known.name == record.name) else {
+        // Removed while it was described.
+        return Ok(store.rebuild());
     };
-    store.write_record(&record)?;
-    store.rebuild();
-    Ok(record)
+    record.installed_at = before.installed_at;
+    match store.change(&lock, || store.write_record(&record)) {
+        Ok(index) => Ok(index),
+        Err(_) => Ok(store.build_with(record)),
+    }
 }
 
 /// Removes a plugin from the user's store.
 pub fn remove(stores: &Stores, name: &str) -> Result<()> {
     let store = user_store(stores)?;
-    let _lock = files::Lock::beside(&store.dir.join("store"))?;
+    let lock = store.lock()?;
     if !names::is_name(name) || !store.dir.join("store").join(name).join("current").exists() {
         return Err(not_installed(stores, name));
     }
-    store.remove_record(name)?;
-    store.rebuild();
-    Ok(())
+    store.change(&lock, || store.remove_record(name)).map(|_| ())
 }
 
 fn not_installed(stores: &Stores, name: &str) -> Failure {

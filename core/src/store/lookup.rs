@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use super::{
     Kind, Store, Stores,
     build::Index,
-    index::{self, FORMAT, Facts, ROOT_FILE, RootFile, Unusable, WordFile},
+    index::{self, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
+    link,
 };
-use crate::cli::tree::CommandSet;
+use crate::{cli::tree::CommandSet, error::Result};
 use astro_plugin_protocol::manifest::Group;
 
 /// The commands below one first word.
@@ -58,12 +59,18 @@ impl Stores {
         self.found(word, |store| store.word_file(word))
     }
 
-    /// The same after every index was made again: a file had changed since.
-    pub fn word_again(&self, word: &str) -> Option<Found> {
-        self.found(word, |store| store.rebuild().words.remove(word))
+    /// The same after the owner's file was looked at again, because it changed: a linked library is asked for
+    /// its manifest, in a process of its own.
+    pub fn word_again(&self, word: &str, owner: &Owner) -> Result<Option<Found>> {
+        let mut index = match owner.facts.linked {
+            true => link::describe_again(&owner.store, &owner.facts)?,
+            false => owner.store.rebuild(),
+        };
+        let mut fresh = index.words.remove(word);
+        Ok(self.found(word, |store| if *store == owner.store { fresh.take() } else { store.word_file(word) }))
     }
 
-    fn found(&self, word: &str, read: impl Fn(&Store) -> Option<WordFile>) -> Option<Found> {
+    fn found(&self, word: &str, mut read: impl FnMut(&Store) -> Option<WordFile>) -> Option<Found> {
         if !astro_plugin_protocol::names::is_word(word) {
             return None;
         }
@@ -102,8 +109,8 @@ impl Stores {
         words
     }
 
-    /// Every plugin that is in use, and those that cannot be used.
-    pub fn plugins(&self) -> (Vec<Owner>, Vec<Unusable>) {
+    /// Every plugin that is in use, and the reason for each record that cannot be read.
+    pub fn plugins(&self) -> (Vec<Owner>, Vec<String>) {
         let roots = self.roots();
         let mut owners = Vec::new();
         for (store, root) in &roots {
@@ -118,7 +125,7 @@ impl Stores {
             }
         }
         owners.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
-        (owners, roots.into_iter().flat_map(|(_, root)| root.unusable).collect())
+        (owners, roots.into_iter().flat_map(|(_, root)| root.unreadable).collect())
     }
 
     fn roots(&self) -> Vec<(&Store, RootFile)> {
@@ -142,16 +149,14 @@ fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
         }
 }
 
-/// Numbers of a version, compared; a pre-release is older than its release.
+/// Versions in the order of semver.org; what is no version is older than every version.
 pub fn compare_versions(a: &str, b: &str) -> Ordering {
-    let parts = |version: &str| {
-        let (core, pre) =
-            version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre.to_owned())));
-        let core = core.split('+').next().unwrap_or_default();
-        let numbers: Vec<u64> = core.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-        (numbers, pre.is_none(), pre)
-    };
-    parts(a).cmp(&parts(b))
+    let parse = |version: &str| semver::Version::parse(version).ok();
+    // Build metadata does not order versions.
+    match (parse(a), parse(b)) {
+        (Some(a), Some(b)) => a.cmp_precedence(&b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    }
 }
 
 fn add_group(groups: &mut Vec<Group>, group: &Group) {
@@ -164,21 +169,20 @@ fn add_group(groups: &mut Vec<Group>, group: &Group) {
 
 impl Store {
     fn word_file(&self, word: &str) -> Option<WordFile> {
+        // Whoever changes records takes the root file away first.
+        if self.dir.is_dir() && !self.index_dir().join(ROOT_FILE).is_file() {
+            return self.rebuild().words.remove(word);
+        }
         match self.read_index::<WordFile>(&index::word_file(word)) {
-            Read::Fine(file) if file.format == FORMAT => Some(file),
-            Read::Absent if self.has_index() => None,
+            Read::Fine(file) if file.format == FORMAT && file.host == crate::VERSION => Some(file),
+            Read::Absent => None,
             _ => self.rebuilt()?.words.remove(word),
         }
     }
 
     fn root_file(&self) -> RootFile {
         match self.read_index::<RootFile>(ROOT_FILE) {
-            Read::Fine(root)
-                if root.format == FORMAT
-                    && root.plugins.iter().all(|facts| !facts.linked || facts.is_current(self)) =>
-            {
-                root
-            }
+            Read::Fine(root) if root.format == FORMAT && root.host == crate::VERSION => root,
             _ => self.rebuilt().map(|index| index.root).unwrap_or_default(),
         }
     }
@@ -186,10 +190,6 @@ impl Store {
     /// Makes the index again, when there is a store at all.
     fn rebuilt(&self) -> Option<Index> {
         self.dir.is_dir().then(|| self.rebuild())
-    }
-
-    fn has_index(&self) -> bool {
-        !self.dir.is_dir() || self.index_dir().join(ROOT_FILE).is_file()
     }
 
     fn read_index<T: DeserializeOwned>(&self, name: &str) -> Read<T> {
@@ -213,10 +213,12 @@ mod tests {
 
     #[test]
     fn versions_compare_as_numbers() {
-        for (older, newer) in [("1.2.3", "1.10.0"), ("1.0.0-rc.1", "1.0.0"), ("0.9.9", "1.0.0")] {
+        for (older, newer) in
+            [("1.2.3", "1.10.0"), ("1.0.0-rc.9", "1.0.0-rc.10"), ("1.0.0-rc.1", "1.0.0"), ("0.9.9", "1.0.0")]
+        {
             assert_eq!(compare_versions(older, newer), Ordering::Less, "{older} {newer}");
         }
-        assert_eq!(compare_versions("1.0.0+a", "1.0.0"), Ordering::Equal);
+        assert_eq!(compare_versions("1.0.0+a-b", "1.0.0"), Ordering::Equal);
     }
 
     #[test]

@@ -19,7 +19,12 @@ pub mod link;
 pub mod lookup;
 pub mod record;
 
-use std::path::{Path, PathBuf};
+use std::{
+    cmp::Ordering,
+    path::{Path, PathBuf},
+};
+
+use astro_plugin_protocol::manifest::Manifest;
 
 use crate::config::{Dirs, this_binary};
 
@@ -75,4 +80,11 @@ impl Store {
     pub fn file_of(&self, path: &Path) -> PathBuf {
         self.dir.join(path)
     }
+}
+
+/// Why a manifest wants a newer astro than this one, if it does.
+pub fn needs_newer_host(manifest: &Manifest) -> Option<String> {
+    let wanted = manifest.min_host.as_deref()?;
+    (lookup::compare_versions(wanted, crate::VERSION) == Ordering::Greater)
+        .then(|| format!("it needs astro {wanted}, this is {}", crate::VERSION))
 }

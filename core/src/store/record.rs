@@ -3,7 +3,10 @@
 //! User store: `store/NAME/VERSION-HASH8/installed`, and `store/NAME/current` names the directory in use, so
 //! that switching a version is one rename. System store: `NAME.astro-plugin` and `NAME.installed` beside it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use astro_plugin_protocol::{
     manifest::Manifest,
@@ -15,8 +18,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Kind, Store};
 use crate::{
-    config::files,
     error::{Failure, Result, While, code, plugin},
+    files,
 };
 
 /// An installed plugin.
@@ -34,9 +37,32 @@ pub struct Installed {
     pub hash: String,
     /// When, in seconds since 1970.
     pub installed_at: i64,
-    /// The manifest of a linked plugin; an installed file carries its own.
+    /// Its manifest. An installed file carries its own, which is the one that counts; this one still tells which
+    /// commands are missing when the file is gone or damaged.
+    pub manifest: Manifest,
+    /// What a linked library looked like when it was described: another look means that it was built again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<Manifest>,
+    pub stamp: Option<Stamp>,
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last change, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Inode.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        let mtime_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Ok(Self { size: metadata.len(), mtime_ns, inode: metadata.ino() })
+    }
 }
 
 /// How a plugin came into a store.
@@ -127,8 +153,8 @@ fn read(path: &Path) -> Result<Option<Installed>> {
 /// What a plugin file says about itself, read without running it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
-    /// Its footer; none for a bare library.
-    pub footer: Option<Footer>,
+    /// Its footer.
+    pub footer: Footer,
     /// Its manifest.
     pub manifest: Manifest,
 }
@@ -149,7 +175,7 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
     let mut manifest = vec![0; usize::try_from(footer.manifest_len).while_doing(code::PLUGIN, what)?];
     file.read_exact_at(&mut manifest, footer.manifest_offset).while_doing(code::PLUGIN, what)?;
     let manifest = serde_json::from_slice(&manifest).while_doing(code::PLUGIN, what)?;
-    Ok(Described { footer: Some(footer), manifest })
+    Ok(Described { footer, manifest })
 }
 
 /// Whether a path looks like an installed file and not like a bare library.

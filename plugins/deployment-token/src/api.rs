@@ -1,7 +1,7 @@
 //! The operations of the Astro API v1 that this plugin uses, with the fields it uses. Unknown fields and
 //! values are let through, so that a newer API does not break an older plugin.
 
-use astro_plugin_sdk::{Context, Error, Result};
+use astro_plugin_sdk::{Context, Error, Result, protocol::message::code};
 use serde::{Deserialize, Serialize};
 
 /// Who did something (schema `BasicSubjectProfile`).
@@ -38,21 +38,18 @@ impl TokenRole {
     }
 }
 
-/// A token (schema `ApiToken`).
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A token (schema `ApiToken`). Every field may be absent: the answers of create and rotate carry the only copy
+/// of a value, and no other field is worth losing it.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct ApiToken {
     pub(crate) id: String,
     pub(crate) name: String,
-    #[serde(default)]
     pub(crate) description: String,
     /// `DEPLOYMENT`, `WORKSPACE` or `ORGANIZATION`.
     pub(crate) scope: String,
-    #[serde(default)]
     pub(crate) kind: String,
-    #[serde(default)]
     pub(crate) short_token: String,
-    #[serde(default)]
     pub(crate) roles: Vec<TokenRole>,
     pub(crate) created_at: String,
     pub(crate) end_at: Option<String>,
@@ -84,9 +81,18 @@ struct Role {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Roles {
+struct RolesPage {
     default_roles: Vec<Role>,
     roles: Vec<Role>,
+    /// Of `roles` alone.
+    total_count: u64,
+}
+
+/// Roles that a token can have.
+pub(crate) struct Roles {
+    pub(crate) names: Vec<String>,
+    /// There are no others.
+    pub(crate) is_complete: bool,
 }
 
 /// The tokens of one deployment.
@@ -125,12 +131,14 @@ impl<'a> Api<'a> {
 
     /// CreateApiToken; sent once.
     pub(crate) async fn create(&self, token: &CreateToken<'_>) -> Result<ApiToken> {
-        self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret("/token").json().await
+        let call = self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret("/token");
+        call.json().await.map_err(look_first)
     }
 
     /// RotateApiToken; sent once.
     pub(crate) async fn rotate(&self, id: &str) -> Result<ApiToken> {
-        self.ctx.http().post(self.tokens(&[id, "rotate"])).one_time_secret("/token").json().await
+        let call = self.ctx.http().post(self.tokens(&[id, "rotate"])).one_time_secret("/token");
+        call.json().await.map_err(look_first)
     }
 
     /// UpdateApiToken: name and description are replaced together.
@@ -151,12 +159,27 @@ impl<'a> Api<'a> {
     }
 
     /// ListRoles: the names of the roles a token can have on a deployment, built-in ones first.
-    pub(crate) async fn roles(&self) -> Result<Vec<String>> {
+    pub(crate) async fn roles(&self) -> Result<Roles> {
         let call = self.ctx.http().get(["organizations", &self.organization, "roles"]);
         let call = call.query("scopeTypes", "DEPLOYMENT").query("includeDefaultRoles", true);
-        let first: Roles = call.query("limit", 1000).query("offset", 0).json().await?;
+        let page: RolesPage = call.query("limit", 1000).query("offset", 0).json().await?;
+        let is_complete = page.roles.len() as u64 >= page.total_count;
         let names: Vec<String> =
-            first.default_roles.into_iter().chain(first.roles).map(|role| role.name).collect();
-        if names.is_empty() { Err(Error::new("the API lists no roles")) } else { Ok(names) }
+            page.default_roles.into_iter().chain(page.roles).map(|role| role.name).collect();
+        if names.is_empty() {
+            Err(Error::new("the API lists no roles"))
+        } else {
+            Ok(Roles { names, is_complete })
+        }
+    }
+}
+
+/// Where nobody knows whether a token was made or rotated, the list does.
+fn look_first(error: Error) -> Error {
+    match error.code() {
+        code::OUTCOME_UNKNOWN => {
+            error.help("see the tokens as they are: astro deployment token list -o json")
+        }
+        _ => error,
     }
 }

@@ -8,16 +8,16 @@ use crate::api::Api;
 pub(crate) const ADMIN: &str = "DEPLOYMENT_ADMIN";
 
 /// Refuses a role that does not exist by listing those that do. Where the roles cannot be read (403, no
-/// network) the server decides.
+/// network) or there are more than one page of them, the server decides.
 pub(crate) async fn check(api: &Api<'_>, role: &str) -> Result<()> {
     if role == ADMIN {
         return Ok(());
     }
     match api.roles().await {
-        Ok(roles) if roles.iter().any(|known| known == role) => Ok(()),
+        Ok(roles) if !roles.is_complete || roles.names.iter().any(|known| known == role) => Ok(()),
         Ok(roles) => {
             Err(Error::usage(format!("`--role <ROLE>` must be a role of deployments, not `{role}`"))
-                .help(format!("use one of: {}", roles.join(", "))))
+                .help(format!("use one of: {}", roles.names.join(", "))))
         }
         Err(_) => Ok(()),
     }
@@ -27,7 +27,7 @@ pub(crate) async fn check(api: &Api<'_>, role: &str) -> Result<()> {
 pub(crate) async fn ask(api: &Api<'_>) -> Result<String> {
     let mut roles = if api.ctx.terminal().interactive {
         // A person who may not read roles can still choose the built-in one.
-        api.roles().await.unwrap_or_else(|_| vec![ADMIN.to_owned()])
+        api.roles().await.map_or_else(|_| vec![ADMIN.to_owned()], |roles| roles.names)
     } else {
         Vec::new()
     };

@@ -1,6 +1,9 @@
 //! A token as it is shown: the record of json, the columns of a table, the fields of clean.
 
-use astro_plugin_sdk::{Error, Result, View};
+use astro_plugin_sdk::{
+    Error, Result, View,
+    protocol::message::{Failure, code},
+};
 use serde::Serialize;
 
 use crate::api::ApiToken;
@@ -85,7 +88,8 @@ impl Token {
 /// Takes the value out of the answer of create or rotate.
 pub(crate) fn value_of(token: &mut ApiToken) -> Result<String> {
     token.token.take().filter(|value| !value.is_empty()).ok_or_else(|| {
-        Error::new(format!("the API did not send the value of the token `{}` ({})", token.name, token.id))
+        let message = format!("the API did not send the value of the token `{}` ({})", token.name, token.id);
+        Error::from_failure(Failure::new(code::DELIVERY, message))
             .help(format!("rotate it to get a new one: astro deployment token rotate {}", token.id))
     })
 }

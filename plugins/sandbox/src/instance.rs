@@ -5,6 +5,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use astro_plugin_sdk::{Error, Result, protocol::invocation::Context};
@@ -63,27 +64,45 @@ impl Instance {
         self.dir.join("sandbox.json")
     }
 
-    /// Takes the lock for the life of a server; `None` when another one has it.
+    /// Takes the lock for the life of a server; `None` when another one has it. Whoever only looks holds it for a
+    /// moment, so it is tried for a second.
     pub(crate) fn lock(&self) -> Result<Option<File>> {
-        let path = self.dir.join("sandbox.lock");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| cannot("open", &path, &error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
+        let file = self.lock_file()?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if started.elapsed() < Duration::from_secs(1) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(cannot("lock", &self.dir, &error)),
+            }
         }
+        // What a server that was killed left says nothing any more.
+        self.withdraw();
+        Ok(Some(file))
+    }
+
+    /// Whether no server has the lock. Those who look do not hinder each other.
+    pub(crate) fn is_free(&self) -> Result<bool> {
+        match self.lock_file()?.try_lock_shared() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(cannot("lock", &self.dir, &error)),
+        }
+    }
+
+    fn lock_file(&self) -> Result<File> {
+        let path = self.dir.join("sandbox.lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(&path).map_err(|error| cannot("open", &path, &error))
     }
 
     /// The running server, when there is one.
     pub(crate) fn running(&self) -> Result<Option<Running>> {
-        if self.lock()?.is_some() {
+        if self.is_free()? {
             return Ok(None);
         }
         // Between taking the lock and writing the file a server is not yet there for anybody.

@@ -55,3 +55,13 @@ impl HostPort {
         (self.query)(id)
     }
 }
+
+/// The fields are private, so their places are pinned here. Do not adapt the numbers; see `tests/layout.rs`.
+const _: () = {
+    use std::mem::offset_of;
+    const WORD: usize = size_of::<usize>();
+    assert!(offset_of!(HostPort, ctx) == 0);
+    assert!(offset_of!(HostPort, call) == 8);
+    assert!(offset_of!(HostPort, log) == 8 + WORD);
+    assert!(offset_of!(HostPort, query) == 8 + 2 * WORD);
+};

@@ -12,7 +12,7 @@ use crate::{
 
 /// Every problem of a manifest, each a sentence fragment that names the object.
 pub fn problems(manifest: &Manifest) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found: Vec<String> = manifest.problems.iter().map(|problem| shown(problem)).collect();
     if !names::is_name(&manifest.name) {
         found.push(format!("the plugin name `{}` is not a letter or digit followed by letters, digits, `-`, `_` or `.`, at most 64 in all", shown(&manifest.name)));
     }
@@ -30,6 +30,11 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
     }
     for group in &manifest.groups {
         path_problems(&group.path, &group.aliases, &mut found);
+        line_problems(&format!("the help line of `{}`", shown(&group.path)), &group.about, &mut found);
+    }
+    let min_host = manifest.min_host.as_deref();
+    if let Some(version) = min_host.filter(|version| !is_version(version)) {
+        found.push(format!("the minimum host `{}` is not of the form 1.2.3", shown(version)));
     }
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for command in &manifest.commands {
@@ -42,6 +47,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
                 ));
             }
         }
+        line_problems(&format!("the help line of `{}`", shown(&command.path)), &command.about, &mut found);
         command_problems(command, &mut found);
     }
     for command in &manifest.commands {
@@ -65,6 +71,13 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices(' ').map(|(at, _)| &path[..at])
 }
 
+/// Help lines stand in lists: one line, not blank.
+fn line_problems(what: &str, line: &str, found: &mut Vec<String>) {
+    if line.trim().is_empty() || line.chars().any(char::is_control) {
+        found.push(format!("{what} is not one line of text"));
+    }
+}
+
 fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
     let words: Vec<&str> = path.split(' ').collect();
     for word in words.iter().copied().chain(aliases.iter().map(String::as_str)) {
@@ -73,6 +86,31 @@ fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
                 "the word `{}` of the command `{}` is not of the form [a-z][a-z0-9-]{{0,31}}",
                 shown(word),
                 shown(path)
+            ));
+        }
+    }
+    // `de list` would be a word of its own beside `deployment`, of which `de` is another spelling.
+    let mut at = String::new();
+    for word in &words {
+        let spelled = if at.is_empty() { (*word).to_owned() } else { format!("{at} {word}") };
+        match names::well_known_alias(&at, word) {
+            Some(known) => {
+                found.push(format!("`{}` is another spelling of `{}`", shown(&spelled), known.path));
+                break;
+            }
+            None => at = spelled,
+        }
+    }
+    let above = path.rfind(' ').map_or("", |end| &path[..end]);
+    for alias in aliases {
+        let spelled = if above.is_empty() { alias.clone() } else { format!("{above} {alias}") };
+        let known = names::well_known(&spelled).or_else(|| names::well_known_alias(above, alias));
+        if let Some(known) = known.filter(|known| known.path != path) {
+            found.push(format!(
+                "the alias `{}` of `{}` belongs to `{}`",
+                shown(alias),
+                shown(path),
+                known.path
             ));
         }
     }
@@ -217,6 +255,7 @@ mod tests {
             protocol: Revisions { min: 1, max: 1 },
             commands: vec![Command {
                 path: "airflow lint".into(),
+                about: "Check files".into(),
                 args: vec![Arg {
                     id: "name".into(),
                     long: Some("name".into()),
@@ -279,6 +318,16 @@ mod tests {
             }),
             ("not a global option", |m| m.commands[0].args[0].means = Some("--output=yaml".into())),
             ("exit code 3", |m| m.commands[0].exit_codes = vec![ExitCode { code: 3, meaning: "x".into() }]),
+            ("not one line", |m| m.commands[0].about = " ".into()),
+            ("not one line", |m| m.commands[0].about = "a\nb".into()),
+            ("minimum host `new`", |m| m.min_host = Some("new".into())),
+            ("no argument `expiraton`", |m| m.problems = vec!["there is no argument `expiraton`".into()]),
+            ("`de` is another spelling of `deployment`", |m| m.commands[0].path = "de frob".into()),
+            ("`deployment to` is another spelling", |m| m.commands[0].path = "deployment to frob".into()),
+            ("the alias `deployment` of `air` belongs to", |m| {
+                m.groups =
+                    vec![Group { path: "air".into(), about: "x".into(), aliases: vec!["deployment".into()] }];
+            }),
             ("`Air`", |m| m.groups = vec![Group { path: "Air".into(), ..Group::default() }]),
         ];
         for (expected, spoil) in rows {

@@ -53,8 +53,32 @@ pub struct Context {
 pub struct Setting {
     /// The value.
     pub value: String,
-    /// In words, such as `--deployment`, `ASTRO_DEPLOYMENT_ID` or ``profile `prod` ``.
+    /// In words, such as `--deployment`, `ASTRO_DEPLOYMENT_ID` or ``profile `prod` ``; for people.
     pub origin: String,
+    /// Which layer it came from; for programs.
+    pub source: Source,
+}
+
+/// The layer that gave a value, strongest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A command line option.
+    Flag,
+    /// An environment variable.
+    Variable,
+    /// A directory file.
+    Directory,
+    /// A profile or the configuration.
+    Profile,
+    /// A claim of the token.
+    Claim,
+    /// Built in.
+    #[default]
+    Default,
+    /// A layer of a newer host.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Facts about the terminal.

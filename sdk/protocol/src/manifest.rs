@@ -35,6 +35,9 @@ pub struct Manifest {
     pub groups: Vec<Group>,
     /// Its commands.
     pub commands: Vec<Command>,
+    /// What the SDK found wrong while it made the manifest; a host refuses one that has any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// An inclusive range of revisions.

@@ -20,14 +20,49 @@ pub struct Request {
     pub body: Value,
 }
 
-/// The answer to a [`Request`]: `{"ok":…}` or `{"error":…}`.
+/// The answer to a [`Request`]: `{"ok":…}` or `{"error":…}`. More keys may stand beside them one day; a reader
+/// ignores what it does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "AnswerFields", into = "AnswerFields")]
 pub enum Answer {
     /// It was done; the value depends on the service.
     Ok(Value),
     /// It was not done.
     Error(Failure),
+}
+
+#[derive(Serialize, Deserialize)]
+struct AnswerFields {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    ok: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+/// `"ok":null` is an answer; only a missing key is none.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl TryFrom<AnswerFields> for Answer {
+    type Error = &'static str;
+
+    fn try_from(fields: AnswerFields) -> Result<Self, &'static str> {
+        match (fields.error, fields.ok) {
+            (Some(failure), _) => Ok(Self::Error(failure)),
+            (None, Some(value)) => Ok(Self::Ok(value)),
+            (None, None) => Err("neither `ok` nor `error`"),
+        }
+    }
+}
+
+impl From<Answer> for AnswerFields {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Ok(value) => Self { ok: Some(value), error: None },
+            Answer::Error(failure) => Self { ok: None, error: Some(failure) },
+        }
+    }
 }
 
 /// An error as it travels. The receiver decides by `code`, a person reads the rest.
@@ -273,6 +308,8 @@ mod tests {
         let problem: UsageProblem =
             serde_json::from_value(json!({"problem": "from_the_future", "x": 1})).expect("readable");
         assert_eq!(problem, UsageProblem::Unknown);
+        assert_eq!(decode_answer(br#"{"ok":null,"warnings":[]}"#), Ok(Value::Null));
+        assert_eq!(decode_answer(br#"{"later":1}"#).expect_err("nothing is answered").code, code::FAILED);
     }
 
     #[test]

@@ -188,6 +188,13 @@ pub fn well_known(path: &str) -> Option<&'static WellKnown> {
     WELL_KNOWN.iter().find(|word| word.path == path)
 }
 
+/// The well-known word of which `word` is another spelling, below the path `above` (`""` for first words).
+pub fn well_known_alias(above: &str, word: &str) -> Option<&'static WellKnown> {
+    WELL_KNOWN.iter().find(|known| {
+        known.path.rsplit_once(' ').map_or("", |(parent, _)| parent) == above && known.aliases.contains(&word)
+    })
+}
+
 /// The global option with this long name or alias.
 pub fn global(long: &str) -> Option<&'static Global> {
     GLOBALS.iter().find(|global| global.long == long || global.aliases.contains(&long))
@@ -199,6 +206,14 @@ pub fn is_word(text: &str) -> bool {
     bytes.next().is_some_and(|first| first.is_ascii_lowercase())
         && text.len() <= 32
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether a text looks like an ID of the API and not like a name: `c` and 24 lower-case letters or digits. An ID
+/// is never looked up before it is used.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 25
+        && text.starts_with('c')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// Whether a text may name a profile, a credential or a plugin: a letter or digit, then letters, digits,

@@ -87,6 +87,9 @@ pub enum Emit {
     },
     /// Everything was sent.
     End,
+    /// A step of a newer protocol; answered with `unimplemented`.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How the host shows records in each format.

@@ -83,8 +83,9 @@ impl Command for Create {
         let mut created = api.create(&request).await?;
         let value = value_of(&mut created)?;
         let token = Token::seen_from(&api.deployment, created);
-        ctx.notice(format!("Created the token `{}`. Its value is shown this once:", token.name)).await?;
-        ctx.emit_secret(Token::record_view(), &token, "token", value).await
+        // The value first: nothing may come between it and its delivery.
+        ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
+        ctx.notice(format!("Created the token `{}`. Its value was shown this once.", token.name)).await
     }
 }
 

@@ -62,7 +62,8 @@ impl Command for Rotate {
         let mut rotated = api.rotate(&token.id).await?;
         let value = value_of(&mut rotated)?;
         let token = Token::seen_from(&api.deployment, rotated);
-        ctx.notice(format!("Rotated the token `{}`. Its new value is shown this once:", token.name)).await?;
-        ctx.emit_secret(Token::record_view(), &token, "token", value).await
+        // The value first: nothing may come between it and its delivery.
+        ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
+        ctx.notice(format!("Rotated the token `{}`. Its new value was shown this once.", token.name)).await
     }
 }

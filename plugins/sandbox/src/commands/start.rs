@@ -85,6 +85,8 @@ fn launch(instance: &Instance, port: Option<u16>) -> Result<Running> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    child.kill()?;
+    child.wait()?;
     Err(Error::new(format!("the sandbox did not listen within {} s", PATIENCE.as_secs()))
         .help(format!("see why in {}", instance.log().display())))
 }

@@ -47,7 +47,7 @@ pub(super) fn stop(instance: &Instance, running: &Running) -> Result<()> {
     let pid = pid.ok_or_else(|| Error::new("the sandbox's state file holds no process number"))?;
     kill_process(pid, Signal::TERM)?;
     let started = Instant::now();
-    while instance.lock()?.is_none() {
+    while !instance.is_free()? {
         if started.elapsed() > PATIENCE {
             return Err(Error::new(format!("the sandbox (process {}) does not end", running.pid)));
         }

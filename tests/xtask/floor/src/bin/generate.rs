@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let hash: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
         let record = serde_json::json!({
             "name": name, "version": manifest.version, "source": "bundled",
-            "path": format!("{name}.astro-plugin"), "hash": hash, "installed_at": 1,
+            "path": format!("{name}.astro-plugin"), "hash": hash, "installed_at": 1, "manifest": manifest,
         });
         fs::write(Path::new(dir).join(format!("{name}.installed")), record.to_string())?;
     }

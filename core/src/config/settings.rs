@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use toml_edit::{DocumentMut, Item, Table};
 
-use super::{Dirs, files};
-use crate::error::{Failure, Result, config};
+use super::Dirs;
+use crate::{
+    error::{Failure, Result, config},
+    files,
+};
 
 /// What the file says. Unknown keys are kept on disk and ignored here.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

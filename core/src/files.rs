@@ -1,6 +1,8 @@
 //! The one way files are written: a temporary file in the same directory, synced, renamed over the old one,
 //! the directory synced. A reader sees the old content or the new one. Writers take a sidecar lock.
 
+#![forbid(unsafe_code)]
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{Read, Write},
@@ -17,6 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Writes a file that only its owner can read.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let what = || format!("cannot write `{}`", path.display());
+    // A link (a configuration kept in a repository of dotfiles) stays one: what it points at is replaced.
+    let linked =
+        path.read_link().is_ok().then(|| path.canonicalize()).transpose().while_doing(code::CONFIG, what)?;
+    let path = linked.as_deref().unwrap_or(path);
     let dir = path.parent().unwrap_or(Path::new("."));
     private_dir(dir)?;
     let mut temporary = tempfile::Builder::new()
@@ -72,6 +78,16 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock `NAME.lock` beside a file, waiting at most ten seconds.
     pub fn beside(path: &Path) -> Result<Self> {
+        Self::within(path, PATIENCE)
+    }
+
+    /// The same without waiting, for what can also be done without: `None` when somebody else has it or it
+    /// cannot be made.
+    pub fn at_once(path: &Path) -> Option<Self> {
+        Self::within(path, Duration::ZERO).ok()
+    }
+
+    fn within(path: &Path, patience: Duration) -> Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
         let lock = path.with_file_name(name);
@@ -89,7 +105,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+                Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&lock)),

@@ -1,0 +1,91 @@
+//! A server that does what a real one should not: each request gets what the test says.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// What a request gets.
+pub enum Reply {
+    /// A status and a body of JSON.
+    Json(u16, String),
+    /// The same after some time.
+    Later(Duration, u16, String),
+    /// A status and a page that is not JSON.
+    Page(u16, String),
+    /// The connection ends without an answer.
+    Nothing,
+    /// The answer begins and breaks off.
+    Half(u16, String),
+}
+
+/// A server on a free port of 127.0.0.1; it ends with the test's process.
+pub struct Stub {
+    port: u16,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stub {
+    /// A server that answers each request (`GET /v1/…`) with what the function says.
+    pub fn new(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, reply) = (Arc::clone(&seen), Arc::new(reply));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, reply) = (Arc::clone(&log), Arc::clone(&reply));
+                thread::spawn(move || serve(stream, &log, &*reply));
+            }
+        });
+        Self { port, seen }
+    }
+
+    /// The base of its API.
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    /// What it was asked, in order: `GET /v1/…`.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -> Reply) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let request = first.rsplit_once(' ')?.0.to_owned();
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        if header.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()?;
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+    let (status, kind, body, cut) = match reply(&request) {
+        Reply::Json(status, body) => (status, "application/json", body, 0),
+        Reply::Later(time, status, body) => {
+            thread::sleep(time);
+            (status, "application/json", body, 0)
+        }
+        Reply::Page(status, body) => (status, "text/html", body, 0),
+        Reply::Half(status, body) => (status, "application/json", body, 1),
+        Reply::Nothing => return None,
+    };
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len() + cut
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()
+}
