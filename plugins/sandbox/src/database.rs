@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS token_roles (
     token_id TEXT NOT NULL REFERENCES tokens ON DELETE CASCADE, position INTEGER NOT NULL,
     entity_type TEXT NOT NULL, entity_id TEXT NOT NULL, role TEXT NOT NULL, deployment_id TEXT,
     PRIMARY KEY (token_id, position)) STRICT;
+CREATE TABLE IF NOT EXISTS issued (
+    token_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, issued_at TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS token_roles_by_entity ON token_roles (entity_id, entity_type);
 ";
 
@@ -74,7 +76,9 @@ pub(crate) fn in_memory() -> Connection {
 /// Puts the seed back: other tokens, among them every administrator's, stop working.
 pub(crate) fn reset(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for table in ["token_roles", "tokens", "roles", "deployments", "workspaces", "organizations", "meta"] {
+    for table in
+        ["issued", "token_roles", "tokens", "roles", "deployments", "workspaces", "organizations", "meta"]
+    {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
     seed(&transaction)?;

@@ -1,8 +1,11 @@
 //! The API under `/v1`: one file for each resource, and what they share: who calls, what a page is, how a
-//! refusal looks. Field names, limits and statuses are those of `openapi.yaml`.
+//! refusal looks. Field names, limits and statuses are those of `openapi.yaml`. Beside it `/sandbox`, by which
+//! tests make the server misbehave and look at what it did.
 
 mod caller;
+mod control;
 mod deployments;
+mod faults;
 mod organizations;
 mod page;
 mod refusal;
@@ -13,6 +16,7 @@ mod tokens;
 mod workspaces;
 
 use std::{
+    future::{Ready, ready},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -25,6 +29,7 @@ use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, Method, Uri},
+    middleware,
     response::Response,
     routing::{get, post},
 };
@@ -32,6 +37,7 @@ use rusqlite::Connection;
 
 use crate::database;
 use caller::{Caller, Reach};
+pub(crate) use faults::{Limits, Wire, Wires};
 use page::Query;
 use refusal::{Answer, Refusal, json_body, no_content};
 
@@ -42,16 +48,18 @@ pub(crate) struct Server {
     started: Instant,
     /// Milliseconds after `started` of the newest request.
     last_request: AtomicU64,
+    faults: faults::Faults,
 }
 
 impl Server {
-    pub(crate) fn new(connection: Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: Connection, limits: Limits) -> rusqlite::Result<Self> {
         let key = database::key(&connection)?;
         Ok(Self {
             connection: Mutex::new(connection),
             key: Mutex::new(key),
             started: Instant::now(),
             last_request: AtomicU64::new(0),
+            faults: faults::Faults::new(limits),
         })
     }
 
@@ -85,172 +93,76 @@ impl Server {
 
 /// One request, as handlers see it: the database is theirs until they answered.
 struct Call<'a> {
+    server: &'a Server,
     connection: &'a mut Connection,
     caller: Caller,
     query: Query,
     body: Bytes,
 }
 
-type Shared = State<Arc<Server>>;
-
 /// The routes.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     const ORGANIZATION: &str = "/v1/organizations/{organization}";
     let below = |path: &str| format!("{ORGANIZATION}{path}");
-    Router::new()
-        .route(
-            "/v1/organizations",
-            get(async |state: Shared, headers: HeaderMap, RawQuery(query): RawQuery| {
-                answer(&state, &headers, query, Bytes::new(), None, organizations::list)
-            }),
-        )
-        .route(
-            ORGANIZATION,
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        organizations::get(call, &id)
-                    })
-                },
-            ),
-        )
-        .route(
-            &below("/workspaces"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        workspaces::list(call, &id)
-                    })
-                },
-            ),
-        )
-        .route(
-            &below("/deployments"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        deployments::list(call, &id)
-                    })
-                },
-            ),
-        )
-        .route(
-            &below("/deployments/{deployment}"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, deployment)): Path<(String, String)>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        deployments::get(call, &id, &deployment)
-                    })
-                },
-            ),
-        )
-        .route(
-            &below("/roles"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| roles::list(call, &id))
-                },
-            ),
-        )
-        .route(
-            &below("/tokens"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| tokens::list(call, &id))
-                },
-            )
-            .post(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path(id): Path<String>,
-                       body: Bytes| {
-                    answer(&state, &headers, query, body, Some(&id), |call| tokens::create(call, &id))
-                },
-            ),
-        )
+    let api = Router::new()
+        .route("/v1/organizations", get(endpoint(|call, _| organizations::list(call))))
+        .route(ORGANIZATION, get(in_organization(organizations::get)))
+        .route(&below("/workspaces"), get(in_organization(workspaces::list)))
+        .route(&below("/deployments"), get(in_organization(deployments::list)))
+        .route(&below("/deployments/{deployment}"), get(on_one(deployments::get)))
+        .route(&below("/roles"), get(in_organization(roles::list)))
+        .route(&below("/tokens"), get(in_organization(tokens::list)).post(in_organization(tokens::create)))
         .route(
             &below("/tokens/{token}"),
-            get(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, token)): Path<(String, String)>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        tokens::get(call, &id, &token)
-                    })
-                },
-            )
-            .post(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, token)): Path<(String, String)>,
-                       body: Bytes| {
-                    answer(&state, &headers, query, body, Some(&id), |call| tokens::update(call, &id, &token))
-                },
-            )
-            .delete(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, token)): Path<(String, String)>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        tokens::delete(call, &id, &token)
-                    })
-                },
-            ),
+            get(on_one(tokens::get)).post(on_one(tokens::update)).delete(on_one(tokens::delete)),
         )
-        .route(
-            &below("/tokens/{token}/roles"),
-            post(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, token)): Path<(String, String)>,
-                       body: Bytes| {
-                    answer(&state, &headers, query, body, Some(&id), |call| {
-                        tokens::update_roles(call, &id, &token)
-                    })
-                },
-            ),
-        )
-        .route(
-            &below("/tokens/{token}/rotate"),
-            post(
-                async |state: Shared,
-                       headers: HeaderMap,
-                       RawQuery(query): RawQuery,
-                       Path((id, token)): Path<(String, String)>| {
-                    answer(&state, &headers, query, Bytes::new(), Some(&id), |call| {
-                        tokens::rotate(call, &id, &token)
-                    })
-                },
-            ),
-        )
+        .route(&below("/tokens/{token}/roles"), post(on_one(tokens::update_roles)))
+        .route(&below("/tokens/{token}/rotate"), post(on_one(tokens::rotate)))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), faults::misbehave));
+    Router::new()
+        .route("/sandbox/faults", post(endpoint(|call, _| control::add_fault(call))))
+        .route("/sandbox/requests", get(endpoint(|call, _| control::requests(call))))
+        .route("/sandbox/issued", get(endpoint(|call, _| control::issued(call))))
+        .merge(api)
         .fallback(async |method: Method, uri: Uri| {
             Refusal::not_found(&format!("no operation {method} {}", uri.path())).into_response()
         })
         .method_not_allowed_fallback(async |method: Method| Refusal::method(&method).into_response())
         .with_state(server)
+}
+
+/// An operation on an organization, whose id is the first of the path.
+fn in_organization(handle: fn(&mut Call<'_>, &str) -> Answer) -> impl Endpoint {
+    endpoint(move |call, ids| handle(call, &ids[0]))
+}
+
+/// An operation on one thing of an organization.
+fn on_one(handle: fn(&mut Call<'_>, &str, &str) -> Answer) -> impl Endpoint {
+    endpoint(move |call, ids| handle(call, &ids[0], &ids[1]))
+}
+
+type Shared = State<Arc<Server>>;
+type Ids = Option<Path<Vec<(String, String)>>>;
+
+/// A handler in axum's form.
+trait Endpoint:
+    Fn(Shared, HeaderMap, RawQuery, Ids, Bytes) -> Ready<Response> + Clone + Send + Sync + 'static
+{
+}
+
+impl<F> Endpoint for F where
+    F: Fn(Shared, HeaderMap, RawQuery, Ids, Bytes) -> Ready<Response> + Clone + Send + Sync + 'static
+{
+}
+
+/// The handler that gives `handle` the ids of the path in order.
+fn endpoint(
+    handle: impl Fn(&mut Call<'_>, &[String]) -> Answer + Clone + Send + Sync + 'static,
+) -> impl Endpoint {
+    move |State(server): Shared, headers: HeaderMap, RawQuery(query): RawQuery, ids: Ids, body: Bytes| {
+        let ids: Vec<String> = ids.into_iter().flat_map(|Path(ids)| ids).map(|(_, id)| id).collect();
+        ready(answer(&server, &headers, query, body, &ids, |call| handle(call, &ids)))
+    }
 }
 
 /// Identifies the caller, checks the organization of the path, and answers.
@@ -259,7 +171,7 @@ fn answer(
     headers: &HeaderMap,
     query: Option<String>,
     body: Bytes,
-    organization: Option<&str>,
+    ids: &[String],
     handle: impl FnOnce(&mut Call<'_>) -> Answer,
 ) -> Response {
     server.touch();
@@ -267,14 +179,14 @@ fn answer(
     let answered = (|| {
         let key = server.key(&connection)?;
         let caller = Caller::identify(&connection, &key, headers)?;
-        if let Some(organization) = organization
-            && organization != caller.organization
+        if let Some(organization) = ids.first()
+            && *organization != caller.organization
         {
             organizations::exists(&connection, organization)?;
             return Err(Refusal::forbidden("the token does not belong to this organization"));
         }
         let query = Query::parse(query.as_deref().unwrap_or_default());
-        handle(&mut Call { connection: &mut connection, caller, query, body })
+        handle(&mut Call { server, connection: &mut connection, caller, query, body })
     })();
     answered.unwrap_or_else(Refusal::into_response)
 }

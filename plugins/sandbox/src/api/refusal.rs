@@ -28,28 +28,28 @@ struct Field {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+    pub(super) fn status(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), fields: Vec::new() }
     }
 
     pub(super) fn unauthorized(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, message)
+        Self::status(StatusCode::UNAUTHORIZED, message)
     }
 
     pub(super) fn forbidden(message: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, message)
+        Self::status(StatusCode::FORBIDDEN, message)
     }
 
     pub(super) fn not_found(message: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, message)
+        Self::status(StatusCode::NOT_FOUND, message)
     }
 
     pub(super) fn method(method: &Method) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("the method {method} is not allowed here"))
+        Self::status(StatusCode::METHOD_NOT_ALLOWED, format!("the method {method} is not allowed here"))
     }
 
     pub(super) fn bad_request(message: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
+        Self::status(StatusCode::BAD_REQUEST, message)
     }
 
     /// A 400 that names a field.
@@ -90,7 +90,7 @@ impl Refusal {
 
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the sandbox's database failed: {error}"))
+        Self::status(StatusCode::INTERNAL_SERVER_ERROR, format!("the sandbox's database failed: {error}"))
     }
 }
 

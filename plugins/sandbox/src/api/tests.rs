@@ -33,7 +33,12 @@ impl Api {
             |name| database::administrator(&connection, Some(name)).expect("query").expect("seeded");
         let (acme, globex) = (administrator("Acme"), administrator("Globex"));
         let spec = serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML");
-        Self { router: router(Arc::new(Server::new(connection).expect("a key"))), spec, acme, globex }
+        Self {
+            router: router(Arc::new(Server::new(connection, super::Limits::default()).expect("a key"))),
+            spec,
+            acme,
+            globex,
+        }
     }
 
     /// Sends a request below `/v1`, validates the answer, and answers status and body.

@@ -349,6 +349,10 @@ fn with_value(connection: &Connection, id: &str) -> Result<Value, Refusal> {
     let tail = &value[value.len() - 8..];
     connection
         .execute("UPDATE tokens SET short_token = ?2 WHERE id = ?1", params![id, format!("…{tail}")])?;
+    connection.execute(
+        "INSERT INTO issued SELECT id, name, ?2, ?3 FROM tokens WHERE id = ?1",
+        params![id, value, timestamp(Timestamp::now())],
+    )?;
     let mut token = read(connection, id)?;
     token["token"] = value.into();
     Ok(token)

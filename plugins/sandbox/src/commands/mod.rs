@@ -14,17 +14,43 @@ pub(crate) use start::Start;
 pub(crate) use status::Status;
 pub(crate) use stop::Stop;
 
-use astro_plugin_sdk::{Context, Error, Result, View, protocol::service::ProfilePut};
+use std::time::Duration;
+
+use astro_plugin_sdk::{Context, Error, Result, View, clap, protocol::service::ProfilePut};
 use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::{
+    api::Limits,
     database::{self, Administrator},
     instance::{Instance, Running},
 };
 
 /// The profile that `start` leaves.
 const PROFILE: &str = "sandbox";
+
+// Conditions that a real network brings. (A doc comment here would become the help text of the commands.)
+#[derive(clap::Args)]
+struct Conditions {
+    /// Wait this many milliseconds before each request is looked at
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    latency: u32,
+    /// Apply the API's limits: 25 GET, 10 POST and 5 DELETE a second for each token
+    #[arg(long)]
+    rate_limits: bool,
+}
+
+impl Conditions {
+    fn limits(&self) -> Limits {
+        Limits { latency: Duration::from_millis(u64::from(self.latency)), rate_limits: self.rate_limits }
+    }
+
+    /// The same conditions for the process in the background.
+    fn arguments(&self) -> Vec<String> {
+        let latency = format!("--latency={}", self.latency);
+        std::iter::once(latency).chain(self.rate_limits.then(|| "--rate-limits".to_owned())).collect()
+    }
+}
 
 /// What `start` and `status` show.
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use astro_plugin_sdk::{clap, prelude::*};
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
-use super::open;
+use super::{Conditions, open};
 use crate::{
     api::{self, Server},
     database,
@@ -26,6 +26,8 @@ pub(crate) struct Serve {
     /// Stop after this many minutes without a request
     #[arg(long, value_name = "MINUTES", default_value_t = 480)]
     idle_minutes: u32,
+    #[command(flatten)]
+    conditions: Conditions,
     /// Leave the session of the terminal that started it
     #[arg(long, hide = true)]
     detached: bool,
@@ -38,6 +40,7 @@ impl Command for Serve {
         spec.streams_text()
             .range::<u16>("port", 1..=65535, "port numbers")
             .range::<u32>("idle_minutes", 1..=100_000, "minutes")
+            .range::<u32>("latency", 0..=60_000, "milliseconds")
             .example(
                 "astro sandbox serve --port 8888",
                 "Serve where the official CLI looks with ASTRO_DOMAIN=localhost",
@@ -69,7 +72,7 @@ impl Command for Serve {
             port: listener.local_addr()?.port(),
             started_at: database::now(),
         };
-        let server = Arc::new(Server::new(connection)?);
+        let server = Arc::new(Server::new(connection, self.conditions.limits())?);
         let idle = Duration::from_secs(u64::from(self.idle_minutes) * 60);
         let (stop, stopped) = oneshot::channel::<()>();
         let (done, ended) = oneshot::channel::<std::result::Result<(), String>>();
@@ -112,7 +115,8 @@ fn serve(
         let until = async move {
             select(Box::pin(stopped), Box::pin(watch.idle_for(idle))).await;
         };
-        let serving = axum::serve(listener, api::router(server)).with_graceful_shutdown(until);
+        let service = api::router(server).into_make_service_with_connect_info::<api::Wire>();
+        let serving = axum::serve(api::Wires(listener), service).with_graceful_shutdown(until);
         serving.await.map_err(|error| error.to_string())
     })
 }

@@ -9,7 +9,7 @@ use std::{
 
 use astro_plugin_sdk::{clap, prelude::*};
 
-use super::{State, open, put_profile, stop::stop};
+use super::{Conditions, State, open, put_profile, stop::stop};
 use crate::instance::{Instance, Running};
 
 /// How long a server may take to listen.
@@ -25,6 +25,8 @@ pub(crate) struct Start {
     /// The port to listen on; a free one when it is not given
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 impl Command for Start {
@@ -33,6 +35,7 @@ impl Command for Start {
     fn declare(spec: &mut Spec) {
         spec.changes_profiles()
             .range::<u16>("port", 1..=65535, "port numbers")
+            .range::<u32>("latency", 0..=60_000, "milliseconds")
             .example("astro sandbox start", "Start it and use the profile `sandbox`")
             .example("astro deployment token list --profile sandbox", "List the tokens of a deployment in it")
             .see_also("sandbox stop")
@@ -48,7 +51,7 @@ impl Command for Start {
         }
         // A file that cannot be opened is said here, not in the log of a process that is gone.
         drop(open(&instance)?);
-        let running = launch(&instance, self.port)?;
+        let running = launch(&instance, self.port, &self.conditions)?;
         if let Err(error) = put_profile(&ctx, &instance, &running).await {
             // Without its profile nobody would know of the server.
             stop(&instance, &running)?;
@@ -59,7 +62,7 @@ impl Command for Start {
 }
 
 /// Starts `astro sandbox serve` with nothing of this terminal and none of the caller's credentials.
-fn launch(instance: &Instance, port: Option<u16>) -> Result<Running> {
+fn launch(instance: &Instance, port: Option<u16>, conditions: &Conditions) -> Result<Running> {
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(instance.log())?;
     let host = std::env::current_exe()?;
     let mut process = Process::new(host);
@@ -67,6 +70,7 @@ fn launch(instance: &Instance, port: Option<u16>) -> Result<Running> {
     if let Some(port) = port {
         process.arg(format!("--port={port}"));
     }
+    process.args(conditions.arguments());
     let inherited = std::env::vars_os().map(|(name, _)| name);
     for name in inherited.filter(|name| name.to_string_lossy().starts_with("ASTRO_") && name != "ASTRO_HOME")
     {
