@@ -44,9 +44,18 @@ pub(crate) fn main() -> ! {
             let dirs = Dirs::of_environment();
             let stores = Stores::of_process(dirs.as_ref().ok());
             let app = App { console: Arc::clone(&console), binary, stores, dirs };
-            app.run(args).unwrap_or_else(|failure| report::failure(&console, &failure).number.into())
+            app.run(args).unwrap_or_else(|failure| {
+                // Whoever interrupts knows why it failed.
+                signals::raise_pending();
+                report::failure(&console, &failure).number.into()
+            })
         }
-        Err(failure) => report::failure(&console, &failure).number.into(),
+        Err(failure) => {
+            let typed: Vec<String> =
+                std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+            console.set_conversation(guess_conversation(&typed, console.facts));
+            report::failure(&console, &failure).number.into()
+        }
     };
     signals::raise_pending();
     crash::leave(code)
@@ -191,15 +200,21 @@ impl App {
 
     pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
         let environment = Environment::of_process()?;
-        let config = match &self.dirs {
+        let (config, broken) = match &self.dirs {
             // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
-            Ok(dirs) if environment.uses_profiles(globals) => Config::load(dirs)?,
-            _ => Config::default(),
+            Ok(dirs) if environment.uses_profiles(globals) => match Config::load(dirs) {
+                Ok(config) => (config, None),
+                // It keeps requests from being sent, and commands that send none from nothing.
+                Err(failure) => (Config::default(), Some(failure)),
+            },
+            _ => (Config::default(), None),
         };
-        context::resolve(globals, &environment, &config, self.console.facts.stdout, |name| match &self.dirs {
+        let stored = |name: &str| match &self.dirs {
             Ok(dirs) => config::stored(dirs, name),
             Err(failure) => Err(failure.clone()),
-        })
+        };
+        let context = context::resolve(globals, &environment, &config, self.console.facts.stdout, stored)?;
+        Ok(Context { contradiction: broken.or(context.contradiction), ..context })
     }
 
     /// Fixes what may be written to stderr, and starts the log.

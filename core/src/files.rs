@@ -47,12 +47,16 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
 }
 
+/// Opens a regular file for reading. Anything else in its place is an error: a FIFO would block for ever.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a regular file")) }
+}
+
 /// Reads a text file of at most 16 MiB; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<String>> {
     let what = || format!("cannot read `{}`", path.display());
-    // A FIFO in place of a file must not block: it opens at once and is then refused.
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path);
-    let file = match opened {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
@@ -61,9 +65,6 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => return Err(error).while_doing(code::CONFIG, what),
     };
-    if !file.metadata().while_doing(code::CONFIG, what)?.is_file() {
-        return Err(config(what()).cause("it is not a regular file"));
-    }
     let mut text = String::new();
     file.take(16 * 1024 * 1024).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
     Ok(Some(text))

@@ -37,10 +37,8 @@ impl App {
         let context = self.context(globals)?;
         let format = context.output.value;
         let conversation = self.start_conversation(globals, format)?;
-        if let Some(profile) = &globals.profile {
-            for ignored in &context.ignored {
-                self.console.notice(&format!("ignored because of --profile {profile}: {ignored}"));
-            }
+        for ignored in &context.ignored {
+            self.console.notice(&format!("ignored: {ignored}"));
         }
         let facts = self.console.facts;
         let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;

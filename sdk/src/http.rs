@@ -1,7 +1,9 @@
 //! Requests to the profile's API. The host adds address, credential, headers and timeout.
 
+use std::collections::HashSet;
+
 use astro_plugin_protocol::{
-    message::{self, Failure, code},
+    message::{Failure, code},
     service::{self, HttpRequest, HttpResponse},
 };
 use futures_util::future::join_all;
@@ -98,32 +100,40 @@ impl HttpCall<'_> {
     /// Fetches every page of a list: the first with the largest page, the rest concurrently. `key` is the
     /// array's key in the envelope (`tokens`), `id` the key that tells rows apart.
     ///
-    /// An error on any page is an error, never a partial list. Rows that moved between pages while reading
-    /// come once. An empty page ends the list whatever `totalCount` says.
+    /// An error on any page is an error, and so are fewer rows than the API says there are: never a partial list.
+    /// Rows that moved between pages while reading come once; pages that bring nothing new end the reading.
     pub async fn pages<T: DeserializeOwned>(self, key: &str, id: &str) -> Result<Vec<T>> {
         let first = self.page(0).await?;
-        let (mut rows, total) = rows_of(first, key)?;
-        let step = rows.len() as u64;
+        let (page, mut total) = rows_of(first, key)?;
+        let step = page.len() as u64;
+        let mut rows = Rows::new(id);
+        rows.add(page);
         let mut offset = step;
-        'reading: while step > 0 && offset < total {
-            let offsets =
-                (0..PAGES_AT_ONCE as u64).map(|index| offset + index * step).filter(|at| *at < total);
-            for (at, page) in offsets.clone().zip(join_all(offsets.map(|at| self.page(at))).await) {
-                let (more, _) = rows_of(page?, key)?;
-                if more.is_empty() {
-                    break 'reading;
-                }
-                if (more.len() as u64) < step && at + step < total {
-                    return Err(Error::new(format!("the list of {key} changed while it was read"))
-                        .help("run the command again"));
-                }
-                rows.extend(more);
+        while step > 0 && offset < total {
+            let offsets: Vec<u64> = (0..PAGES_AT_ONCE as u64)
+                .map(|index| offset + index * step)
+                .filter(|at| *at < total)
+                .collect();
+            let pages = join_all(offsets.iter().map(|at| self.page(*at))).await;
+            let before = rows.found.len();
+            for page in pages {
+                let (page, said) = rows_of(page?, key)?;
+                total = said;
+                rows.add(page);
+            }
+            if rows.found.len() == before {
+                break;
             }
             offset += step * PAGES_AT_ONCE as u64;
         }
-        let mut seen = std::collections::HashSet::new();
-        rows.retain(|row| row.get(id).and_then(Value::as_str).is_none_or(|id| seen.insert(id.to_owned())));
-        rows.into_iter().map(|row| message::read(row).map_err(Error::from_failure)).collect()
+        if (rows.found.len() as u64) < total {
+            return Err(Error::new(format!(
+                "the API says there are {total} {key} and sends {}",
+                rows.found.len()
+            ))
+            .help("the list may have changed while it was read: run the command again"));
+        }
+        rows.found.into_iter().map(|row| read_row(row, key, id)).collect()
     }
 
     async fn page(&self, offset: u64) -> Result<HttpResponse> {
@@ -132,6 +142,37 @@ impl HttpCall<'_> {
         request.query.push(("offset".to_owned(), offset.to_string()));
         self.ctx.call(service::HTTP_REQUEST, request).await
     }
+}
+
+/// Rows without repetition, in order.
+struct Rows<'a> {
+    id: &'a str,
+    seen: HashSet<String>,
+    found: Vec<Value>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(id: &'a str) -> Self {
+        Self { id, seen: HashSet::new(), found: Vec::new() }
+    }
+
+    /// Adds a page. A row that moved to another page while the list was read comes once.
+    fn add(&mut self, page: Vec<Value>) {
+        for row in page {
+            let id = row.get(self.id).and_then(Value::as_str);
+            if id.is_none_or(|id| self.seen.insert(id.to_owned())) {
+                self.found.push(row);
+            }
+        }
+    }
+}
+
+fn read_row<T: DeserializeOwned>(row: Value, key: &str, id: &str) -> Result<T> {
+    let name = row.get(id).and_then(Value::as_str).unwrap_or("without an id").to_owned();
+    serde_json::from_value(row).map_err(|error| {
+        Error::new(format!("one of the {key} ({name}) does not have the expected shape"))
+            .cause(error.to_string())
+    })
 }
 
 fn rows_of(response: HttpResponse, key: &str) -> Result<(Vec<Value>, u64)> {

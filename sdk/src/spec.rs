@@ -104,7 +104,11 @@ impl Spec {
     {
         let (low, high) = (*range.start(), *range.end());
         let parser = Parser {
-            reason: format!("must be a whole number of {unit} from {low} to {high}"),
+            reason: if unit == "port" {
+                format!("must be a {unit} from {low} to {high}")
+            } else {
+                format!("must be a whole number of {unit} from {low} to {high}")
+            },
             read: move |text: &str| {
                 let number: i128 = text.parse().ok()?;
                 (low.into()..=high.into()).contains(&number).then(|| T::try_from(number).ok())?

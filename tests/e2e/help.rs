@@ -80,6 +80,7 @@ fn both_ways_to_ask_give_one_page() {
         assert_eq!(env.run(words.split_whitespace().chain(["--help"])).ok(), asked, "{words}");
     }
     assert_eq!(env.run(["--help"]).ok(), env.run(["help"]).ok());
+    assert_eq!(env.run(["deployment", "token", "help"]).ok(), env.run(["help", "deployment", "token"]).ok());
     // A command that `--version` was typed after is not run.
     for line in
         ["--version", "-V", "version", "sandbox start -V", "deployment --version", "profile list --version"]

@@ -140,7 +140,8 @@ impl TestEnv {
 
 impl Drop for TestEnv {
     fn drop(&mut self) {
-        if self.sandbox {
+        // Also one that a test started by itself, and did not stop because it failed.
+        if self.sandbox || self.path(".astro-host/state/plugins/sandbox/sandbox.json").exists() {
             self.run(["sandbox", "stop"]);
         }
     }

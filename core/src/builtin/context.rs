@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Request, command, positional};
 use crate::{
-    context::{Origin, Sourced, timestamp},
+    context::{Origin, Sourced, timestamp, unix_now},
     error::{Failure, Result, usage},
     output::Format,
 };
@@ -60,7 +60,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     row("workspace", text(&context.workspace));
     row("deployment", text(&context.deployment));
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
-    let blocked = context.contradiction.as_ref().map(|failure| failure.message.clone());
+    let blocked = context.authority(unix_now()).err().map(|failure| failure.message);
     if format == Format::Json {
         let document = json!({ "settings": rows, "ignored": context.ignored, "blocked": blocked });
         return request.emit(format, View::default(), vec![document]);
@@ -71,8 +71,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         list: Some("settings".to_owned()),
         columns: vec![
             column("name", ColumnKind::Id),
-            column("value", ColumnKind::Text),
-            column("origin", ColumnKind::Text),
+            column("value", ColumnKind::Id),
+            column("origin", ColumnKind::Id),
         ],
         clean: vec!["name".to_owned(), "value".to_owned(), "origin".to_owned()],
         ..View::default()

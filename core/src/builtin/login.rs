@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use astro_plugin_protocol::{manifest::Command, names};
+use dialoguer::console::Term;
 
 use super::{Request, command, option, switch};
 use crate::{
@@ -35,7 +36,7 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 pub(super) fn login(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     let name = credential_name(request)?;
     if !request.flag("with-token") {
@@ -43,43 +44,53 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
             .help(format!("astro login --with-token --credential {name} < FILE")));
     }
     let dirs = app.dirs.clone()?;
-    if app.console.facts.stdin && app.console.facts.stderr {
-        app.console.notice("Paste the token, then press Enter and Ctrl-D.");
-    }
-    let token = read_token()?;
+    let token = read_token(app.console.facts.stdin && app.console.facts.stderr)?;
     let address = address(request)?;
     same_address(&dirs, &name, &address)?;
     let claims = Claims::read(token.expose());
     // The token first: a description without a token would look like being signed in.
     config::store(&dirs, &name, &Stored { address: address.to_string(), token })?;
-    let (made_profile, organization) = config::edit(&dirs, |document| {
+    let users = config::edit(&dirs, |document| {
         let credential = config::table(document, "credentials", &name)?;
         config::set(credential, "address", Some(address.as_str()));
         config::set(credential, "source", Some("file"));
-        // The first credential becomes usable at once: a profile of the same name, and the default.
-        let no_profile = document
-            .get("profiles")
-            .and_then(|profiles| profiles.as_table())
-            .is_none_or(|profiles| profiles.is_empty());
-        if no_profile {
-            let profile = config::table(document, "profiles", &name)?;
-            config::set(profile, "credential", Some(&name));
-            document["default_profile"] = toml_edit::value(name.as_str());
-        }
-        Ok((no_profile, claims.as_ref().and_then(|claims| claims.organization.clone())))
+        use_in_profiles(document, &name)
     })?;
     app.console.notice(&format!("Stored the credential `{name}` for {address}."));
-    if let Some(organization) = organization {
+    if let Some(organization) = claims.and_then(|claims| claims.organization) {
         app.console.notice(&format!("The token belongs to the organization {organization}."));
     }
-    if made_profile {
-        app.console.notice(&format!("Made the profile `{name}` and chose it as the default."));
+    app.console.notice(&match users.as_slice() {
+        [] => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
+        [profile] => format!("The profile `{profile}` uses it."),
+        profiles => format!("The profiles `{}` use it.", profiles.join("`, `")),
+    });
+    request.done(format, &name, "stored")
+}
+
+/// The profiles that use a credential. The first credential of all becomes usable at once, through a profile of
+/// the same name that is the default; later ones are given to a profile of that name that has none.
+fn use_in_profiles(document: &mut toml_edit::DocumentMut, name: &str) -> Result<Vec<String>> {
+    let profiles = document.get("profiles").and_then(|profiles| profiles.as_table());
+    let is_first = profiles.is_none_or(|profiles| profiles.is_empty());
+    let waits = profiles
+        .and_then(|profiles| profiles.get(name))
+        .is_some_and(|profile| profile.get("credential").is_none());
+    if is_first || waits {
+        config::set(config::table(document, "profiles", name)?, "credential", Some(name));
     }
-    Ok(0)
+    if is_first {
+        document["default_profile"] = toml_edit::value(name);
+    }
+    let profiles = document.get("profiles").and_then(|profiles| profiles.as_table());
+    let users = profiles.into_iter().flat_map(|profiles| profiles.iter()).filter(|(_, profile)| {
+        profile.get("credential").and_then(|credential| credential.as_str()) == Some(name)
+    });
+    Ok(users.map(|(profile, _)| profile.to_owned()).collect())
 }
 
 pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     let name = credential_name(request)?;
     let dirs = app.dirs.clone()?;
@@ -89,9 +100,9 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
         Ok(credentials.is_some_and(|credentials| credentials.remove(&name).is_some()))
     })?;
     if !had_token && !described {
-        return Err(
-            failed(format!("there is no credential `{name}`")).help("see them with `astro profile list`")
-        );
+        let known = Config::load(&dirs)?.credentials.into_keys().collect::<Vec<_>>().join(", ");
+        let failure = failed(format!("there is no credential `{name}`"));
+        return Err(if known.is_empty() { failure } else { failure.help(format!("there are: {known}")) });
     }
     app.console.notice(&format!(
         "Removed the credential `{name}`. The token itself stays valid until it is rotated or deleted."
@@ -101,7 +112,7 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
             app.console.notice(&format!("The profile `{profile}` used it."));
         }
     }
-    Ok(0)
+    request.done(format, &name, "removed")
 }
 
 fn credential_name(request: &Request<'_>) -> Result<String> {
@@ -126,13 +137,17 @@ fn same_address(dirs: &Dirs, name: &str, address: &Address) -> Result<()> {
     }
 }
 
-/// The token on standard input, without the line break at its end.
-fn read_token() -> Result<Secret> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(64 * 1024)
-        .read_to_string(&mut text)
-        .map_err(|error| failed("the token cannot be read from standard input").cause(error.to_string()))?;
+/// The token on standard input, without the line break at its end. On a terminal it is asked for and not shown.
+fn read_token(ask: bool) -> Result<Secret> {
+    let text = if ask {
+        let asked = dialoguer::Password::new().with_prompt("Token (not shown)").interact_on(&Term::stderr());
+        asked.map_err(|error| error.to_string())
+    } else {
+        let mut text = String::new();
+        let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
+        read.map(|_| text).map_err(|error| error.to_string())
+    };
+    let text = text.map_err(|error| failed("the token cannot be read from standard input").cause(error))?;
     let token = text.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     if token.is_empty() {

@@ -129,6 +129,18 @@ impl Request<'_> {
         Ok(format)
     }
 
+    /// Ends a command that changed something and has nothing to show: people were told on stderr, a program gets
+    /// what was done to what.
+    fn done(&self, format: Format, name: &str, action: &str) -> Result<i32> {
+        match format {
+            Format::Table => Ok(0),
+            Format::Json | Format::Clean => {
+                let view = View { clean: vec!["name".to_owned()], ..View::default() };
+                self.emit(format, view, vec![serde_json::json!({ "name": name, "action": action })])
+            }
+        }
+    }
+
     /// Renders records like a plugin's.
     fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
         let console = &self.app.console;

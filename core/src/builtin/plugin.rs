@@ -106,7 +106,8 @@ fn row(owner: &Owner) -> Value {
     };
     json!({
         "name": facts.name, "version": facts.version, "source": source, "status": status, "path": path,
-        "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple, "hash": facts.hash,
+        "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple,
+        "glibc": facts.glibc.map(|(major, minor)| format!("{major}.{minor}")), "hash": facts.hash,
     })
 }
 
@@ -174,7 +175,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
 }
 
 pub(super) fn link(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     app.dirs.clone()?;
     let record = link::link(&app.stores, Path::new(request.required("file")?))?;
@@ -182,15 +183,18 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
         app.console.notice(&format!("  astro {}", command.path));
     }
-    Ok(0)
+    if link::comes_with_astro(&app.stores, &record.name) {
+        app.console.notice("It takes the place of the plugin of that name that came with astro.");
+    }
+    request.done(format, &record.name, "linked")
 }
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     app.dirs.clone()?;
     let name = request.required("name")?;
     link::remove(&app.stores, name)?;
     app.console.notice(&format!("Removed the plugin `{name}`."));
-    Ok(0)
+    request.done(format, name, "removed")
 }

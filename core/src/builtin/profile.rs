@@ -34,7 +34,7 @@ pub(super) fn commands() -> Vec<Command> {
             ),
         ],
     );
-    add.long_about = "Add a profile.\n\nIt names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
+    add.long_about = "Add a profile.\n\nA credential is stored first, with `astro login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
     let mut list = command(
         "profile list",
         "List the profiles",
@@ -53,7 +53,7 @@ pub(super) fn commands() -> Vec<Command> {
         ),
         command(
             "profile use",
-            "Choose the profile of shells that chose nothing",
+            "Set the default profile",
             vec![name(true)],
             &[
                 ("astro profile use prod", "Choose the default"),
@@ -131,7 +131,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
 }
 
 pub(super) fn use_profile(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     let name = request.required("name")?;
     let dirs = app.dirs.clone()?;
@@ -149,14 +149,15 @@ pub(super) fn use_profile(request: &Request<'_>) -> Result<i32> {
             app.console.notice(&format!("{variable} is set in this shell and wins here."));
         }
     }
-    Ok(0)
+    request.done(format, name, "chosen")
 }
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
-    request.format()?;
+    let format = request.format()?;
     let app = request.app;
     let name = request.required("name")?;
     let dirs = app.dirs.clone()?;
+    let credential = Config::load(&dirs)?.profiles.get(name).and_then(|profile| profile.credential.clone());
     let was_default = config::edit(&dirs, |document| {
         let profiles = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut());
         if profiles.is_none_or(|profiles| profiles.remove(name).is_none()) {
@@ -168,12 +169,16 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         }
         Ok(was_default)
     })?;
-    app.console
-        .notice(&format!("Removed the profile `{name}`. Its credential stays; `astro logout` removes that."));
+    app.console.notice(&format!("Removed the profile `{name}`."));
+    if let Some(credential) = credential {
+        app.console.notice(&format!(
+            "Its credential stays; to remove that, too: astro logout --credential {credential}"
+        ));
+    }
     if was_default {
         app.console.notice("It was the default; choose another one with `astro profile use NAME`.");
     }
-    Ok(0)
+    request.done(format, name, "removed")
 }
 
 fn row(name: &str, profile: &Profile, config: &Config) -> Value {

@@ -31,6 +31,13 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
         Some(command) => scan::join_switches(args, command),
         None => args.to_vec(),
     };
+    // `astro deployment help` is what many type for `astro help deployment`.
+    let args = match scan::words(&args).get(taken) {
+        Some(&"help") if command.is_none() && !path.is_empty() => {
+            args.iter().filter(|arg| *arg != "help").cloned().chain(["--help".to_owned()]).collect()
+        }
+        _ => args,
+    };
     if command.is_none() && scan::words(&args).len() > taken {
         return Err(unknown_word(set, &path, scan::words(&args)[taken]));
     }

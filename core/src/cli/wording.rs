@@ -21,10 +21,11 @@ pub fn word(failure: Failure, path: &str, known_options: &[String]) -> Failure {
 }
 
 fn in_words(problem: &UsageProblem, path: &str, known_options: &[String]) -> Option<Failure> {
-    let see = format!("see `astro {path} --help`");
+    let astro = if path.is_empty() { "astro".to_owned() } else { format!("astro {path}") };
+    let see = format!("see `{astro} --help`");
     Some(match problem {
         UsageProblem::UnknownOption { option } => {
-            let failure = usage(format!("`{}` is not an option of `astro {path}`", escaped(option)));
+            let failure = usage(format!("`{}` is not an option of `{astro}`", escaped(option)));
             match suggest::nearest(option, known_options.iter().map(String::as_str)) {
                 Some(near) => failure.help(format!("did you mean `{near}`?")),
                 None => failure,
@@ -32,9 +33,14 @@ fn in_words(problem: &UsageProblem, path: &str, known_options: &[String]) -> Opt
             .help(see)
         }
         UsageProblem::UnexpectedArgument { argument } => {
-            usage(format!("`astro {path}` does not take the argument `{}`", escaped(argument))).help(see)
+            usage(format!("`{astro}` does not take the argument `{}`", escaped(argument))).help(see)
         }
-        UsageProblem::MissingValue { option } => usage(format!("`{option}` needs a value")).help(see),
+        UsageProblem::MissingValue { option } => {
+            let long = option.split([' ', '=', '[']).next().unwrap_or_default();
+            usage(format!("`{option}` needs a value"))
+                .help(format!("a value that begins with a dash is written `{long}=-value`"))
+                .help(see)
+        }
         UsageProblem::UnexpectedValue { option, value } => {
             usage(format!("`{option}` does not take the value `{}`", escaped(value))).help(see)
         }

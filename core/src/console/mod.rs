@@ -95,9 +95,7 @@ impl Console {
     /// One status line for a person; control characters in it are escaped.
     pub fn notice(&self, text: &str) {
         if !self.conversation().quiet {
-            for line in text.lines() {
-                self.stderr_line(&escaped(line));
-            }
+            self.stderr_line(&escaped(text));
         }
     }
 

@@ -17,8 +17,16 @@ pub struct Address {
 impl Address {
     /// Reads a base address. `origin` names where it was written, for the message.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        // A password in it is nobody's to read.
+        let shown = match text
+            .split_once("://")
+            .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)))
+        {
+            Some((scheme, rest)) => format!("{scheme}://…@{rest}"),
+            None => text.to_owned(),
+        };
         let refused = |reason: &str| {
-            config(format!("the address `{text}` from {origin} {reason}"))
+            config(format!("the address `{shown}` from {origin} {reason}"))
                 .help(format!("write the whole base of the API, such as {HOSTED}"))
         };
         let url = reqwest::Url::parse(text).map_err(|_| refused("is not a URL"))?;

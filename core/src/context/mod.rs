@@ -103,8 +103,10 @@ pub struct Context {
     pub claims: Option<Claims>,
     /// Variables that are set and not used, each with the reason.
     pub ignored: Vec<String>,
-    /// Why nothing may be sent, when the values contradict each other.
+    /// Why nothing may be sent, when the values contradict each other or cannot be read.
     pub contradiction: Option<Failure>,
+    /// There are profiles to choose from.
+    pub has_profiles: bool,
 }
 
 impl Context {
@@ -114,21 +116,38 @@ impl Context {
             return Err(contradiction.clone());
         }
         let Some(credential) = &self.credential else {
-            let who = match &self.profile {
-                Some(profile) => format!("profile `{}` has no credential", profile.value),
-                None => "not signed in".to_owned(),
+            let failure = match &self.profile {
+                Some(profile) => {
+                    auth(format!("profile `{}` has no credential", profile.value)).help(format!(
+                        "store a token for it: astro login --with-token --credential {} < FILE",
+                        profile.value
+                    ))
+                }
+                None if self.has_profiles => auth("not signed in: no profile is chosen")
+                    .help("choose one with `--profile NAME`, or `astro profile use NAME` for every shell"),
+                None => auth("not signed in")
+                    .help("store a token with `astro login --with-token < FILE`, or set ASTRO_API_TOKEN"),
             };
-            return Err(auth(who)
-                .help("store a token with `astro login --with-token < FILE`, or set ASTRO_API_TOKEN")
-                .help("see what is in use with `astro context`"));
+            return Err(failure.help("see what is in use with `astro context`"));
         };
         if let Some(expires) =
             self.claims.as_ref().and_then(|claims| claims.expires).filter(|expires| *expires <= now)
         {
             return Err(auth(format!("the token from {} expired on {}", credential.origin, day(expires)))
-                .help("rotate it, or store another one with `astro login --with-token < FILE`"));
+                .help(renewal(&credential.origin)));
         }
         Ok(&credential.value)
+    }
+}
+
+/// How a credential of this origin is replaced.
+pub fn renewal(origin: &Origin) -> String {
+    match origin {
+        Origin::Variable(name) => format!("set {name} to a token that works, or unset it to use a profile"),
+        Origin::Credential(name) => {
+            format!("store another token: astro login --with-token --credential {name} < FILE")
+        }
+        _ => "store another token with `astro login --with-token < FILE`".to_owned(),
     }
 }
 

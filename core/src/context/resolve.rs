@@ -96,11 +96,14 @@ pub fn resolve(
         }),
     };
     let settings = match &profile {
-        Some(name) => {
-            config.profiles.get(&name.value).cloned().ok_or_else(|| no_such_profile(name, config))?
-        }
-        None => Profile::default(),
+        Some(name) => config.profiles.get(&name.value).cloned(),
+        None => Some(Profile::default()),
     };
+    let mut contradiction = match (&profile, &settings) {
+        (Some(name), None) => Some(no_such_profile(name, config)),
+        _ => None,
+    };
+    let settings = settings.unwrap_or_default();
     let from_profile = |value: &Option<String>| {
         let origin = Origin::Profile(profile.as_ref().map(|name| name.value.clone()).unwrap_or_default());
         value.clone().map(|value| Sourced::new(value, origin))
@@ -109,7 +112,7 @@ pub fn resolve(
     let mut variable = |name: &'static str, beaten: bool| {
         let found = environment.get(name)?;
         if by_flag.is_some() && beaten {
-            ignored.push(format!("{name}: --profile sets it"));
+            ignored.push(format!("{name}: --profile wins"));
             return None;
         }
         Some(found)
@@ -121,20 +124,16 @@ pub fn resolve(
     let workspace_variable = variable("ASTRO_WORKSPACE_ID", settings.workspace.is_some());
     let deployment_variable = variable("ASTRO_DEPLOYMENT_ID", settings.deployment.is_some());
 
-    let mut contradiction = None;
+    let of_environment = address_of_environment(url, domain).unwrap_or_else(|failure| {
+        contradiction.get_or_insert(failure);
+        None
+    });
     let (address, credential) = match token {
         Some(token) => (
-            address_of_environment(url, domain)?
-                .unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
+            of_environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
             Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
         ),
-        None => stored_bundle(
-            &settings,
-            config,
-            address_of_environment(url, domain)?,
-            stored,
-            &mut contradiction,
-        )?,
+        None => stored_bundle(&settings, config, of_environment, stored, &mut contradiction)?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
     let claimed = |value: Option<String>, claim| value.map(|value| Sourced::new(value, Origin::Claim(claim)));
@@ -178,6 +177,7 @@ pub fn resolve(
         claims,
         ignored,
         contradiction,
+        has_profiles: !config.profiles.is_empty(),
     })
 }
 
@@ -193,7 +193,7 @@ fn stored_bundle(
     };
     let origin = Origin::Credential(name.clone());
     let Some(described) = config.credentials.get(name) else {
-        *contradiction = Some(
+        contradiction.get_or_insert(
             auth(format!("there is no credential `{name}`"))
                 .help(format!("store one with `astro login --with-token --credential {name} < FILE`")),
         );
@@ -201,7 +201,7 @@ fn stored_bundle(
     };
     let own = Sourced::new(Address::parse(&described.address, &origin.to_string())?, origin.clone());
     if let Some(other) = environment.filter(|other| other.value != own.value) {
-        *contradiction = Some(
+        contradiction.get_or_insert(
             auth(format!(
                 "the credential `{name}` belongs to {}, but {} says {}",
                 own.value, other.origin, other.value
@@ -212,7 +212,7 @@ fn stored_bundle(
     }
     let Some(stored) = stored(name)? else { return Ok((own, None)) };
     if stored.address != own.value.as_str() {
-        *contradiction = Some(
+        contradiction.get_or_insert(
             auth(format!(
                 "the token of the credential `{name}` was stored for {}, but config.toml says {}",
                 stored.address, own.value

@@ -16,6 +16,11 @@ pub fn line(row: &Value, keys: &[String], on_terminal: bool) -> String {
         match row.get(key) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => push_escaped(&mut line, text, on_terminal),
+            // A list of words is one field: its words, separated by commas.
+            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+                let words: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+                push_escaped(&mut line, &words.join(","), on_terminal);
+            }
             Some(other) => push_escaped(&mut line, &other.to_string(), on_terminal),
         }
     }

@@ -16,13 +16,15 @@ use serde_json::Value;
 
 use super::{Invocation, runtime, to_value};
 use crate::{
-    context::{Address, unix_now},
+    context::{Address, renewal, unix_now},
     error::{Failure, Result, While, auth, code, failed, plain_io, usage},
     host::port::Reply,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest segment of a path in bytes; no ID of the API comes near.
+const LONGEST_ID: usize = 256;
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 48 * 1024 * 1024;
 
@@ -102,8 +104,9 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
         return Err(failed("a request needs a path"));
     }
     for segment in &request.path {
-        if segment.is_empty() || matches!(segment.as_str(), "." | "..") {
-            return Err(usage(format!("`{segment}` is not an ID")));
+        if segment.is_empty() || segment.len() > LONGEST_ID || matches!(segment.as_str(), "." | "..") {
+            let shown: String = segment.chars().take(40).collect();
+            return Err(usage(format!("`{shown}` is not an ID")));
         }
     }
     match url.path_segments_mut() {
@@ -216,20 +219,24 @@ struct ApiError {
 
 fn refused(method: &Method, status: u16, body: &[u8], context: &crate::context::Context) -> Failure {
     let said: ApiError = serde_json::from_slice(body).unwrap_or_default();
-    let reason = if said.message.is_empty() { "without a reason".to_owned() } else { said.message };
+    let reason = if said.message.is_empty() { "it gives no reason".to_owned() } else { said.message };
     let mut failure = match status {
         401 => auth(format!("the API does not accept the credential: {reason} (401)"))
-            .help("the token may be expired, rotated or deleted; store another one with `astro login --with-token < FILE`"),
-        403 => failed(format!("the API refused: {reason} (403)")).help("the credential does not have the permission; see `astro context`"),
+            .help("the token may be expired, rotated or deleted"),
+        403 => failed(format!("the API refused: {reason} (403)"))
+            .help("the credential does not have the permission; see `astro context`"),
         429 => failed(format!("the API asks to slow down: {reason} (429)")).help("try again in a moment"),
-        502..=504 if *method != Method::GET => Failure::new(code::OUTCOME_UNKNOWN, format!("a gateway answered for the API: {reason} ({status})")),
+        502..=504 if *method != Method::GET => Failure::new(
+            code::OUTCOME_UNKNOWN,
+            format!("a gateway answered for the API: {reason} ({status})"),
+        ),
         _ => failed(format!("the API answered: {reason} ({status})")),
     };
     if (500..600).contains(&status) {
         failure = failure.help("try again later; the vendor's support asks for the request id");
     }
-    if let Some(credential) = &context.credential {
-        tracing::debug!(origin = %credential.origin, "credential refused or insufficient");
+    if let Some(credential) = context.credential.as_ref().filter(|_| status == 401) {
+        failure = failure.help(renewal(&credential.origin));
     }
     failure.http = Some(HttpFailure { status, request_id: said.request_id, fields: said.field_errors });
     failure

@@ -1,9 +1,9 @@
 //! Questions, on stderr. Where nobody can be asked, each is an error that names the flag.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use astro_plugin_protocol::service::{AskText, Confirm, Select};
-use dialoguer::{Input, console::Term, theme::SimpleTheme};
+use dialoguer::{FuzzySelect, console::Term, theme::SimpleTheme};
 use serde_json::Value;
 
 use super::{Invocation, in_background};
@@ -24,16 +24,10 @@ pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Rep
     let console = Arc::clone(&invocation.console);
     in_background(reply, move || {
         confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
-        let question = format!("{} [y/N]", escaped(&confirm.question));
-        let answer = ask(|| {
-            Input::<String>::with_theme(&SimpleTheme)
-                .with_prompt(question)
-                .allow_empty(true)
-                .interact_text_on(&Term::stderr())
-        })?;
-        match answer.trim().to_ascii_lowercase().as_str() {
+        let answer = read_line(&format!("{} [y/N]", escaped(&confirm.question)))?;
+        match answer.to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(Value::Bool(true)),
-            _ => Err(Failure::new(code::DECLINED, "declined; nothing was sent")),
+            _ => Err(declined()),
         }
     });
 }
@@ -44,11 +38,12 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
         return reply.send(Err(nobody(invocation, &text.flag, &text.help)));
     }
     in_background(reply, move || {
-        let question = escaped(&text.question).into_owned();
-        ask(|| {
-            Input::<String>::with_theme(&SimpleTheme).with_prompt(question).interact_text_on(&Term::stderr())
-        })
-        .map(Value::String)
+        loop {
+            let answer = read_line(&format!("{}:", escaped(&text.question)))?;
+            if !answer.is_empty() {
+                return Ok(Value::String(answer));
+            }
+        }
     });
 }
 
@@ -61,18 +56,49 @@ pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply)
         let items: Vec<String> = select.items.iter().map(|item| escaped(item).into_owned()).collect();
         let question = escaped(&select.question).into_owned();
         let chosen = ask(|| {
-            dialoguer::Select::with_theme(&SimpleTheme)
+            // What is typed filters: a number or a name that is in no item chooses nothing.
+            FuzzySelect::with_theme(&SimpleTheme)
                 .with_prompt(question)
                 .items(&items)
                 .default(0)
                 .interact_on_opt(&Term::stderr())
         })?;
-        chosen.map(Value::from).ok_or_else(|| Failure::new(code::DECLINED, "declined; nothing was sent"))
+        chosen.map(Value::from).ok_or_else(declined)
     });
 }
 
+/// A question and the line that is typed, in the terminal's own line mode: it works on every terminal, Ctrl-D is
+/// no answer, and there is nothing to put back after Ctrl-C.
+fn read_line(question: &str) -> Result<String> {
+    let mut stderr = std::io::stderr();
+    // A question that cannot be shown is seen by nobody; the answer decides.
+    let _ = stderr.write_all(format!("{question} ").as_bytes()).and_then(|()| stderr.flush());
+    let mut line = String::new();
+    match std::io::stdin().read_line(&mut line) {
+        Ok(0) => {
+            let _ = stderr.write_all(b"\n");
+            Err(declined())
+        }
+        Ok(_) => Ok(line.trim().to_owned()),
+        Err(error) => Err(no_answer(&error.to_string())),
+    }
+}
+
+/// A question that takes the terminal out of its modes.
 fn ask<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
-    signals::asking(ask).map_err(|error| Failure::new(code::DECLINED, "no answer").cause(error.to_string()))
+    signals::asking(ask).map_err(|error| {
+        // It hides the cursor and does not show it again when it is interrupted.
+        let _ = Term::stderr().show_cursor();
+        no_answer(&error.to_string())
+    })
+}
+
+fn declined() -> Failure {
+    Failure::new(code::DECLINED, "declined; nothing was sent")
+}
+
+fn no_answer(reason: &str) -> Failure {
+    Failure::new(code::DECLINED, "no answer").cause(reason)
 }
 
 fn nobody(invocation: &Invocation, flag: &str, help: &[String]) -> Failure {

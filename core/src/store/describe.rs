@@ -4,6 +4,7 @@ use std::{
     io::Read,
     path::Path,
     process::{Command, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -29,17 +30,8 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
         .stderr(Stdio::piped())
         .spawn()
         .while_doing(code::PLUGIN, what)?;
-    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let reading = std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = err.as_mut().map(|err| err.take(64 * 1024).read_to_string(&mut text));
-        text
-    });
-    let answering = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = out.as_mut().map(|out| out.take(8 * 1024 * 1024).read_to_end(&mut bytes));
-        bytes
-    });
+    let said = read_in_background(child.stderr.take(), 64 * 1024);
+    let answered = read_in_background(child.stdout.take(), 8 * 1024 * 1024);
     let started = Instant::now();
     let status = loop {
         match child.try_wait().while_doing(code::PLUGIN, what)? {
@@ -54,8 +46,10 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };
-    let said = reading.join().unwrap_or_default();
-    let bytes = answering.join().unwrap_or_default();
+    // A process that the library left behind may hold the pipes open: what came so far is what there is.
+    let rest = Duration::from_secs(1);
+    let said = String::from_utf8_lossy(&said.recv_timeout(rest).unwrap_or_default()).into_owned();
+    let bytes = answered.recv_timeout(rest).unwrap_or_default();
     if !status.success() {
         let reason =
             said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
@@ -67,4 +61,16 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
         failure = failure.cause(problem);
     }
     if failure.causes.is_empty() { Ok(manifest) } else { Err(failure) }
+}
+
+fn read_in_background(stream: Option<impl Read + Send + 'static>, most: u64) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(stream) = stream {
+            let _ = stream.take(most).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    receiver
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{Failure, Result, While, code, plugin, usage},
+    files,
     host::verify,
 };
 
@@ -34,11 +35,15 @@ pub fn link(stores: &Stores, path: &Path) -> Result<Installed> {
             continue;
         }
         if let Some(path) = claims.clash(&Claims::of(&other.manifest)) {
-            return Err(plugin(format!(
+            let failure = plugin(format!(
                 "the plugins `{}` and `{}` both claim `astro {path}`",
                 record.name, other.facts.name
-            ))
-            .help(format!("remove one of them: astro plugin remove {}", other.facts.name)));
+            ));
+            return Err(if comes_with_astro(stores, &other.facts.name) {
+                failure.help("that one came with astro: give the command another path")
+            } else {
+                failure.help(format!("remove one of them: astro plugin remove {}", other.facts.name))
+            });
         }
     }
     store.change(&lock, || store.write_record(&record))?;
@@ -50,7 +55,7 @@ fn described(path: &Path) -> Result<Installed> {
     let what = || format!("cannot read `{}`", path.display());
     // The stamp first: a build that goes on meanwhile makes another one.
     let stamp = Stamp::of(path).while_doing(code::PLUGIN, what)?;
-    let hash = std::fs::File::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
+    let hash = files::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
     let manifest = describe::in_child(path)?;
     verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
     if let Some(reason) = super::needs_newer_host(&manifest) {
@@ -98,11 +103,15 @@ pub fn remove(stores: &Stores, name: &str) -> Result<()> {
     store.change(&lock, || store.remove_record(name)).map(|_| ())
 }
 
-fn not_installed(stores: &Stores, name: &str) -> Failure {
-    let bundled = stores.all.iter().any(|store| {
+/// Whether a plugin of this name was installed with the host.
+pub fn comes_with_astro(stores: &Stores, name: &str) -> bool {
+    stores.all.iter().any(|store| {
         store.kind == super::Kind::System && store.records().0.iter().any(|record| record.name == name)
-    });
-    if bundled {
+    })
+}
+
+fn not_installed(stores: &Stores, name: &str) -> Failure {
+    if comes_with_astro(stores, name) {
         return crate::error::failed(format!(
             "the plugin `{name}` came with astro and is not yours to remove"
         ))

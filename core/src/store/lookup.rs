@@ -1,6 +1,6 @@
 //! Both stores as one: the commands below a word, the words of the root page, the installed plugins.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, io::Read as _};
 
 use serde::de::DeserializeOwned;
 
@@ -10,7 +10,7 @@ use super::{
     index::{self, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
     link,
 };
-use crate::{cli::tree::CommandSet, error::Result};
+use crate::{cli::tree::CommandSet, error::Result, files};
 use astro_plugin_protocol::manifest::Group;
 
 /// The commands below one first word.
@@ -193,7 +193,11 @@ impl Store {
     }
 
     fn read_index<T: DeserializeOwned>(&self, name: &str) -> Read<T> {
-        match std::fs::read(self.index_dir().join(name)) {
+        let read = |mut file: std::fs::File| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        };
+        match files::open(&self.index_dir().join(name)).and_then(read) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_or(Read::Unreadable, Read::Fine),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Read::Absent,
             Err(_) => Read::Unreadable,

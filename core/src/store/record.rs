@@ -163,7 +163,7 @@ pub struct Described {
 pub fn read_plugin_file(path: &Path) -> Result<Described> {
     use std::os::unix::fs::FileExt;
     let what = || format!("cannot read the plugin file `{}`", path.display());
-    let file = std::fs::File::open(path).while_doing(code::PLUGIN, what)?;
+    let file = files::open(path).while_doing(code::PLUGIN, what)?;
     let length = file.metadata().while_doing(code::PLUGIN, what)?.len();
     let mut footer = [0; FOOTER_LEN];
     let start = length

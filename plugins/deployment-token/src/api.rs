@@ -2,7 +2,7 @@
 //! values are let through, so that a newer API does not break an older plugin.
 
 use astro_plugin_sdk::{Context, Error, Result, protocol::message::code};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Who did something (schema `BasicSubjectProfile`).
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -50,6 +50,7 @@ pub(crate) struct ApiToken {
     pub(crate) scope: String,
     pub(crate) kind: String,
     pub(crate) short_token: String,
+    #[serde(deserialize_with = "or_none")]
     pub(crate) roles: Vec<TokenRole>,
     pub(crate) created_at: String,
     pub(crate) end_at: Option<String>,
@@ -182,4 +183,9 @@ fn look_first(error: Error) -> Error {
         }
         _ => error,
     }
+}
+
+/// A list that may be `null`.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TokenRole>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -16,7 +16,8 @@ pub(crate) async fn check(api: &Api<'_>, role: &str) -> Result<()> {
     match api.roles().await {
         Ok(roles) if !roles.is_complete || roles.names.iter().any(|known| known == role) => Ok(()),
         Ok(roles) => {
-            Err(Error::usage(format!("`--role <ROLE>` must be a role of deployments, not `{role}`"))
+            let given = if role.is_empty() { "empty".to_owned() } else { format!("`{role}`") };
+            Err(Error::usage(format!("`--role <ROLE>` must be a role of deployments, not {given}"))
                 .help(format!("use one of: {}", roles.names.join(", "))))
         }
         Err(_) => Ok(()),

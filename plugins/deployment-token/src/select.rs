@@ -16,7 +16,9 @@ pub(crate) struct Which {
 
 impl Which {
     /// The token. One that has no role on the deployment is refused.
-    pub(crate) async fn find(&self, api: &Api<'_>) -> Result<ApiToken> {
+    ///
+    /// A person picks among those that `fits` accepts; one that is named is for the caller to refuse.
+    pub(crate) async fn find(&self, api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<ApiToken> {
         let token = match (&self.token_id, &self.name) {
             (Some(id), Some(name)) => {
                 return Err(Error::usage(format!("a token ID (`{id}`) and `--name {name}` are both given"))
@@ -24,7 +26,7 @@ impl Which {
             }
             (Some(id), None) => by_id(api, id).await?,
             (None, Some(name)) => by_name(api, name).await?,
-            (None, None) => pick(api, api_list_for_picking(api).await?).await?,
+            (None, None) => pick(api, candidates(api, fits).await?).await?,
         };
         if token.roles.iter().any(|role| role.is_on(&api.deployment)) {
             Ok(token)
@@ -74,12 +76,12 @@ async fn by_name(api: &Api<'_>, name: &str) -> Result<ApiToken> {
     }
 }
 
-async fn api_list_for_picking(api: &Api<'_>) -> Result<Vec<ApiToken>> {
-    let tokens = api.list().await?;
+async fn candidates(api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<Vec<ApiToken>> {
+    let mut tokens = api.list().await?;
+    tokens.retain(fits);
     if tokens.is_empty() {
-        return Err(
-            Error::new("the deployment has no tokens").help("make one with `astro deployment token create`")
-        );
+        return Err(Error::new("the deployment has no such tokens")
+            .help("make one with `astro deployment token create`"));
     }
     Ok(tokens)
 }

@@ -109,6 +109,18 @@ impl Instance {
         Ok(fs::read(self.state()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
+    /// The running server, when there is one within this time.
+    pub(crate) fn appears_within(&self, patience: Duration) -> Result<Option<Running>> {
+        let started = Instant::now();
+        while started.elapsed() < patience && !self.is_free()? {
+            if let Some(running) = self.running()? {
+                return Ok(Some(running));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(None)
+    }
+
     /// Says where the server listens.
     pub(crate) fn announce(&self, running: &Running) -> Result<()> {
         let temporary = self.state().with_extension("new");

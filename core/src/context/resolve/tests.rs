@@ -120,19 +120,26 @@ fn a_token_stays_at_the_address_it_was_stored_for() {
 }
 
 #[test]
-fn unknown_names_and_values_are_errors_of_their_own() {
+fn unknown_names_and_values_keep_everything_from_being_sent() {
     type Row<'a> = (Globals, &'a [(&'static str, &'a str)], &'a str);
+    let a = token(ORG_A);
     let rows: &[Row<'_>] = &[
         (Globals { profile: Some("x".into()), ..Globals::default() }, &[], "no profile `x`"),
         (Globals::default(), &[("ASTRO_PROFILE", "x")], "ASTRO_PROFILE"),
-        (Globals::default(), &[("ASTRO_OUTPUT", "yaml")], "ASTRO_OUTPUT"),
-        (Globals::default(), &[("ASTRO_API_URL", "https://api.astronomer.io")], "ASTRO_API_URL"),
+        (
+            Globals::default(),
+            &[("ASTRO_API_TOKEN", &a), ("ASTRO_API_URL", "https://api.astronomer.io")],
+            "ASTRO_API_URL",
+        ),
     ];
     for (globals, variables, part) in rows {
-        let error = resolve(globals, &Environment::of(variables), &setup(), true, stored).expect_err(part);
+        let error = resolved(globals, variables, &setup()).authority(0).expect_err(part);
         assert_eq!(error.code, crate::error::code::CONFIG);
         assert!(error.message.contains(part), "{error:?}");
     }
+    let environment = Environment::of(&[("ASTRO_OUTPUT", "yaml")]);
+    let error = resolve(&Globals::default(), &environment, &setup(), true, stored).expect_err("refused");
+    assert!(error.message.contains("ASTRO_OUTPUT"), "{error:?}");
 }
 
 /// Customer A and customer B in token, profile, default, flag and every variable, in all combinations:

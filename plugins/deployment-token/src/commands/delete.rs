@@ -51,7 +51,7 @@ impl Command for Delete {
     async fn run(self, ctx: Context) -> Result<()> {
         self.which.check(ctx.terminal().interactive, "delete")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api).await?;
+        let token = self.which.find(&api, |_| true).await?;
         let mut details = describe(&api, &token);
         let action = if token.scope == "DEPLOYMENT" {
             details.push("It stops working at once.".to_owned());

@@ -50,7 +50,7 @@ impl Command for Rotate {
     async fn run(self, ctx: Context) -> Result<()> {
         self.which.check(ctx.terminal().interactive, "rotate")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api).await?;
+        let token = self.which.find(&api, |token| token.scope == "DEPLOYMENT").await?;
         if token.scope != "DEPLOYMENT" {
             let scope = token.scope.to_lowercase();
             return Err(Error::new(format!("`{}` is a token of the {scope}: it can only be rotated there", token.name))

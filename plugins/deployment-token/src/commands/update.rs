@@ -53,7 +53,7 @@ impl Command for Update {
         }
         self.which.check(ctx.terminal().interactive, "update")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api).await?;
+        let token = self.which.find(&api, |_| true).await?;
         let role = self
             .role
             .as_deref()

@@ -79,12 +79,15 @@ impl Server {
         self.last_request.store(now, Ordering::Relaxed);
     }
 
-    /// Ends when no request came for this long.
-    pub(crate) async fn idle_for(&self, limit: Duration) {
+    /// Ends when no request came for this long, or when the data is gone from the disk: nobody could find this
+    /// server again.
+    pub(crate) async fn useful_for(&self, limit: Duration, database: &std::path::Path) {
         loop {
             let last = Duration::from_millis(self.last_request.load(Ordering::Relaxed));
             match (last + limit).checked_sub(self.started.elapsed()) {
-                Some(rest) if !rest.is_zero() => tokio::time::sleep(rest).await,
+                Some(rest) if !rest.is_zero() && database.exists() => {
+                    tokio::time::sleep(rest.min(Duration::from_secs(5))).await;
+                }
                 _ => return,
             }
         }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -38,7 +39,7 @@ impl Command for Serve {
 
     fn declare(spec: &mut Spec) {
         spec.streams_text()
-            .range::<u16>("port", 1..=65535, "port numbers")
+            .range::<u16>("port", 1..=65535, "port")
             .range::<u32>("idle_minutes", 1..=100_000, "minutes")
             .range::<u32>("latency", 0..=60_000, "milliseconds")
             .example(
@@ -74,11 +75,12 @@ impl Command for Serve {
         };
         let server = Arc::new(Server::new(connection, self.conditions.limits())?);
         let idle = Duration::from_secs(u64::from(self.idle_minutes) * 60);
+        let database = instance.database();
         let (stop, stopped) = oneshot::channel::<()>();
         let (done, ended) = oneshot::channel::<std::result::Result<(), String>>();
         std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
             // Nobody waits any more when the command was cancelled.
-            let _ = done.send(serve(listener, server, idle, stopped));
+            let _ = done.send(serve(listener, server, idle, &database, stopped));
         })?;
         instance.announce(&running)?;
         ctx.text(format!("The sandbox listens on {}\n", running.address())).await?;
@@ -103,6 +105,7 @@ fn serve(
     listener: TcpListener,
     server: Arc<Server>,
     idle: Duration,
+    database: &Path,
     stopped: oneshot::Receiver<()>,
 ) -> std::result::Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -111,9 +114,9 @@ fn serve(
         .map_err(|error| error.to_string())?;
     runtime.block_on(async move {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-        let watch = Arc::clone(&server);
+        let (watch, database) = (Arc::clone(&server), database.to_owned());
         let until = async move {
-            select(Box::pin(stopped), Box::pin(watch.idle_for(idle))).await;
+            select(Box::pin(stopped), Box::pin(watch.useful_for(idle, &database))).await;
         };
         let service = api::router(server).into_make_service_with_connect_info::<api::Wire>();
         let serving = axum::serve(api::Wires(listener), service).with_graceful_shutdown(until);

@@ -34,7 +34,7 @@ impl Command for Start {
 
     fn declare(spec: &mut Spec) {
         spec.changes_profiles()
-            .range::<u16>("port", 1..=65535, "port numbers")
+            .range::<u16>("port", 1..=65535, "port")
             .range::<u32>("latency", 0..=60_000, "milliseconds")
             .example("astro sandbox start", "Start it and use the profile `sandbox`")
             .example("astro deployment token list --profile sandbox", "List the tokens of a deployment in it")
@@ -45,6 +45,12 @@ impl Command for Start {
     async fn run(self, ctx: Context) -> Result<()> {
         let instance = Instance::of(ctx.resolved())?;
         if let Some(running) = instance.running()? {
+            if let Some(port) = self.port.filter(|port| *port != running.port) {
+                return Err(Error::new(format!("the sandbox is running already, on port {}", running.port))
+                    .help(format!(
+                        "stop it first: astro sandbox stop; then astro sandbox start --port {port}"
+                    )));
+            }
             ctx.notice("The sandbox is running already.").await?;
             put_profile(&ctx, &instance, &running).await?;
             return ctx.emit(State::view(), &State::of(&instance, Some(&running))).await;
@@ -84,8 +90,16 @@ fn launch(instance: &Instance, port: Option<u16>, conditions: &Conditions) -> Re
             _ => {}
         }
         if let Some(status) = child.try_wait()? {
-            return Err(Error::new(format!("the sandbox ended at once ({status})"))
-                .help(format!("see why in {}", instance.log().display())));
+            // Another start at the same moment may have been faster.
+            if let Some(running) = instance.appears_within(Duration::from_secs(2))? {
+                return Ok(running);
+            }
+            let log = std::fs::read_to_string(instance.log()).unwrap_or_default();
+            let said = log.lines().rev().find_map(|line| line.strip_prefix("caused by: "));
+            let reason = said.map_or_else(|| status.to_string(), str::to_owned);
+            return Err(Error::new("the sandbox ended at once")
+                .cause(reason)
+                .help(format!("see more in {}", instance.log().display())));
         }
         std::thread::sleep(Duration::from_millis(5));
     }

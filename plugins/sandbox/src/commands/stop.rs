@@ -42,7 +42,14 @@ impl Command for Stop {
 
 /// Ends a server and waits until it is gone.
 pub(super) fn stop(instance: &Instance, running: &Running) -> Result<()> {
-    // The lock is held, so the process that wrote the file is alive and the number is its own.
+    // The lock is held, so the process that wrote the file is alive and the number is its own; a file that was
+    // written by somebody else ends no other process.
+    let line = std::fs::read(format!("/proc/{}/cmdline", running.pid)).unwrap_or_default();
+    if !line.is_empty() && !line.windows(14).any(|words| words == b"sandbox\0serve\0") {
+        return Err(Error::new(format!("process {} is not the sandbox that is running", running.pid)).help(
+            format!("remove the files in {} and end the server by hand", instance.database().display()),
+        ));
+    }
     let pid = i32::try_from(running.pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| Error::new("the sandbox's state file holds no process number"))?;
     kill_process(pid, Signal::TERM)?;
