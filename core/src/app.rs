@@ -18,10 +18,12 @@ use crate::{
     config::{self, Config, Dirs},
     console::{Console, Conversation, TerminalFacts},
     context::{self, Context, Environment},
-    error::{Result, failed, plugin, usage},
+    error::{Result, code, failed, plugin, usage},
+    failpoint,
     host::{Transport, crash, library, signals, stdio, verify},
     logging,
     output::Format,
+    secret::recovery::Store,
     store::{
         self, Stores, bundle, describe,
         lookup::{Found, Owner},
@@ -44,11 +46,18 @@ pub(crate) fn main() -> ! {
             let dirs = Dirs::of_environment();
             let stores = Stores::of_process(dirs.as_ref().ok());
             let app = App { console: Arc::clone(&console), binary, stores, dirs };
-            app.run(args).unwrap_or_else(|failure| {
-                // Whoever interrupts knows why it failed.
-                signals::raise_pending();
+            let is_recover = scan::words(&args).first() == Some(&"recover");
+            let code = app.run(args).unwrap_or_else(|failure| {
+                // Whoever interrupts knows why it failed; where a token is, nobody knows.
+                if failure.code != code::DELIVERY {
+                    signals::raise_pending();
+                }
                 report::failure(&console, &failure).number.into()
-            })
+            });
+            if let Some(dirs) = app.dirs.as_ref().ok().filter(|_| !is_recover) {
+                builtin::mention(&console, &Store::at(dirs));
+            }
+            code
         }
         Err(failure) => {
             let typed: Vec<String> =
@@ -57,6 +66,7 @@ pub(crate) fn main() -> ! {
             report::failure(&console, &failure).number.into()
         }
     };
+    let _ = failpoint::reach("before-exit");
     signals::raise_pending();
     crash::leave(code)
 }

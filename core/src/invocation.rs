@@ -22,10 +22,11 @@ use crate::{
     },
     context::{self, Context},
     error::{Result, code, plugin},
-    exit_code,
+    exit_code, failpoint,
     host::{Services, Transport, crash, executor, library, signals, stdio, verify},
     logging,
     output::{Format, Renderer, Sheet},
+    secret::Delivery,
     services::{Invocation, Queue, ResultState, Shared},
     store::lookup::Owner,
 };
@@ -44,6 +45,10 @@ impl App {
         let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
         let identity = format!("`{}` {}", owner.facts.name, owner.facts.version);
         let dirs = self.dirs.as_ref().ok();
+        let delivery = match command.needs.secret {
+            true => Some(Delivery::prepare(parsed.secret.clone(), format, &self.console, &self.dirs)?),
+            false => None,
+        };
         let verified = verify::verify(&owner.store, &owner.facts, dirs)?;
 
         stdio::keep_stdout_private();
@@ -86,6 +91,7 @@ impl App {
             console: Arc::clone(&self.console),
             dirs: self.dirs.as_ref().ok().cloned(),
             interactive,
+            delivery,
             result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
             queue: Queue::default(),
         });
@@ -97,6 +103,9 @@ impl App {
         match ended {
             executor::Ended::Done(answer) => finish(&answer, &invocation, command, &identity),
             executor::Ended::Interrupted => {
+                if let Some(failure) = invocation.delivery.as_ref().and_then(Delivery::finish) {
+                    report::failure(&self.console, &failure);
+                }
                 signals::raise_pending();
                 Ok(exit_code::DECLINED.number.into())
             }
@@ -126,11 +135,22 @@ impl App {
 fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &str) -> Result<i32> {
     // A piece that the plugin did not wait for is part of the result all the same.
     invocation.queue.close();
+    let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+    let _ = failpoint::reach("result-written");
     let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = message::decode_answer(answer).and_then(message::read::<Outcome>);
-    if let Some(failure) = &state.failure {
-        // Whatever the plugin made of it: a result that was not written is not done.
-        return Err(failure.clone());
+    // Whatever the plugin made of it: a result that was not written is not done, and a secret that was not
+    // delivered outweighs all.
+    if let Some(failure) = state.failure.clone().filter(|failure| failure.code == code::DELIVERY) {
+        return Err(failure);
+    }
+    if let Some(failure) = undelivered.or(state.failure.clone()) {
+        return Err(match ended {
+            Err(reason) if failure.code == code::DELIVERY && reason.code != code::DELIVERY => {
+                failure.cause(reason.message)
+            }
+            _ => failure,
+        });
     }
     match ended {
         Ok(Outcome { exit_code: code @ 0..=2 }) => Ok(code.into()),

@@ -16,11 +16,13 @@ pub mod console;
 pub mod context;
 pub mod error;
 pub mod exit_code;
+pub mod failpoint;
 pub mod files;
 pub mod host;
 mod invocation;
 pub mod logging;
 pub mod output;
+pub mod secret;
 pub mod services;
 pub mod store;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use astro_plugin_protocol::{
     message::{Failure, code},
-    service::{self, HttpRequest, HttpResponse},
+    service::{self, HttpRequest, HttpResponse, OneTimeSecret},
 };
 use futures_util::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
@@ -72,10 +72,18 @@ impl HttpCall<'_> {
         Ok(self)
     }
 
-    /// The answer carries a secret that is shown once, at this JSON pointer. The request is sent once.
+    /// Doing it twice is the same as doing it once: the host may repeat it when no answer came.
     #[must_use]
-    pub fn one_time_secret(mut self, pointer: &str) -> Self {
-        self.request.one_time_secret = Some(pointer.to_owned());
+    pub fn idempotent(mut self) -> Self {
+        self.request.idempotent = true;
+        self
+    }
+
+    /// The answer carries a secret that is shown once. The request is sent once, and the host keeps the answer
+    /// until [`Context::emit_secret`] delivered it.
+    #[must_use]
+    pub fn one_time_secret(mut self, secret: OneTimeSecret) -> Self {
+        self.request.one_time_secret = Some(secret);
         self
     }
 

@@ -90,6 +90,13 @@ impl Spec {
         self
     }
 
+    /// The command delivers a one-time secret ([`crate::Context::emit_secret`]). The host adds the options that
+    /// say where it goes, and looks before anything is sent whether it can go there.
+    pub fn delivers_secret(&mut self) -> &mut Self {
+        self.needs.secret = true;
+        self
+    }
+
     /// Leaves the command out of listings.
     pub fn hide(&mut self) -> &mut Self {
         self.hidden = true;

@@ -144,10 +144,7 @@ fn an_interrupt_ends_everything() {
                 child.stdout.as_mut().expect("piped").read_exact(&mut said).expect("says so");
                 assert_eq!(&said, b"waiting\n");
             }
-            let kill = std::process::Command::new("kill")
-                .args([format!("-{signal}"), child.id().to_string()])
-                .status();
-            assert!(kill.expect("kill runs").success());
+            astro_e2e::signal(child.id(), signal);
             let started = Instant::now();
             while child.try_wait().expect("a child").is_none() {
                 assert!(started.elapsed() < Duration::from_secs(20), "{what} {signal} goes on");

@@ -76,8 +76,8 @@ fn a_profile_or_credential_somebody_else_wrote_is_left_alone() {
 #[test]
 fn a_killed_server_is_not_running() {
     let env = TestEnv::with_sandbox();
-    let pid = env.run(["sandbox", "status", "-o", "json"]).json()["pid"].to_string();
-    assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
+    let pid = env.run(["sandbox", "status", "-o", "json"]).json()["pid"].as_u64().expect("a number");
+    astro_e2e::signal(u32::try_from(pid).expect("a process"), "KILL");
     let started = std::time::Instant::now();
     while env.run(["sandbox", "status"]).code == Some(0) {
         assert!(started.elapsed() < Duration::from_secs(20), "it still runs");

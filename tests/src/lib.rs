@@ -177,6 +177,12 @@ pub fn fixture(name: &str) -> PathBuf {
     library
 }
 
+/// Sends a signal (`INT`) to a process of the test's own. The shell's `kill` is there on every system.
+pub fn signal(pid: u32, signal: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
+    assert!(status.expect("sh runs").success(), "{signal} {pid}");
+}
+
 /// Whether this process may mount things in a mount namespace of its own: root may.
 pub fn may_mount() -> bool {
     Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success())

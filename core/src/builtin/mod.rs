@@ -9,6 +9,7 @@ mod help;
 mod login;
 mod plugin;
 mod profile;
+mod recover;
 
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group};
 use astro_plugin_protocol::service::{Emit, View};
@@ -35,6 +36,7 @@ pub(crate) fn commands() -> CommandSet {
         context::commands,
         login::commands,
         plugin::commands,
+        recover::commands,
         completion::commands,
         help::commands,
     ] {
@@ -43,11 +45,14 @@ pub(crate) fn commands() -> CommandSet {
     CommandSet {
         groups: vec![
             group("profile", "Choose who you are and where: named profiles"),
+            group("recover", "Get tokens that were made and not delivered"),
             group("plugin", "List, link and remove plugins"),
         ],
         commands,
     }
 }
+
+pub(crate) use recover::mention;
 
 /// Runs one.
 pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
@@ -65,6 +70,9 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
         "plugin info" => plugin::info(&request),
         "plugin link" => plugin::link(&request),
         "plugin remove" => plugin::remove(&request),
+        "recover list" => recover::list(&request),
+        "recover show" => recover::show(&request),
+        "recover discard" => recover::discard(&request),
         "completion" => completion::completion(&request),
         "version" => help::version(&request),
         "help" => help::help(&request),

@@ -3,7 +3,7 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
-    names::{BUILTIN_WORDS, GLOBALS},
+    names::{BUILTIN_WORDS, GLOBALS, Global, SECRET_OPTIONS},
 };
 use textwrap::Options;
 
@@ -117,6 +117,10 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         page.heading("Options");
         shown(false).for_each(|arg| page.argument(arg));
     }
+    if command.needs.secret {
+        page.heading("Where the token goes");
+        SECRET_OPTIONS.iter().for_each(|option| page.global(option));
+    }
     page.globals();
     for section in &command.sections {
         page.heading(&section.title);
@@ -147,27 +151,7 @@ pub fn globals(layout: Layout) -> String {
     let mut page = Page::new(layout);
     page.text("Options that every command accepts, in any position before `--`. An option beats its environment variable.");
     page.heading("Global options");
-    for global in GLOBALS {
-        let mut left = match global.short {
-            Some(short) => format!("-{short}, --{}", global.long),
-            None => format!("    --{}", global.long),
-        };
-        if let Some(value) = global.value {
-            left.push_str(&format!(" <{value}>"));
-        }
-        let mut help = global.help.to_owned();
-        if !global.aliases.is_empty() {
-            let aliases: Vec<String> = global.aliases.iter().map(|alias| format!("--{alias}")).collect();
-            help.push_str(&format!(" [also: {}]", aliases.join(", ")));
-        }
-        if !global.choices.is_empty() {
-            help.push_str(&format!(" [possible values: {}]", global.choices.join(", ")));
-        }
-        if let Some(env) = global.env {
-            help.push_str(&format!(" [env: {env}]"));
-        }
-        page.entry(&left, &help);
-    }
+    GLOBALS.iter().for_each(|global| page.global(global));
     page.finish()
 }
 
@@ -342,6 +326,28 @@ impl Page {
         let left = self.literal(left);
         self.line(&format!("  {left}"));
         self.wrapped(help.trim_start(), "          ", "          ");
+    }
+
+    fn global(&mut self, global: &Global) {
+        let mut left = match global.short {
+            Some(short) => format!("-{short}, --{}", global.long),
+            None => format!("    --{}", global.long),
+        };
+        if let Some(value) = global.value {
+            left.push_str(&format!(" <{value}>"));
+        }
+        let mut help = global.help.to_owned();
+        if !global.aliases.is_empty() {
+            let aliases: Vec<String> = global.aliases.iter().map(|alias| format!("--{alias}")).collect();
+            help.push_str(&format!(" [also: {}]", aliases.join(", ")));
+        }
+        if !global.choices.is_empty() {
+            help.push_str(&format!(" [possible values: {}]", global.choices.join(", ")));
+        }
+        if let Some(env) = global.env {
+            help.push_str(&format!(" [env: {env}]"));
+        }
+        self.entry(&left, &help);
     }
 
     fn globals(&mut self) {

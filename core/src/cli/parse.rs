@@ -9,7 +9,10 @@ use super::{
     tree::CommandSet,
     wording::{self, Refusal},
 };
-use crate::error::{Failure, Result, code};
+use crate::{
+    error::{Failure, Result, code},
+    secret::sink::Options,
+};
 
 /// A parsed command line.
 pub struct Parsed<'a> {
@@ -19,6 +22,8 @@ pub struct Parsed<'a> {
     pub command: Option<&'a Command>,
     /// The global options, with what the command's own options stand for already applied.
     pub globals: Globals,
+    /// Where a one-time secret goes; for commands that deliver one.
+    pub secret: Options,
     /// The values of the command's own arguments.
     pub matches: ArgMatches,
 }
@@ -55,7 +60,11 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
             globals.apply_meaning(&arg.spelled(), means)?;
         }
     }
-    Ok(Parsed { command, globals, matches: leaf.clone(), path })
+    let secret = match command {
+        Some(command) if command.needs.secret => Options::read(leaf)?,
+        _ => Options::default(),
+    };
+    Ok(Parsed { command, globals, secret, matches: leaf.clone(), path })
 }
 
 /// A flag that is set, or a switch that is not `false`.
@@ -74,7 +83,13 @@ pub fn options(command: Option<&Command>) -> Vec<String> {
         .flat_map(|command| &command.args)
         .flat_map(|arg| arg.long.iter().chain(&arg.aliases));
     let global = astro_plugin_protocol::names::GLOBALS.iter().map(|global| global.long.to_owned());
-    own.cloned().chain(global).map(|long| format!("--{long}")).collect()
+    let secret = command.is_some_and(|command| command.needs.secret);
+    let secret = astro_plugin_protocol::names::SECRET_OPTIONS.iter().filter(move |_| secret);
+    own.cloned()
+        .chain(secret.map(|option| option.long.to_owned()))
+        .chain(global)
+        .map(|long| format!("--{long}"))
+        .collect()
 }
 
 /// The failure for a word that is no command, at any depth.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod escape;
+mod question;
 mod result;
 mod style;
 
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use escape::{escaped, is_control, width};
+pub use question::{declined, is_yes, no_answer};
 pub use result::{ResultError, ResultStream};
 pub use style::{Style, styled};
 

@@ -5,7 +5,11 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::{event::PollFlags, io::Errno};
+use rustix::{
+    event::PollFlags,
+    fs::{FileType, OFlags},
+    io::Errno,
+};
 
 /// Bytes that a pipe or a terminal takes at once when it is writable (POSIX `PIPE_BUF`).
 const SMALL: usize = 4096;
@@ -53,12 +57,46 @@ impl ResultStream {
         Ok(())
     }
 
+    /// Why a secret that is written here would be lost, as far as that can be known before. std puts the null
+    /// device in the place of a stdout that was closed (rust-lang/rust#57931), so both look the same.
+    pub fn unusable_for_a_secret(&self) -> Option<&'static str> {
+        let Some(fd) = &self.fd else { return Some("stdout is closed") };
+        let flags = rustix::fs::fcntl_getfl(fd).unwrap_or(OFlags::RDONLY);
+        if !flags.intersects(OFlags::WRONLY | OFlags::RDWR) {
+            return Some("stdout is not open for writing");
+        }
+        let stat = rustix::fs::fstat(fd).ok()?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            // Device 1:3, see null(4).
+            FileType::CharacterDevice if stat.st_rdev == rustix::fs::makedev(1, 3) => {
+                Some("stdout is closed or /dev/null")
+            }
+            FileType::Fifo | FileType::Socket => {
+                let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
+                let _ = rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default()));
+                let gone = fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+                gone.then_some("nobody reads stdout any more")
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits until what was written to a file is on the disk: a full disk may only be told then.
+    pub fn sync(&self) -> Result<(), ResultError> {
+        match &self.fd {
+            Some(fd) if self.is_file() => match rustix::fs::fsync(fd) {
+                // Some file systems cannot.
+                Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+                Err(error) => Err(ResultError::Failed(words(error))),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the result goes to a regular file.
     pub fn is_file(&self) -> bool {
         let stat = self.fd.as_ref().and_then(|fd| rustix::fs::fstat(fd).ok());
-        stat.is_some_and(|stat| {
-            rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
-        })
+        stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
     }
 
     /// Whether writing this many bytes returns at once: a file, or a small piece to a pipe that is ready.

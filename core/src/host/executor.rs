@@ -46,7 +46,7 @@ pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
         if let Poll::Ready(done) = std::pin::Pin::new(&mut future).poll(&mut task) {
             return Ok(Ended::Done(done));
         }
-        if signals::pending().is_some() && !signals::somebody_waits() {
+        if signals::pending().is_some() && !signals::is_deferred() && !signals::somebody_waits() {
             return Ok(Ended::Interrupted);
         }
         sleep(&bell.0);
@@ -55,7 +55,8 @@ pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
 
 /// Sleeps until the bell rings or a signal arrives.
 fn sleep(bell: &OwnedFd) {
-    let signal_pipe = signals::pipe().filter(|_| signals::pending().is_none());
+    // A signal that waits is told by the pipe when it no longer has to.
+    let signal_pipe = signals::pipe().filter(|_| signals::pending().is_none() || signals::is_deferred());
     let mut fds = vec![PollFd::new(bell, PollFlags::IN)];
     fds.extend(signal_pipe.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
     // EINTR is a reason to look again, like any other.

@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
     },
 };
 
@@ -27,6 +27,15 @@ static WAITERS: AtomicUsize = AtomicUsize::new(0);
 static TERMINAL: OnceLock<(RawFd, libc::termios)> = OnceLock::new();
 /// How many questions are on the terminal; each may hide the cursor and take the terminal out of its modes.
 static ASKING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests are under way whose answer must not be lost.
+static DEFERRED: AtomicUsize = AtomicUsize::new(0);
+/// Whether the first deferred signal may say so: not where stderr is for programs.
+static MAY_SAY: AtomicBool = AtomicBool::new(false);
+
+/// What the first deferred signal says.
+const DEFERRED_TEXT: &[u8] =
+    b"\nThe request was sent: stopping now would lose the token. Waiting for the answer, at most as long as --timeout.\n";
 
 /// Seconds between the first signal and the end.
 const GRACE_SECONDS: libc::c_uint = 1;
@@ -52,6 +61,29 @@ pub fn install() {
     handle(libc::SIGALRM, on_alarm);
 }
 
+/// Signals wait until this is dropped: something that must not be lost is under way.
+pub struct Deferral;
+
+/// Defers INT, TERM and HUP. `may_say`: the first one writes to stderr that it has to wait.
+pub fn defer(may_say: bool) -> Deferral {
+    MAY_SAY.store(may_say, Ordering::Relaxed);
+    DEFERRED.fetch_add(1, Ordering::AcqRel);
+    Deferral
+}
+
+impl Drop for Deferral {
+    fn drop(&mut self) {
+        if DEFERRED.fetch_sub(1, Ordering::AcqRel) == 1 && pending().is_some() {
+            announce();
+        }
+    }
+}
+
+/// Signals wait at the moment.
+pub fn is_deferred() -> bool {
+    DEFERRED.load(Ordering::Acquire) > 0
+}
+
 /// The signal that arrived.
 pub fn pending() -> Option<i32> {
     Some(SIGNAL.load(Ordering::Acquire)).filter(|signal| *signal != 0)
@@ -71,7 +103,7 @@ pub fn somebody_waits() -> bool {
 pub fn wait(reply: Reply) {
     WAITERS.fetch_add(1, Ordering::Release);
     WAITING.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
-    if pending().is_some() {
+    if pending().is_some() && !is_deferred() {
         answer_waiting();
         return;
     }
@@ -79,7 +111,7 @@ pub fn wait(reply: Reply) {
     WATCHER.get_or_init(|| {
         std::thread::spawn(|| {
             let Some(pipe) = pipe() else { return };
-            while pending().is_none() {
+            while pending().is_none() || is_deferred() {
                 let _ = rustix::event::poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None);
             }
             answer_waiting();
@@ -175,9 +207,26 @@ fn handle(signal: i32, handler: extern "C" fn(i32)) {
 }
 
 extern "C" fn on_signal(signal: i32) {
-    if SIGNAL.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_err() {
+    let is_first = SIGNAL.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_ok();
+    if is_deferred() {
+        if is_first && MAY_SAY.load(Ordering::Relaxed) {
+            // SAFETY: writes a constant; `write` is async-signal-safe, errno is put back for the interrupted code.
+            unsafe {
+                let errno = *libc::__errno_location();
+                libc::write(2, DEFERRED_TEXT.as_ptr().cast(), DEFERRED_TEXT.len());
+                *libc::__errno_location() = errno;
+            }
+        }
+        return;
+    }
+    if !is_first {
         die_by(signal);
     }
+    announce();
+}
+
+/// Tells everybody who waits for a signal, and gives them a second. Async-signal-safe.
+fn announce() {
     let pipe = PIPE_WRITER.load(Ordering::Relaxed);
     // SAFETY: one byte from a constant to the pipe; `write` and `alarm` are async-signal-safe, errno is put
     // back for the code that was interrupted.

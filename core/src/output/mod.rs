@@ -163,9 +163,9 @@ impl Renderer {
         Ok(Step { bytes, notice: None })
     }
 
-    /// The bytes of a one-time secret with its record. Whatever goes wrong here, the secret exists: each failure
+    /// The bytes of a one-time secret with its record, or of the record alone when the secret goes elsewhere. Whatever goes wrong here, the secret exists: each failure
     /// is one of delivery.
-    pub fn secret(&mut self, secret: &Secret) -> Result<Vec<u8>> {
+    pub fn secret(&mut self, secret: &Secret, with_value: bool) -> Result<Vec<u8>> {
         let refused =
             |reason: &str| Failure::new(code::DELIVERY, "the token exists but was not written").cause(reason);
         if !matches!(self.state, State::Idle) {
@@ -183,7 +183,9 @@ impl Renderer {
                     Value::Object(fields) => fields.clone(),
                     _ => serde_json::Map::new(),
                 };
-                fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
+                if with_value {
+                    fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
+                }
                 let mut bytes = Vec::new();
                 json::push(&mut bytes, &Value::Object(fields))?;
                 json::record(bytes)
@@ -192,9 +194,11 @@ impl Renderer {
                 let mut table = Table::new(&secret.view);
                 table.push(&secret.record, &self.sheet);
                 let mut text = table.records(&self.sheet);
-                text.push('\n');
-                text.push_str(&secret.value);
-                text.push('\n');
+                if with_value {
+                    text.push('\n');
+                    text.push_str(&secret.value);
+                    text.push('\n');
+                }
                 text.into_bytes()
             }
         })

@@ -88,7 +88,7 @@ fn a_secret_stands_alone() {
     };
     let rendered = |format| {
         let bytes = Renderer::new(format, Sheet { width: Some(40), ..Sheet::default() })
-            .secret(&secret)
+            .secret(&secret, true)
             .expect("fine");
         String::from_utf8(bytes).expect("text")
     };
@@ -97,7 +97,7 @@ fn a_secret_stands_alone() {
     let json: Value = serde_json::from_str(&rendered(Format::Json)).expect("one document");
     assert_eq!(json["token"], secret.value);
     let broken = Secret { value: "a\nb".into(), ..secret };
-    assert!(Renderer::new(Format::Clean, Sheet::default()).secret(&broken).is_err());
+    assert!(Renderer::new(Format::Clean, Sheet::default()).secret(&broken, true).is_err());
 }
 
 #[test]

@@ -32,6 +32,7 @@ use crate::{
     host::{Services, port::Reply, signals},
     logging,
     output::Renderer,
+    secret::Delivery,
 };
 
 /// Everything one invocation may use.
@@ -50,6 +51,8 @@ pub struct Invocation {
     pub dirs: Option<Dirs>,
     /// Somebody can be asked.
     pub interactive: bool,
+    /// How its one-time secrets are kept and delivered, when it has any.
+    pub delivery: Option<Delivery>,
     /// The result so far.
     pub result: Mutex<ResultState>,
     /// What is still to be written of it.

@@ -12,12 +12,14 @@ use std::{
 use astro_plugin_protocol::service::{Emit, Secret, Text};
 use serde_json::{Value, json};
 
-use super::{Invocation, ResultState};
+use super::{Invocation, ResultState, http::TIMEOUT};
 use crate::{
     console::ResultError,
     error::{Failure, Result, code, failed},
+    failpoint,
     host::port::Reply,
     output::Format,
+    secret::Context,
 };
 
 /// `output.emit`
@@ -48,13 +50,14 @@ enum Piece {
 /// A piece as it is written.
 struct Rendered {
     bytes: Vec<u8>,
-    is_secret: bool,
+    /// The secret that goes to its sink, with what is written.
+    secret: Option<Secret>,
 }
 
 /// What the writing thread still has to do.
 enum Job {
     Render(Box<Piece>, Reply),
-    Write(Rendered, Reply),
+    Write(Box<Rendered>, Reply),
 }
 
 /// The writing thread of an invocation, once there is one.
@@ -82,12 +85,14 @@ fn in_order(invocation: &Arc<Invocation>, piece: Piece, reply: Reply) {
     }
     let answer = match render(invocation, piece) {
         Err(failure) => Err(failure),
-        Ok(rendered) if invocation.console.result.is_ready_for(rendered.bytes.len()) => {
+        Ok(rendered)
+            if rendered.secret.is_none() && invocation.console.result.is_ready_for(rendered.bytes.len()) =>
+        {
             write(invocation, &rendered)
         }
         Ok(rendered) => match start(invocation) {
             Ok((jobs, thread)) => {
-                let _ = jobs.send(Job::Write(rendered, reply));
+                let _ = jobs.send(Job::Write(Box::new(rendered), reply));
                 *queue = Some((jobs, thread));
                 return;
             }
@@ -107,7 +112,7 @@ fn start(invocation: &Arc<Invocation>) -> std::io::Result<(mpsc::Sender<Job>, Jo
         for job in todo {
             let (rendered, reply) = match job {
                 Job::Render(piece, reply) => (render(&invocation, *piece), reply),
-                Job::Write(rendered, reply) => (Ok(rendered), reply),
+                Job::Write(rendered, reply) => (Ok(*rendered), reply),
             };
             reply.send(rendered.and_then(|rendered| write(&invocation, &rendered)));
         }
@@ -123,7 +128,7 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
             if let Some(notice) = step.notice {
                 invocation.console.notice(&notice);
             }
-            Ok(Rendered { bytes: step.bytes, is_secret: false })
+            Ok(Rendered { bytes: step.bytes, secret: None })
         }
         Piece::Text(text) => {
             let bytes = match invocation.context.output.value {
@@ -131,40 +136,57 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
                 // On a terminal a linter's colours are its own; a script gets what was written.
                 Format::Table | Format::Clean => text.into_bytes(),
             };
-            Ok(Rendered { bytes, is_secret: false })
+            Ok(Rendered { bytes, secret: None })
         }
-        Piece::Secret(secret) => match state.renderer.secret(&secret) {
-            Ok(bytes) => {
-                mask_in_ci(invocation, &secret.value);
-                Ok(Rendered { bytes, is_secret: true })
+        Piece::Secret(secret) => {
+            let Some(delivery) = &invocation.delivery else {
+                return Err(failed("the command does not declare that it delivers a one-time secret"));
+            };
+            let reached = failpoint::reach("secret-received");
+            let rendered = state.renderer.secret(&secret, delivery.is_to_stdout()).and_then(|bytes| {
+                let rendered = reached.and_then(|()| failpoint::reach("secret-rendered"));
+                rendered.map(|()| bytes).map_err(|error| Failure::new(code::DELIVERY, error.to_string()))
+            });
+            match rendered {
+                Ok(bytes) => {
+                    if delivery.is_to_stdout() {
+                        mask_in_ci(invocation, &secret.value);
+                    }
+                    Ok(Rendered { bytes, secret: Some(secret) })
+                }
+                Err(failure) => Err(state.fail(failure)),
             }
-            Err(failure) => Err(state.fail(failure)),
-        },
+        }
     }
 }
 
 fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
-    let written = invocation.console.result.write_all(&rendered.bytes);
-    let Err(error) = written else { return Ok(Value::Null) };
-    let mut state = lock(invocation);
-    match (error, rendered.is_secret) {
-        (ResultError::Closed, false) => {
-            state.closed = true;
+    match (&rendered.secret, &invocation.delivery) {
+        (Some(secret), Some(delivery)) => {
+            let more = Context {
+                plugin: &invocation.plugin,
+                command: &invocation.command.path,
+                timeout: invocation.globals.timeout.unwrap_or(TIMEOUT),
+            };
+            delivery
+                .deliver(&invocation.console, secret, &rendered.bytes, &more)
+                .map_err(|failure| lock(invocation).fail(failure))?;
+            if delivery.is_to_stdout() { Ok(Value::Null) } else { write_plain(invocation, &rendered.bytes) }
+        }
+        _ => write_plain(invocation, &rendered.bytes),
+    }
+}
+
+/// Writes what is no secret: a reader that is gone has had enough.
+fn write_plain(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
+    match invocation.console.result.write_all(bytes) {
+        Ok(()) => Ok(Value::Null),
+        Err(ResultError::Closed) => {
+            lock(invocation).closed = true;
             Err(Failure::new(code::CLOSED, "the reader of the result is gone"))
         }
-        (ResultError::Failed(reason), false) => {
-            Err(state.fail(failed("the result cannot be written").cause(reason)))
-        }
-        // For a secret a reader that is gone is a failure, too: the value would be lost.
-        (error, true) => {
-            let reason = match error {
-                ResultError::Closed => "the reader is gone".to_owned(),
-                ResultError::Failed(reason) => reason,
-            };
-            let failure = Failure::new(code::DELIVERY, "the token exists but could not be written to stdout")
-                .cause(reason)
-                .help("its value is lost: rotate the token, and write to a file or a program that reads to the end");
-            Err(state.fail(failure))
+        Err(ResultError::Failed(reason)) => {
+            Err(lock(invocation).fail(failed("the result cannot be written").cause(reason)))
         }
     }
 }

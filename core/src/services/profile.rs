@@ -27,19 +27,22 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     };
     let owner = invocation.plugin.as_str();
     let active = config::edit(dirs, |document| {
-        for (kind, word, remove) in [
-            ("profiles", "profile", format!("astro profile remove {}", put.name)),
-            ("credentials", "credential", format!("astro logout --credential {}", put.name)),
-        ] {
-            let known = document.get(kind).and_then(|kind| kind.get(&put.name));
-            let written_by = known.map(|known| known.get("owner").and_then(|owner| owner.as_str()));
-            if written_by.is_some_and(|written_by| written_by != Some(owner)) {
-                return Err(failed(format!(
-                    "there is a {word} `{}` that the plugin `{owner}` did not write",
-                    put.name
-                ))
-                .help(format!("to give the name up: {remove}")));
-            }
+        let written_by = |kind: &str| {
+            let known = document.get(kind).and_then(|kind| kind.get(&put.name))?;
+            Some(known.get("owner").and_then(|owner| owner.as_str()).unwrap_or_default())
+        };
+        let taken = match (written_by("profiles"), written_by("credentials")) {
+            (Some(by), _) if by != owner => Some(("profile", "astro profile remove")),
+            // A credential belongs to the profile of its name; without one it is the user's.
+            (None, Some(by)) if by != owner => Some(("credential", "astro logout --credential")),
+            _ => None,
+        };
+        if let Some((word, remove)) = taken {
+            return Err(failed(format!(
+                "there is a {word} `{}` that the plugin `{owner}` did not write",
+                put.name
+            ))
+            .help(format!("to give the name up: {remove} {}", put.name)));
         }
         let profile = config::table(document, "profiles", &put.name)?;
         config::set(profile, "owner", Some(owner));

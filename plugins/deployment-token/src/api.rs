@@ -1,7 +1,11 @@
 //! The operations of the Astro API v1 that this plugin uses, with the fields it uses. Unknown fields and
 //! values are let through, so that a newer API does not break an older plugin.
 
-use astro_plugin_sdk::{Context, Error, Result, protocol::message::code};
+use astro_plugin_sdk::{
+    Context, Error, Result,
+    protocol::service::{OneTimeSecret, Settle},
+    serde_json::json,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Who did something (schema `BasicSubjectProfile`).
@@ -132,26 +136,48 @@ impl<'a> Api<'a> {
 
     /// CreateApiToken; sent once.
     pub(crate) async fn create(&self, token: &CreateToken<'_>) -> Result<ApiToken> {
-        let call = self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret("/token");
-        call.json().await.map_err(look_first)
+        let labels = [("name", token.name), ("deployment_id", &self.deployment)];
+        let settle = Settle::Appeared {
+            path: self.tokens(&[]).into_iter().map(str::to_owned).collect(),
+            query: vec![
+                ("deploymentId".to_owned(), self.deployment.clone()),
+                ("sorts".to_owned(), "createdAt:desc".to_owned()),
+                ("limit".to_owned(), "100".to_owned()),
+                ("offset".to_owned(), "0".to_owned()),
+            ],
+            rows: "/tokens".to_owned(),
+            like: [("/name".to_owned(), token.name.into()), ("/scope".to_owned(), token.scope.into())].into(),
+            made_at: "/createdAt".to_owned(),
+        };
+        let secret = one_time("created", &labels, false, settle);
+        self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret(secret).json().await
     }
 
-    /// RotateApiToken; sent once.
-    pub(crate) async fn rotate(&self, id: &str) -> Result<ApiToken> {
-        let call = self.ctx.http().post(self.tokens(&[id, "rotate"])).one_time_secret("/token");
-        call.json().await.map_err(look_first)
+    /// RotateApiToken; sent once. `token` is what was read of it before.
+    pub(crate) async fn rotate(&self, token: &ApiToken) -> Result<ApiToken> {
+        let labels = [("id", token.id.as_str()), ("name", &token.name), ("deployment_id", &self.deployment)];
+        let settle = Settle::Changed {
+            path: self.tokens(&[&token.id]).into_iter().map(str::to_owned).collect(),
+            before: [
+                ("/lastRotatedAt".to_owned(), json!(token.last_rotated_at)),
+                ("/shortToken".to_owned(), json!(token.short_token)),
+            ]
+            .into(),
+        };
+        let secret = one_time("rotated", &labels, true, settle);
+        self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).json().await
     }
 
     /// UpdateApiToken: name and description are replaced together.
     pub(crate) async fn update(&self, id: &str, name: &str, description: &str) -> Result<ApiToken> {
-        let body = serde_json::json!({ "name": name, "description": description });
-        self.ctx.http().post(self.tokens(&[id])).body(&body)?.json().await
+        let body = json!({ "name": name, "description": description });
+        self.ctx.http().post(self.tokens(&[id])).body(&body)?.idempotent().json().await
     }
 
     /// UpdateApiTokenRoles: the whole set is replaced.
     pub(crate) async fn update_roles(&self, id: &str, roles: &[TokenRole]) -> Result<()> {
-        let body = serde_json::json!({ "roles": roles });
-        self.ctx.http().post(self.tokens(&[id, "roles"])).body(&body)?.send().await.map(|_| ())
+        let body = json!({ "roles": roles });
+        self.ctx.http().post(self.tokens(&[id, "roles"])).body(&body)?.idempotent().send().await.map(|_| ())
     }
 
     /// DeleteApiToken
@@ -175,13 +201,13 @@ impl<'a> Api<'a> {
     }
 }
 
-/// Where nobody knows whether a token was made or rotated, the list does.
-fn look_first(error: Error) -> Error {
-    match error.code() {
-        code::OUTCOME_UNKNOWN => {
-            error.help("see the tokens as they are: astro deployment token list -o json")
-        }
-        _ => error,
+fn one_time(action: &str, labels: &[(&str, &str)], replaces: bool, settle: Settle) -> OneTimeSecret {
+    OneTimeSecret {
+        pointer: "/token".to_owned(),
+        action: action.to_owned(),
+        labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        replaces,
+        settle: Some(settle),
     }
 }
 

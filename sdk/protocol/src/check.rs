@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
-    names::{self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS},
+    names::{
+        self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
+    },
 };
 
 /// Every problem of a manifest, each a sentence fragment that names the object.
@@ -151,6 +153,9 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
             }
             if names::global(long).is_some() {
                 say("takes the name of a global option");
+            }
+            if SECRET_OPTIONS.iter().any(|option| option.long == long.as_str()) {
+                say("takes the name of an option that astro gives to commands with a one-time secret");
             }
             if RESERVED_LONGS.contains(&long.as_str()) && !RESERVED_BUT_LENT.contains(&long.as_str()) {
                 say("takes a name that is reserved for astro");
@@ -305,6 +310,7 @@ mod tests {
             ("short name of a global", |m| m.commands[0].args[0].short = Some('o')),
             ("not a letter", |m| m.commands[0].args[0].short = Some('1')),
             ("reserved for astro", |m| m.commands[0].args[0].long = Some("dry-run".into())),
+            ("one-time secret", |m| m.commands[0].args[0].long = Some("token-file".into())),
             ("without a long name", |m| m.commands[0].args[0].long = None),
             ("arity", |m| m.commands[0].args[0].arity = Arity::Unknown),
             ("id of another", |m| {

@@ -145,6 +145,9 @@ pub struct Needs {
     /// Creates or changes profiles.
     #[serde(skip_serializing_if = "is_false")]
     pub profile: bool,
+    /// Delivers a one-time secret: the host adds [`crate::names::SECRET_OPTIONS`] to the command.
+    #[serde(skip_serializing_if = "is_false")]
+    pub secret: bool,
 }
 
 impl Needs {

@@ -109,6 +109,32 @@ pub const GLOBALS: &[Global] = &[
     Global { long: "version", short: Some('V'), help: "Show the version", ..FLAG },
 ];
 
+/// The host's options of commands that deliver a one-time secret: where it goes.
+pub const SECRET_OPTIONS: &[Global] = &[
+    Global {
+        long: "token-file",
+        value: Some("PATH"),
+        help: "Write the token to this file, readable by you alone; the result then holds everything but the token",
+        ..FLAG
+    },
+    Global {
+        long: "token-exec",
+        value: Some("COMMAND"),
+        help: "Run this program and hand it the token on its standard input; `{id}`, `{name}` and `{deployment_id}` are replaced in its words. Use it for secret managers: only a program tells by its exit code that it kept the token",
+        ..FLAG
+    },
+    Global {
+        long: "keep-recovery",
+        help: "Keep the recovery file also after the token was delivered; `astro recover discard` removes it",
+        ..FLAG
+    },
+    Global {
+        long: "no-recovery",
+        help: "Keep no recovery file: a token that cannot be delivered is lost",
+        ..FLAG
+    },
+];
+
 /// Long options that no plugin may take because the host will, one day, mean something by them.
 pub const RESERVED_LONGS: &[&str] = &[
     "dry-run",

@@ -16,6 +16,8 @@
 //!
 //! A service this host does not know answers the code `unimplemented`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,10 +57,64 @@ pub struct HttpRequest {
     /// JSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// The answer carries a secret that is shown once, at this JSON pointer (RFC 6901). Such a request is
-    /// sent once and never repeated by anything.
+    /// Doing it twice is the same as doing it once, so the host may repeat it when no answer came. GET and
+    /// DELETE always are.
+    #[serde(skip_serializing_if = "is_false")]
+    pub idempotent: bool,
+    /// The answer carries a secret that is shown once. Such a request is sent once and never repeated by
+    /// anything; the host keeps the answer until the secret is delivered ([`OUTPUT_SECRET`]).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub one_time_secret: Option<String>,
+    pub one_time_secret: Option<OneTimeSecret>,
+}
+
+/// What a host needs to know of a request whose answer carries a one-time secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OneTimeSecret {
+    /// Where the secret is in the answer, a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What becomes of the thing, such as `created` or `rotated`.
+    pub action: String,
+    /// By what a person knows the thing again: `id`, `name`, `deployment_id`; never the secret.
+    pub labels: BTreeMap<String, String>,
+    /// A former value is replaced: a file that holds it may be, too.
+    pub replaces: bool,
+    /// How to find out whether it was done when no answer came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle: Option<Settle>,
+}
+
+/// How the host finds out whether a request was done: one more GET.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Settle {
+    /// It was done when one of these values of a thing is another one now.
+    Changed {
+        /// Segments of the path to the thing.
+        path: Vec<String>,
+        /// JSON pointer to former value; null when there was none.
+        before: BTreeMap<String, Value>,
+    },
+    /// It was done when a list has a row of that kind that is not older than the request.
+    Appeared {
+        /// Segments of the path to the list.
+        path: Vec<String>,
+        /// Query pairs.
+        query: Vec<(String, String)>,
+        /// JSON pointer to the rows.
+        rows: String,
+        /// JSON pointer inside a row to the value it has.
+        like: BTreeMap<String, Value>,
+        /// JSON pointer inside a row to the time it was made, RFC 3339 in UTC.
+        made_at: String,
+    },
+    /// A way of a newer plugin; the outcome stays unknown.
+    #[serde(other)]
+    Unknown,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A successful answer (status 200 to 299). Other statuses are failures.

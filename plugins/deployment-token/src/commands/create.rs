@@ -85,7 +85,7 @@ impl Command for Create {
         let token = Token::seen_from(&api.deployment, created);
         // The value first: nothing may come between it and its delivery.
         ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
-        ctx.notice(format!("Created the token `{}`. Its value was shown this once.", token.name)).await
+        ctx.notice(format!("Created the token `{}`.", token.name)).await
     }
 }
 

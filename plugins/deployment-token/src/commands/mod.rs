@@ -26,9 +26,9 @@ fn common(spec: &mut Spec, alias: &str) {
     spec.alias(alias).note(NOTE).needs_api();
 }
 
-/// `-c/--clean-output` of the verbs that deliver a token.
+/// What the verbs that deliver a token declare: `-c/--clean-output`, and that they do.
 fn clean_output(spec: &mut Spec) {
-    spec.switch("clean_output").means("clean_output", "--output=clean");
+    spec.switch("clean_output").means("clean_output", "--output=clean").delivers_secret();
 }
 
 /// How a delivered token gets into a process that needs it.

@@ -59,11 +59,11 @@ impl Command for Rotate {
         let mut details = describe(&api, &token);
         details.push("Its present value stops working at once.".to_owned());
         ctx.confirm(details, format!("Rotate the token `{}`?", token.name)).await?;
-        let mut rotated = api.rotate(&token.id).await?;
+        let mut rotated = api.rotate(&token).await?;
         let value = value_of(&mut rotated)?;
         let token = Token::seen_from(&api.deployment, rotated);
         // The value first: nothing may come between it and its delivery.
         ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
-        ctx.notice(format!("Rotated the token `{}`. Its new value was shown this once.", token.name)).await
+        ctx.notice(format!("Rotated the token `{}`.", token.name)).await
     }
 }

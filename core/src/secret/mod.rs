@@ -1,0 +1,238 @@
+//! One-time secrets: the API returns a token value once, and losing it is data loss.
+//!
+//! * [`sink`]: where the token goes, and whether it can go there, looked at before anything is sent.
+//! * [`recovery`]: what is kept on disk from before the request until the token is delivered.
+//! * [`Delivery`]: both, for one command.
+//!
+//! In order: the sink is looked at; an intent record is written, without the secret; one request is sent, signals
+//! being deferred; the answer is on disk before the plugin sees it; the token is delivered and the delivery
+//! checked; only then the record is removed.
+
+#![forbid(unsafe_code)]
+
+pub mod recovery;
+pub mod sink;
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use astro_plugin_protocol::service::{OneTimeSecret, Secret};
+use serde_json::Value;
+
+use crate::{
+    config::Dirs,
+    console::Console,
+    error::{Failure, Result, While, code, config, failed},
+    failpoint,
+    output::Format,
+};
+use recovery::{Kept, Record, Store};
+use sink::{Options, Sink};
+
+/// How a command keeps and delivers its secrets.
+pub struct Delivery {
+    options: Options,
+    sink: Sink,
+    /// None with `--no-recovery`.
+    store: Option<Store>,
+    /// What was answered and is not delivered yet.
+    kept: Mutex<Vec<Kept>>,
+    /// Requests that were sent and not answered yet.
+    in_flight: Mutex<usize>,
+    landed: Condvar,
+}
+
+impl Delivery {
+    /// Looks at the sink and at the place of recovery files. Nothing was sent yet, and where this fails nothing
+    /// will be.
+    pub fn prepare(options: Options, format: Format, console: &Console, dirs: &Result<Dirs>) -> Result<Self> {
+        let sink = Sink::prepare(&options, format, console)?;
+        let store = if options.no_recovery { None } else { Some(Self::store(dirs)?) };
+        Ok(Self {
+            options,
+            sink,
+            store,
+            kept: Mutex::default(),
+            in_flight: Mutex::default(),
+            landed: Condvar::new(),
+        })
+    }
+
+    /// The same for handing out what is kept already.
+    pub fn of_kept(options: Options, format: Format, console: &Console) -> Result<Self> {
+        Self::prepare(Options { no_recovery: true, ..options }, format, console, &Err(failed("not needed")))
+    }
+
+    fn store(dirs: &Result<Dirs>) -> Result<Store> {
+        let without = "or go without a recovery file: --no-recovery";
+        match dirs {
+            Ok(dirs) => Store::open(dirs).map_err(|failure| {
+                failure.help("set ASTRO_HOME to a directory that can be written to").help(without)
+            }),
+            Err(failure) => Err(failure.clone().help(without)),
+        }
+    }
+
+    /// The token itself is what stdout gets.
+    pub fn is_to_stdout(&self) -> bool {
+        matches!(self.sink, Sink::Stdout)
+    }
+
+    /// Writes the intent record. The request may be sent after this.
+    pub fn begin(&self, secret: &OneTimeSecret, record: Record) -> Result<Kept> {
+        self.sink.ready_for(secret.replaces)?;
+        match &self.store {
+            Some(store) => store.begin(record),
+            None => Ok(Kept::in_memory(record)),
+        }
+    }
+
+    /// A request is about to go out.
+    pub fn departs(&self) {
+        *lock(&self.in_flight) += 1;
+    }
+
+    /// A request that went out was answered, or it is known that it will not be.
+    pub fn lands(&self) {
+        *lock(&self.in_flight) -= 1;
+        self.landed.notify_all();
+    }
+
+    /// Takes over an answer that holds a secret.
+    pub fn keep(&self, kept: Kept) {
+        lock(&self.kept).push(kept);
+    }
+
+    /// Delivers a secret and removes what was kept of it. `result` is what stdout gets, with or without the
+    /// token. A secret that no request of this command brought is kept first.
+    pub fn deliver(
+        &self,
+        console: &Console,
+        secret: &Secret,
+        result: &[u8],
+        more: &Context<'_>,
+    ) -> Result<()> {
+        let mut kept = self.take(secret, more)?;
+        match self.hand_over(console, secret, result, more) {
+            Ok(()) => {
+                console.notice(&match &self.sink {
+                    Sink::Stdout => "This value is shown only once.".to_owned(),
+                    Sink::File(file) => format!("The token is in {}.", file.path().display()),
+                    Sink::Exec(program) => format!("`{}` took the token.", program.name()),
+                });
+                if !self.options.keep_recovery {
+                    kept.remove();
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                let failure = undelivered(&kept, &reason);
+                kept.stay();
+                lock(&self.kept).push(kept);
+                Err(failure)
+            }
+        }
+    }
+
+    fn take(&self, secret: &Secret, more: &Context<'_>) -> Result<Kept> {
+        let mut all = lock(&self.kept);
+        if let Some(at) = all.iter().position(|kept| kept.value() == Some(secret.value.as_str())) {
+            return Ok(all.swap_remove(at));
+        }
+        let record = more.record_of(secret);
+        let mut kept = match &self.store {
+            Some(store) => store.begin(record)?,
+            None => Kept::in_memory(record),
+        };
+        let answer = serde_json::json!({ secret.key.clone(): secret.value });
+        kept.append(answer.to_string().as_bytes());
+        kept.sync();
+        kept.find_value();
+        Ok(kept)
+    }
+
+    fn hand_over(
+        &self,
+        console: &Console,
+        secret: &Secret,
+        result: &[u8],
+        more: &Context<'_>,
+    ) -> Result<(), String> {
+        let step = |step| failpoint::reach(step).map_err(|error| error.to_string());
+        step("before-delivery")?;
+        match &self.sink {
+            Sink::Stdout => sink::write_and_check(console, result)?,
+            Sink::File(file) => file.write(&secret.value)?,
+            Sink::Exec(program) => program.run(secret, more.timeout)?,
+        }
+        step("after-delivery")?;
+        step("delivery-verified")
+    }
+
+    /// Waits for requests that are under way, and tells what was answered and not delivered.
+    pub fn finish(&self) -> Option<Failure> {
+        let mut in_flight = lock(&self.in_flight);
+        while *in_flight > 0 {
+            in_flight = self.landed.wait(in_flight).unwrap_or_else(PoisonError::into_inner);
+        }
+        let kept = lock(&self.kept);
+        kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"))
+    }
+}
+
+/// What a delivery has to know of the invocation.
+pub struct Context<'a> {
+    /// The plugin.
+    pub plugin: &'a str,
+    /// The command's path.
+    pub command: &'a str,
+    /// How long a program may take.
+    pub timeout: std::time::Duration,
+}
+
+impl Context<'_> {
+    fn record_of(&self, secret: &Secret) -> Record {
+        let labels = secret.record.as_object().into_iter().flatten();
+        let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        Record {
+            plugin: self.plugin.to_owned(),
+            command: self.command.to_owned(),
+            action: "made".to_owned(),
+            labels: labels.collect(),
+            pointer: format!("/{}", secret.key.replace('~', "~0").replace('/', "~1")),
+            ..Record::now()
+        }
+    }
+}
+
+/// The failure of a secret that exists and was not delivered: it names the thing and where the value is.
+pub fn undelivered(kept: &Kept, reason: &str) -> Failure {
+    let record = &kept.record;
+    let failure = Failure::new(
+        code::DELIVERY,
+        format!("the token {} was {}, but it could not be delivered", record.name(), record.action),
+    )
+    .cause(reason);
+    match kept.path() {
+        Some(path) => failure
+            .help(format!("it is kept in {}", path.display()))
+            .help(format!("get it with `astro recover show {}`", record.id)),
+        None => failure.help("no recovery file was wanted: its value is lost, rotate the token"),
+    }
+}
+
+/// The string at a JSON pointer.
+pub fn value_at(answer: &[u8], pointer: &str) -> Option<String> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    answer.pointer(pointer)?.as_str().filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The state directory cannot be used.
+fn state_failure<T>(result: std::io::Result<T>, path: &std::path::Path) -> Result<T> {
+    result
+        .while_doing(code::CONFIG, || format!("cannot keep a recovery file in `{}`", path.display()))
+        .map_err(|failure| if failure.code == code::CONFIG { failure } else { config(failure.message) })
+}

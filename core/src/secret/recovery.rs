@@ -1,0 +1,280 @@
+//! What is kept on disk of a one-time secret: `ID.json`, the intent, which never holds the secret, and
+//! `ID.answer`, which is empty until the API answers and then holds the answer as it came.
+//!
+//! Both are made, with room for the answer, before the request is sent; while the process lives it holds a lock
+//! on the answer, so that others see what is left over and what is under way. Both are removed when the token was
+//! delivered.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use serde::{Deserialize, Serialize};
+
+use super::{state_failure, value_at};
+use crate::{
+    config::Dirs,
+    context::{timestamp, unix_now},
+    error::{Result, failed},
+    failpoint, files,
+};
+
+/// Room that an answer has for sure, in bytes.
+const ROOM: u64 = 64 * 1024;
+
+/// What a person needs to know of a secret that may be left over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// By which it is named in `astro recover`.
+    pub id: String,
+    /// When the request was sent, RFC 3339 in UTC.
+    pub started_at: String,
+    /// The plugin that sent it.
+    pub plugin: String,
+    /// The command's path.
+    pub command: String,
+    /// What became of the thing: `created`, `rotated`.
+    pub action: String,
+    /// `id`, `name`, `deployment_id`.
+    pub labels: BTreeMap<String, String>,
+    /// Where the secret is in the answer.
+    pub pointer: String,
+    /// The profile in use.
+    pub profile: Option<String>,
+    /// The API's base.
+    pub address: String,
+    /// A person was told of it.
+    pub mentioned: bool,
+}
+
+impl Record {
+    /// A record of this moment, without a name yet.
+    pub fn now() -> Self {
+        Self { started_at: timestamp(unix_now()), ..Self::default() }
+    }
+
+    /// The thing in words: its name and id.
+    pub fn name(&self) -> String {
+        match (self.labels.get("name"), self.labels.get("id")) {
+            (Some(name), Some(id)) => format!("`{name}` ({id})"),
+            (Some(one), None) | (None, Some(one)) => format!("`{one}`"),
+            (None, None) => "of an unknown name".to_owned(),
+        }
+    }
+}
+
+/// The directory of recovery files.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// An intent and its answer.
+pub struct Kept {
+    /// What is known of it.
+    pub record: Record,
+    answer: Vec<u8>,
+    value: Option<String>,
+    files: Option<Files>,
+    /// Why the answer is not on disk, when it is not.
+    broken: Option<String>,
+    stays: bool,
+}
+
+struct Files {
+    intent: PathBuf,
+    path: PathBuf,
+    /// Holds the lock.
+    answer: File,
+}
+
+/// What is left over of an earlier run.
+#[derive(Debug, Clone)]
+pub struct Leftover {
+    /// What is known of it.
+    pub record: Record,
+    /// The answer's file.
+    pub path: PathBuf,
+    /// The secret, when the answer holds it.
+    pub value: Option<String>,
+    /// Something was answered.
+    pub is_answered: bool,
+}
+
+impl Store {
+    /// The directory, made for this user alone, and checked that it can be written to.
+    pub fn open(dirs: &Dirs) -> Result<Self> {
+        let dir = dirs.state.join("recovery");
+        files::private_dir(&dir)?;
+        state_failure(tempfile::tempfile_in(&dir).map(drop), &dir)?;
+        Ok(Self { dir })
+    }
+
+    /// The directory as it is.
+    pub fn at(dirs: &Dirs) -> Self {
+        Self { dir: dirs.state.join("recovery") }
+    }
+
+    /// Writes the intent and makes room for the answer.
+    pub fn begin(&self, mut record: Record) -> Result<Kept> {
+        let stem = record.started_at.replace(['-', ':'], "").replace('T', "-").replace('Z', "");
+        let mut options = OpenOptions::new();
+        options.write(true).read(true).create_new(true).mode(0o600);
+        let (path, answer) = loop {
+            record.id = format!("{stem}-{:04x}", fastrand::u16(..));
+            let path = self.dir.join(format!("{}.answer", record.id));
+            match options.open(&path) {
+                Ok(file) => break (path, file),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return state_failure(Err(error), &self.dir),
+            }
+        };
+        state_failure(answer.lock(), &path)?;
+        match fallocate(&answer, FallocateFlags::KEEP_SIZE, 0, ROOM) {
+            // Some file systems cannot promise room.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+            Err(error) => {
+                let _ = fs::remove_file(&path);
+                return state_failure(Err(error.into()), &path);
+            }
+        }
+        let intent = self.dir.join(format!("{}.json", record.id));
+        let text = serde_json::to_vec_pretty(&record)
+            .map_err(|error| failed("the intent cannot be written").cause(error.to_string()))?;
+        files::write(&intent, &text)?;
+        let files = Some(Files { intent, path, answer });
+        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None, stays: false })
+    }
+
+    /// What earlier runs left, oldest first. What a running process works on is not left over.
+    pub fn leftovers(&self) -> Vec<Leftover> {
+        let mut found: Vec<Leftover> = fs::read_dir(&self.dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
+            .filter_map(|entry| leftover(&entry.path()))
+            .collect();
+        found.sort_by(|a, b| a.record.id.cmp(&b.record.id));
+        found
+    }
+
+    /// Removes a leftover.
+    pub fn discard(&self, leftover: &Leftover) -> Result<()> {
+        let intent = leftover.path.with_extension("json");
+        state_failure(remove(&leftover.path).and_then(|()| remove(&intent)), &leftover.path)
+    }
+
+    /// Notes that a person was told.
+    pub fn mark_mentioned(&self, leftover: &Leftover) {
+        let record = Record { mentioned: true, ..leftover.record.clone() };
+        if let Ok(text) = serde_json::to_vec_pretty(&record) {
+            // Told once more is no harm.
+            let _ = files::write(&leftover.path.with_extension("json"), &text);
+        }
+    }
+}
+
+fn leftover(intent: &Path) -> Option<Leftover> {
+    let record: Record = serde_json::from_str(&files::read(intent).ok()??).ok()?;
+    let path = intent.with_extension("answer");
+    let mut answer = Vec::new();
+    if let Ok(mut file) = files::open(&path) {
+        if file.try_lock_shared().is_err() {
+            return None;
+        }
+        file.read_to_end(&mut answer).ok()?;
+    }
+    let value = value_at(&answer, &record.pointer);
+    Some(Leftover { record, path, value, is_answered: !answer.is_empty() })
+}
+
+impl Kept {
+    /// Without files, for whoever wants none.
+    pub fn in_memory(record: Record) -> Self {
+        Self { record, answer: Vec::new(), value: None, files: None, broken: None, stays: false }
+    }
+
+    /// Takes the next piece of the answer. It is on its way to the disk when this returns; where that fails it is
+    /// still delivered, and the failure is told if delivering fails, too.
+    pub fn append(&mut self, piece: &[u8]) {
+        self.answer.extend_from_slice(piece);
+        if let Some(files) = &mut self.files {
+            let written = files.answer.write_all(piece).and_then(|()| failpoint::reach("answer-kept"));
+            self.broken = self.broken.take().or(written.err().map(|error| error.to_string()));
+        }
+    }
+
+    /// Waits until the answer is on the disk.
+    pub fn sync(&mut self) {
+        if let Some(files) = &self.files {
+            let synced = files.answer.sync_all().and_then(|()| failpoint::reach("answer-synced"));
+            self.broken = self.broken.take().or(synced.err().map(|error| error.to_string()));
+        }
+    }
+
+    /// Looks for the secret in the answer.
+    pub fn find_value(&mut self) -> Option<&str> {
+        self.value = value_at(&self.answer, &self.record.pointer);
+        self.value()
+    }
+
+    /// The secret, once it was found.
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// The whole answer.
+    pub fn answer(&self) -> &[u8] {
+        &self.answer
+    }
+
+    /// Where the answer is kept, if it is.
+    pub fn path(&self) -> Option<&Path> {
+        let files = self.files.as_ref().filter(|_| self.broken.is_none() && !self.answer.is_empty())?;
+        Some(&files.path)
+    }
+
+    /// What was not needed after all, or is delivered, is removed.
+    pub fn remove(mut self) {
+        if let Some(files) = self.files.take() {
+            // A file that stays is a leftover, of which the next run tells.
+            let _ = remove(&files.path)
+                .and_then(|()| failpoint::reach("recovery-removed"))
+                .and_then(|()| remove(&files.intent))
+                .and_then(|()| failpoint::reach("intent-removed"));
+        }
+    }
+
+    /// It was not delivered, and whoever waits was told where it is.
+    pub fn stay(&mut self) {
+        self.stays = true;
+    }
+
+    /// Learns the thing's id from the answer, so that a leftover can be named by it.
+    pub fn learn_id(&mut self) {
+        let answer: serde_json::Value = serde_json::from_slice(&self.answer).unwrap_or_default();
+        let Some(id) = answer.get("id").and_then(|id| id.as_str()) else { return };
+        if self.record.labels.contains_key("id") {
+            return;
+        }
+        self.record.labels.insert("id".to_owned(), id.to_owned());
+        if let (Some(files), Ok(text)) = (&self.files, serde_json::to_vec_pretty(&self.record)) {
+            // Without it the leftover is named by its name and deployment.
+            let _ = files::write(&files.intent, &text);
+        }
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

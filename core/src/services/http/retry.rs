@@ -1,0 +1,154 @@
+//! Requests that may be sent again: GET, DELETE, and what a plugin marked as idempotent. Repeated with full jitter
+//! (AWS Architecture Blog, "Exponential Backoff And Jitter"), honouring Retry-After, within the deadline.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
+use reqwest::{
+    Method,
+    header::{HeaderMap, RETRY_AFTER},
+};
+use serde_json::Value;
+
+use super::{Answered, Prepared, Unanswered, client, debug, refused, unknown_outcome, unreachable};
+use crate::{
+    error::{Failure, Result},
+    services::Invocation,
+};
+
+/// How often a request is sent at the most.
+const ATTEMPTS: u32 = 3;
+/// The longest first pause; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Sends a request, again where that may help and does no harm.
+pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpResponse> {
+    let prepared = Prepared::new(invocation, request)?;
+    let address = &invocation.context.address.value;
+    let client = client(address)?;
+    let may_repeat = prepared.method != Method::POST || request.idempotent;
+    let mut attempt = 1;
+    loop {
+        pace(&prepared.method).await;
+        let started = Instant::now();
+        let outcome = prepared.send(client, |_| ()).await;
+        if let Ok(answered) = &outcome {
+            debug(invocation, request, answered, started.elapsed());
+        }
+        let (failure, wait) = match outcome {
+            Ok(answered) if answered.is_success() => return answered.json(&prepared.method, address),
+            // Deleted by the attempt whose answer was lost.
+            Ok(answered) if attempt > 1 && prepared.method == Method::DELETE && answered.status == 404 => {
+                return Ok(HttpResponse { status: 204, body: Value::Null });
+            }
+            Ok(answered) => {
+                let failure = refused(&prepared.method, &answered, &invocation.context);
+                match answered.status {
+                    429 | 502..=504 => (failure, answered.retry_after),
+                    _ => return Err(failure),
+                }
+            }
+            Err(unanswered) => (in_words(unanswered, invocation, &prepared.method), None),
+        };
+        let pause = wait.unwrap_or_else(|| jittered(attempt));
+        let is_late = Instant::now() + pause >= prepared.deadline;
+        if !may_repeat || attempt == ATTEMPTS || is_late {
+            return Err(failure);
+        }
+        tracing::debug!(
+            attempt,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(0),
+            "{}",
+            failure.message
+        );
+        tokio::time::sleep(pause).await;
+        attempt += 1;
+    }
+}
+
+fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) -> Failure {
+    match unanswered {
+        Unanswered::NotSent(error) | Unanswered::Lost(error) => {
+            unreachable(&error, &invocation.context.address.value, method)
+        }
+        Unanswered::BrokeOff(failure) if *method == Method::GET => *failure,
+        Unanswered::BrokeOff(failure) => unknown_outcome(method).cause(failure.message),
+    }
+}
+
+/// A random pause up to a bound that doubles with each attempt.
+fn jittered(attempt: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
+}
+
+/// What the server asks to wait, in seconds (RFC 9110, section 10.2.3; the form with a date is not used by APIs).
+pub(super) fn after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Waits until one more request is within the API's documented rates: 25 GET, 10 POST, 5 DELETE a second for
+/// each token.
+pub(super) async fn pace(method: &Method) {
+    static RECENT: Mutex<[VecDeque<Instant>; 3]> =
+        Mutex::new([VecDeque::new(), VecDeque::new(), VecDeque::new()]);
+    let (index, most) = match *method {
+        Method::GET => (0, 25),
+        Method::POST => (1, 10),
+        _ => (2, 5),
+    };
+    loop {
+        let wait = {
+            let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = &mut recent[index];
+            let now = Instant::now();
+            while times.front().is_some_and(|time| now - *time >= Duration::from_secs(1)) {
+                times.pop_front();
+            }
+            if times.len() < most {
+                times.push_back(now);
+                return;
+            }
+            times.front().map_or(Duration::ZERO, |oldest| Duration::from_secs(1) - (now - *oldest))
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+impl Answered {
+    /// A write that a gateway refused may have been done.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        (502..=504).contains(&self.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_jittered_within_their_bounds() {
+        for attempt in 1..ATTEMPTS {
+            let bound = FIRST_PAUSE * (1 << attempt);
+            let pauses: Vec<Duration> = (0..200).map(|_| jittered(attempt)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= bound), "{attempt}");
+            assert!(
+                pauses.iter().any(|pause| *pause > bound / 2)
+                    && pauses.iter().any(|pause| *pause < bound / 2)
+            );
+        }
+    }
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds() {
+        for (text, expected) in [("2", Some(2)), (" 30 ", Some(30)), ("soon", None), ("-1", None)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().expect("a header"));
+            assert_eq!(after(&headers), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+}
