@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use astro_plugin_protocol::manifest::Command;
 
@@ -20,9 +20,10 @@ use crate::{
     context::{self, Context, Environment},
     error::{Result, code, failed, plugin, usage},
     failpoint,
-    host::{Transport, crash, library, signals, stdio, verify},
+    host::{Transport, crash, library, process, signals, verify},
     logging,
     output::Format,
+    redact,
     secret::recovery::Store,
     store::{
         self, Stores, bundle, describe,
@@ -41,6 +42,11 @@ pub(crate) struct App {
 
 pub(crate) fn main() -> ! {
     let console = Arc::new(Console::system());
+    std::panic::set_hook(Box::new(|info| {
+        let text = format!("error: astro itself failed: {info}\n");
+        // There is nobody else to tell.
+        let _ = redact::Stderr.write_all(text.as_bytes());
+    }));
     let code = match arguments() {
         Ok((binary, args)) => {
             let dirs = Dirs::of_environment();
@@ -224,6 +230,9 @@ impl App {
             Err(failure) => Err(failure.clone()),
         };
         let context = context::resolve(globals, &environment, &config, self.console.facts.stdout, stored)?;
+        if let Some(credential) = &context.credential {
+            redact::hide(credential.value.expose());
+        }
         Ok(Context { contradiction: broken.or(context.contradiction), ..context })
     }
 
@@ -268,7 +277,7 @@ impl App {
     }
 
     fn describe(&self, path: &str) -> Result<i32> {
-        stdio::keep_stdout_private();
+        process::keep_stdout_private();
         let verified = verify::open_for_describe(std::path::Path::new(path))?;
         crash::arm(|what| format!("error: it {what}"));
         let manifest = library::load(verified, &format!("`{path}`"))?.describe()?;

@@ -23,7 +23,7 @@ use crate::{
     context::{self, Context},
     error::{Result, code, plugin},
     exit_code, failpoint,
-    host::{Services, Transport, crash, executor, library, signals, stdio, verify},
+    host::{Services, Transport, crash, executor, library, process, signals, verify},
     logging,
     output::{Format, Renderer, Sheet},
     secret::Delivery,
@@ -51,11 +51,14 @@ impl App {
         };
         let verified = verify::verify(&owner.store, &owner.facts, dirs)?;
 
-        stdio::keep_stdout_private();
+        process::keep_stdout_private();
         signals::install();
         let json = conversation.json_errors;
         crash::arm(|what| crash_line(&identity, what, json));
         let loaded = library::load(verified, &identity)?;
+        if command.needs.secret {
+            process::keep_memory_private();
+        }
         if loaded.without_proc {
             let warning = plugin(
                 "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",

@@ -22,6 +22,7 @@ pub mod host;
 mod invocation;
 pub mod logging;
 pub mod output;
+pub mod redact;
 pub mod secret;
 pub mod services;
 pub mod store;

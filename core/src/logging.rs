@@ -16,7 +16,7 @@ use tracing::{
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::console::escaped;
+use crate::{console::escaped, redact::Stderr};
 
 /// Starts logging when a flag or `ASTRO_LOG` asks for it. `-v` is info, `-vv` debug, `-vvv` trace; the
 /// variable takes filters such as `debug` or `deployment-token=trace`.
@@ -32,7 +32,7 @@ pub fn start(verbose: u8) -> Result<(), String> {
     let filter = EnvFilter::try_new(&directives).map_err(|error| error.to_string())?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .with_ansi(false)
         .without_time()
         .finish();

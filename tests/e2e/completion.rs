@@ -66,8 +66,7 @@ fn tab_completes_in_each_shell() {
         };
         let mut session = session(&env, &shell, args);
         // Line editors draw nothing on a terminal that does not echo, which is how the session begins.
-        session.get_process_mut().set_echo(true, None).expect("echoes");
-        session.send_line(format!("{register}; echo register''ed")).expect("typed");
+        session.send_line(format!("stty echo; {register}; echo register''ed")).expect("typed");
         session.expect("registered").unwrap_or_else(|error| panic!("{shell}: {error}"));
         // What is expected stands nowhere in what is typed.
         session.send("astro deployment token rot\t --ye\t --version\r").expect("typed");

@@ -14,6 +14,7 @@ mod sandbox;
 mod terminal;
 mod third_party;
 mod tokens;
+mod torture;
 
 /// A file that is not in the list above would never run.
 #[test]

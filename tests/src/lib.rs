@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod fuzz;
 pub mod stub;
 mod transcript;

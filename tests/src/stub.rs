@@ -16,6 +16,8 @@ pub enum Reply {
     Later(Duration, u16, String),
     /// A status and a page that is not JSON.
     Page(u16, String),
+    /// A redirect to a location.
+    Redirect(u16, String),
     /// The connection ends without an answer.
     Nothing,
     /// The answer begins and breaks off.
@@ -73,7 +75,12 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -
     }
     reader.read_exact(&mut vec![0; length]).ok()?;
     log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+    let mut more = String::new();
     let (status, kind, body, cut) = match reply(&request) {
+        Reply::Redirect(status, location) => {
+            more = format!("location: {location}\r\n");
+            (status, "text/html", String::new(), 0)
+        }
         Reply::Json(status, body) => (status, "application/json", body, 0),
         Reply::Later(time, status, body) => {
             thread::sleep(time);
@@ -84,7 +91,7 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -
         Reply::Nothing => return None,
     };
     let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n{more}connection: close\r\n\r\n",
         body.len() + cut
     );
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()

@@ -164,6 +164,7 @@ fn read_token(ask: bool) -> Result<Secret> {
     {
         return Err(auth(format!("the token expired on {}", crate::context::day(expired))));
     }
+    crate::redact::hide(token);
     Ok(Secret::new(token.to_owned()))
 }
 

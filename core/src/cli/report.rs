@@ -7,6 +7,7 @@ use crate::{
     console::{Console, Style, escaped, styled},
     error::Failure,
     exit_code::{self, ExitCode},
+    redact::redacted,
 };
 
 /// Prints a failure on stderr, for a person or as one JSON line, and gives its exit code.
@@ -14,9 +15,9 @@ pub fn failure(console: &Console, failure: &Failure) -> ExitCode {
     let code = exit_code::of_failure(&failure.code);
     let conversation = console.conversation();
     if conversation.json_errors {
-        console.stderr_line(&json(failure, code));
+        console.stderr_line(&redacted(&json(failure, code)));
     } else {
-        console.stderr_line(&text(failure, conversation.color_stderr));
+        console.stderr_line(&redacted(&text(failure, conversation.color_stderr)));
     }
     code
 }

@@ -12,6 +12,8 @@ use std::{
     sync::Mutex,
 };
 
+use crate::redact::redacted;
+
 pub use escape::{escaped, is_control, width};
 pub use question::{declined, is_yes, no_answer};
 pub use result::{ResultError, ResultStream};
@@ -97,7 +99,7 @@ impl Console {
     /// One status line for a person; control characters in it are escaped.
     pub fn notice(&self, text: &str) {
         if !self.conversation().quiet {
-            self.stderr_line(&escaped(text));
+            self.stderr_line(&redacted(&escaped(text)));
         }
     }
 

@@ -3,7 +3,7 @@
 //! * [`verify`] decides whether a file may be loaded, before any of its code can run.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
-//! * [`signals`], [`crash`] and [`stdio`] keep the process in order while foreign code runs in it.
+//! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it.
 //!
 //! [`Transport`] is the seam: the same messages can travel to a child process.
 
@@ -11,8 +11,8 @@ pub mod crash;
 pub mod executor;
 pub mod library;
 pub mod port;
+pub mod process;
 pub mod signals;
-pub mod stdio;
 pub mod verify;
 
 use std::{future::Future, pin::Pin, sync::Arc};

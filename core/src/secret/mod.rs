@@ -37,8 +37,15 @@ pub struct Delivery {
     /// What was answered and is not delivered yet.
     kept: Mutex<Vec<Kept>>,
     /// Requests that were sent and not answered yet.
-    in_flight: Mutex<usize>,
+    in_flight: Mutex<InFlight>,
     landed: Condvar,
+}
+
+#[derive(Default)]
+struct InFlight {
+    open: usize,
+    /// One of them ended with a panic.
+    failed: bool,
 }
 
 impl Delivery {
@@ -88,12 +95,15 @@ impl Delivery {
 
     /// A request is about to go out.
     pub fn departs(&self) {
-        *lock(&self.in_flight) += 1;
+        lock(&self.in_flight).open += 1;
     }
 
-    /// A request that went out was answered, or it is known that it will not be.
-    pub fn lands(&self) {
-        *lock(&self.in_flight) -= 1;
+    /// A request that went out was answered, or it is known that it will not be. `is_whole`: astro itself did not
+    /// fail over it.
+    pub fn lands(&self, is_whole: bool) {
+        let mut in_flight = lock(&self.in_flight);
+        in_flight.open -= 1;
+        in_flight.failed |= !is_whole;
         self.landed.notify_all();
     }
 
@@ -171,11 +181,17 @@ impl Delivery {
     /// Waits for requests that are under way, and tells what was answered and not delivered.
     pub fn finish(&self) -> Option<Failure> {
         let mut in_flight = lock(&self.in_flight);
-        while *in_flight > 0 {
+        while in_flight.open > 0 {
             in_flight = self.landed.wait(in_flight).unwrap_or_else(PoisonError::into_inner);
         }
         let kept = lock(&self.kept);
-        kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"))
+        let left = kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"));
+        left.or_else(|| {
+            in_flight.failed.then(|| {
+                Failure::new(code::DELIVERY, "astro failed while it waited for a token")
+                    .help("what came is kept: astro recover list")
+            })
+        })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     config::Dirs,
     context::{timestamp, unix_now},
     error::{Result, failed},
-    failpoint, files,
+    failpoint, files, redact,
 };
 
 /// Room that an answer has for sure, in bytes.
@@ -222,6 +222,7 @@ impl Kept {
     /// Looks for the secret in the answer.
     pub fn find_value(&mut self) -> Option<&str> {
         self.value = value_at(&self.answer, &self.record.pointer);
+        self.value.iter().for_each(|value| redact::hide(value));
         self.value()
     }
 

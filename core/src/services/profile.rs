@@ -61,6 +61,7 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
         }
         Ok(chosen.as_deref() == Some(put.name.as_str()))
     })?;
+    crate::redact::hide(&put.token);
     let token = Secret::new(put.token.clone());
     config::store(dirs, &put.name, &Stored { address: address.to_string(), token })?;
     to_value(ProfilePutAnswer { active })

@@ -10,8 +10,8 @@ use std::{
 
 use astro_plugin_protocol::{check, manifest::Manifest};
 
-use crate::config::this_binary;
 use crate::error::{Result, While, code, plugin};
+use crate::{config::this_binary, secret::sink};
 
 /// The hidden word of the child process.
 pub const CHILD_WORD: &str = "__describe";
@@ -21,10 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The manifest of a library, checked.
 pub fn in_child(path: &Path) -> Result<Manifest> {
     let what = || format!("`{}` cannot be described", path.display());
-    let mut child = Command::new(this_binary()?)
+    let mut command = Command::new(this_binary()?);
+    sink::scrub(&mut command);
+    let mut child = command
         .arg(CHILD_WORD)
         .arg(path)
-        .env_remove("ASTRO_API_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

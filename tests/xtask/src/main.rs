@@ -11,6 +11,7 @@ mod shell;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,8 @@ cargo xtask <COMMAND>
   bench [--check]          measure against the floor and against other tools; --check ends 1 over a limit
   fuzz [TARGET] [--seconds N]
                            fuzz what reads bytes, each target for N seconds (30)
+  torture [NAME] [--times N]
+                           kill, interrupt and fail the delivery of tokens, N times as often as in a test (13)
   audit                    known vulnerabilities of the dependencies (needs the advisory database)
   tidy                     the rules of the repository
 ";
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         ["install", "--root", root, "--quick"] => install::run(root.as_ref(), install::Profile::Quick),
         ["bench", rest @ ..] => bench::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["torture", rest @ ..] => torture::run(rest),
         ["audit"] => audit::run(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {

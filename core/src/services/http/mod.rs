@@ -29,6 +29,7 @@ use crate::{
     context::{Address, renewal, unix_now},
     error::{Failure, Result, While, auth, code, failed, plain_io, usage},
     host::port::Reply,
+    secret::Delivery,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,23 +46,34 @@ pub(super) fn request(invocation: &Arc<Invocation>, request: HttpRequest, reply:
         Ok(runtime) => {
             let invocation = Arc::clone(invocation);
             // What may be sent once is waited for, whatever the plugin does meanwhile.
-            let delivery = invocation.delivery.as_ref().filter(|_| request.one_time_secret.is_some());
-            if let Some(delivery) = delivery {
-                delivery.departs();
-            }
-            let is_secret = delivery.is_some();
+            let under_way = request.one_time_secret.is_some().then(|| UnderWay::new(&invocation));
             runtime.spawn(async move {
                 let answer = match request.one_time_secret.as_ref() {
                     Some(secret) => once::perform(&invocation, &request, secret).await,
                     None => retry::perform(&invocation, &request).await,
                 };
                 reply.send(answer.and_then(to_value));
-                if let Some(delivery) = invocation.delivery.as_ref().filter(|_| is_secret) {
-                    delivery.lands();
-                }
+                drop(under_way);
             });
         }
         Err(failure) => reply.send(Err(failure)),
+    }
+}
+
+/// A request with a one-time secret that is under way; also when its task panics it ends.
+struct UnderWay(Arc<Invocation>);
+
+impl UnderWay {
+    fn new(invocation: &Arc<Invocation>) -> Self {
+        invocation.delivery.iter().for_each(Delivery::departs);
+        Self(Arc::clone(invocation))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let is_whole = !std::thread::panicking();
+        self.0.delivery.iter().for_each(|delivery| delivery.lands(is_whole));
     }
 }
 

@@ -1,0 +1,19 @@
+//! The process around foreign code. Before it is loaded, fd 1 is pointed at stderr: whatever a plugin prints by accident is
+//! conversation, never part of the result, which is written to a private copy.
+
+#![forbid(unsafe_code)]
+
+/// Points fd 1 at stderr.
+pub fn keep_stdout_private() {
+    // Without a stderr there is nothing to point at; printing then fails, which harms nobody.
+    let _ = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
+}
+
+/// From now on no crash writes this process's memory to a file and no other process of the user reads it: it is
+/// about to hold a one-time secret (prctl(2) `PR_SET_DUMPABLE`, getrlimit(2) `RLIMIT_CORE`).
+pub fn keep_memory_private() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    // Both are a second line: where they are refused the secret is as safe as before.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

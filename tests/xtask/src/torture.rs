@@ -1,0 +1,39 @@
+//! `cargo xtask torture`: the torture tests of the normal run, many times over.
+
+use crate::{
+    install,
+    shell::{Result, cargo, run as run_program, say},
+};
+
+/// `torture [NAME] [--times N]`: the tests whose name holds NAME, each with N times the runs of a normal test run.
+pub(crate) fn run(args: &[&str]) -> Result {
+    let (name, times) = match args {
+        [] => ("torture", "13"),
+        ["--times", times] => ("torture", *times),
+        [name] => (*name, "13"),
+        [name, "--times", times] => (*name, *times),
+        other => return Err(format!("unknown argument of torture: {}", other.join(" "))),
+    };
+    install::run_quietly(&install::quick_root(), install::Profile::Quick)?;
+    let bad = install::build_fixture("fixture-misbehaving")?;
+    say(&format!("{times} times the runs of `cargo xtask test`"));
+    run_program(
+        cargo()
+            .args([
+                "test",
+                "--locked",
+                "--profile",
+                "quick",
+                "-p",
+                "astro-e2e",
+                "--test",
+                "e2e",
+                "--",
+                "--nocapture",
+            ])
+            .arg(name)
+            .env("ASTRO_TORTURE", times)
+            .env("ASTRO_E2E_ROOT", install::quick_root())
+            .env("ASTRO_E2E_MISBEHAVING", bad),
+    )
+}
