@@ -80,6 +80,7 @@ fn nothing_is_lost_at_any_step() {
 
 /// Killed at any moment: what the server did is delivered, kept, or named as not known.
 #[test]
+#[expect(clippy::print_stdout, reason = "the report of a long run is its residue")]
 fn a_kill_at_any_moment_is_reported() {
     let env = TestEnv::with_sandbox();
     let control = Control::of(&env);
