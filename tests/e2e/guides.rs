@@ -65,10 +65,26 @@ fn automation_as_a_script_and_in_cron() {
     let env = TestEnv::with_sandbox();
     let variables = env.run(["sandbox", "env"]).ok();
     let blocks = blocks(&guide("automation.md"), "sh");
-    let [script, cron] = blocks.as_slice() else { panic!("a script and a line for cron: {blocks:?}") };
+    let [script, manager, cron] = blocks.as_slice() else { panic!("three blocks: {blocks:?}") };
     let ran = env.shell("sh", &format!("{variables}{script}"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stdout.contains("\tnightly\tDEPLOYMENT\tDEPLOYMENT_ADMIN\t"), "{ran:?}");
+    // The script made a second token of that name; the recipe names one.
+    let listed = env.run(["deployment", "token", "list", "-o", "json"]).json();
+    let old = listed["tokens"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|token| token["created_by"] == "Sandbox Seed" && token["name"] == "nightly");
+    let old = old.expect("seeded")["id"].as_str().expect("id").to_owned();
+    env.run(["deployment", "token", "delete", &old, "-y"]).ok();
+    program(&env, "keep-secret", "#!/bin/sh\ncat > \"$HOME/$(echo \"$1\" | tr / -)\"\n");
+    let ran = env.shell("sh", &format!("PATH=\"$HOME/bin:$PATH\"\n{variables}{manager}"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        is_accepted(&env, read(&env.path("astro-nightly")).trim()),
+        "the secret manager has the new value"
+    );
     fs::write(env.path(".astro-env"), variables).expect("written");
     // cron hands everything after the five fields of time to sh.
     let command: Vec<&str> = cron.split_whitespace().skip(5).collect();

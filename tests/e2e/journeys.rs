@@ -1,6 +1,8 @@
-//! The newcomer's session from nothing to a token that expires, mistakes included. The sessions of the other
-//! kinds of user are in `profiles.rs` (several accounts) and `third_party.rs` (author); all three are stored in
-//! `tests/journeys`.
+//! The sessions of a newcomer, from nothing to a token that expires, mistakes included, and of a pipeline. Those of
+//! the other kinds of user are in `profiles.rs` (several accounts) and `third_party.rs` (author); all are stored
+//! in `tests/journeys`.
+
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use astro_e2e::TestEnv;
 
@@ -35,4 +37,38 @@ fn a_newcomer_makes_and_keeps_a_token() {
     session.run("sandbox stop");
     session.run("deployment list");
     session.assert("journeys/newcomer.txt");
+}
+
+/// A pipeline with an organization's token hands a new token to a secret manager that refuses, then accepts.
+#[test]
+fn a_pipeline_and_its_secret_manager() {
+    let env = TestEnv::with_sandbox();
+    let variables = env.run(["sandbox", "env", "-o", "json"]).json();
+    // It keeps nothing while its door is closed.
+    let manager = "#!/bin/sh\n[ -e \"$HOME/open\" ] || { echo 'vault: sealed' >&2; exit 2; }\ncat > \"$HOME/vault-$1\"\n";
+    fs::write(env.path("vault"), manager).expect("written");
+    fs::set_permissions(env.path("vault"), fs::Permissions::from_mode(0o755)).expect("set");
+    let vault = env.path("vault").display().to_string();
+    let mut session = env.transcript();
+    for name in ["ASTRO_API_URL", "ASTRO_API_TOKEN", "ASTRO_DEPLOYMENT_ID"] {
+        session.set(name, variables[name].as_str().expect("text"));
+    }
+    session.note("nobody can be asked, and the secret manager is sealed");
+    let create = "deployment token create --name ci --role DEPLOYMENT_ADMIN --expiration 30 -o json";
+    session.run(&format!("{create} --token-exec \"{vault} {{name}}\""));
+    session.note("the token exists; it is not made again");
+    let listed = session.run("recover list");
+    let id =
+        listed.stdout.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an entry").to_owned();
+    fs::write(env.path("open"), "").expect("written");
+    session.note("the secret manager is open now");
+    session.run(&format!("recover show {id} --token-exec \"{vault} {{name}}\" -o json"));
+    session.run(&format!("recover discard {id} --yes"));
+    session.run("recover list");
+    session.note("the next rotation goes straight through");
+    session
+        .run(&format!("deployment token rotate --name ci --yes --token-exec \"{vault} {{name}}\" -o json"));
+    session.assert("journeys/pipeline.txt");
+    let kept = fs::read_to_string(env.path("vault-ci")).expect("kept");
+    assert!(kept.starts_with("eyJ") && kept.ends_with('\n'));
 }

@@ -40,12 +40,13 @@ fn recovered(env: &TestEnv) -> (BTreeSet<String>, Vec<String>) {
         let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         match entry["status"].as_str() {
             Some("kept") => {
-                values
-                    .insert(env.run(["recover", "show", &text("id"), "-o", "clean"]).ok().trim().to_owned());
+                values.insert(
+                    env.run(["recover", "show", &text("entry"), "-o", "clean"]).ok().trim().to_owned(),
+                );
             }
             _ => unknown.push(text("name")),
         }
-        env.run(["recover", "discard", &text("id"), "--yes"]).ok();
+        env.run(["recover", "discard", &text("entry"), "--yes"]).ok();
     }
     (values, unknown)
 }

@@ -9,8 +9,10 @@ use astro_host::{
         tree::CommandSet,
     },
     config::Config,
-    console::{escaped, width},
+    console::{escaped, is_control, width},
     context::{Address, Claims},
+    output::{Format, Renderer, Sheet},
+    secret::value_at,
     store::index::{RootFile, WordFile},
 };
 use astro_plugin_protocol::{
@@ -18,7 +20,9 @@ use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     message::{Answer, decode_answer, decode_request, encode_answer, encode_request},
     plugin_file::{FOOTER_LEN, Footer, MAGIC, glibc_floor},
+    service::{Column, ColumnKind, Emit, View},
 };
+use serde_json::Value;
 
 /// A target: its name, which is that of its corpus, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
@@ -30,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("message", message),
     ("command_line", command_line),
     ("files", files),
+    ("answer", answer),
 ];
 
 /// The footer of a plugin file and the search for its glibc floor: any bytes give a value or an error.
@@ -103,6 +108,42 @@ pub fn files(data: &[u8]) {
     let shown = escaped(text);
     assert!(!shown.chars().any(char::is_control), "{shown:?}");
     let _ = width(&shown);
+}
+
+/// What an API answers, shown in every format: no control character acts, and json stays json.
+pub fn answer(data: &[u8]) {
+    let _ = value_at(data, "/token");
+    let Ok(Value::Object(row)) = serde_json::from_slice::<Value>(data) else { return };
+    let column = |(key, kind): (&String, ColumnKind)| Column {
+        key: key.clone(),
+        title: escaped(key).into_owned(),
+        kind,
+        optional: false,
+    };
+    let kinds = [ColumnKind::Text, ColumnKind::Id, ColumnKind::Time, ColumnKind::Expiry].into_iter().cycle();
+    let view = View {
+        list: Some("rows".to_owned()),
+        columns: row.keys().zip(kinds).map(column).collect(),
+        clean: row.keys().cloned().collect(),
+        ..View::default()
+    };
+    for (format, width) in
+        [(Format::Table, None), (Format::Table, Some(40)), (Format::Json, None), (Format::Clean, Some(80))]
+    {
+        let sheet = Sheet { width, now: "2026-01-01T00:00:00Z".to_owned(), ..Sheet::default() };
+        let mut renderer = Renderer::new(format, sheet);
+        let mut text = Vec::new();
+        let rows = vec![Value::Object(row.clone())];
+        for emit in [Emit::Begin { view: view.clone() }, Emit::Rows { rows }, Emit::End] {
+            text.extend(renderer.step(emit).expect("in order").bytes);
+        }
+        let text = String::from_utf8(text).expect("text");
+        assert!(!text.chars().any(|c| is_control(c) && !matches!(c, '\n' | '\t')), "{format:?}: {text:?}");
+        if format == Format::Json {
+            let shown: Value = serde_json::from_str(&text).expect("json");
+            assert_eq!(shown["rows"][0], Value::Object(row.clone()));
+        }
+    }
 }
 
 fn commands() -> CommandSet {

@@ -89,6 +89,7 @@ impl<'a> Transcript<'a> {
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "TIME"),
             (r"127\.0\.0\.1:\d+", "HOST"),
             (r"…[\w-]{8}", "SHORT"),
+            (r"\d{8}-\d{6}-[0-9a-f]{4}", "ENTRY"),
         ] {
             let pattern = Regex::new(pattern).expect("a pattern");
             let found: Vec<String> =

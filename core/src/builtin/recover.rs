@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let id = || positional("id", "ID of the entry, as `astro recover list` shows it", true);
+    let entry = || positional("entry", "The entry, as `astro recover list` names it", true);
     let mut list = command(
         "recover list",
         "List tokens that were made and not delivered",
@@ -33,7 +33,7 @@ pub(super) fn commands() -> Vec<Command> {
     let mut show = command(
         "recover show",
         "Hand out a token that is kept",
-        vec![id()],
+        vec![entry()],
         &[
             ("astro recover show 20260131-123456-1a2b", "Show it"),
             ("astro recover show 20260131-123456-1a2b -o clean", "The token alone, for a script"),
@@ -46,7 +46,7 @@ pub(super) fn commands() -> Vec<Command> {
     let discard = command(
         "recover discard",
         "Remove an entry and the token in it",
-        vec![id()],
+        vec![entry()],
         &[("astro recover discard 20260131-123456-1a2b", "Remove an entry")],
     );
     vec![list, show, discard]
@@ -60,16 +60,16 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let view = View {
         list: Some("entries".to_owned()),
         columns: vec![
-            column("id", "ID", ColumnKind::Id),
+            column("entry", "ENTRY", ColumnKind::Id),
             column("status", "STATUS", ColumnKind::Id),
             column("name", "TOKEN", ColumnKind::Text),
-            column("token_id", "TOKEN ID", ColumnKind::Id),
+            column("id", "ID", ColumnKind::Id),
             column("deployment_id", "DEPLOYMENT", ColumnKind::Id),
             column("action", "ACTION", ColumnKind::Id),
             column("started_at", "AT", ColumnKind::Time),
             column("profile", "PROFILE", ColumnKind::Text),
         ],
-        clean: ["id", "status", "name", "token_id", "deployment_id", "action", "started_at", "profile"]
+        clean: ["entry", "status", "name", "id", "deployment_id", "action", "started_at", "profile"]
             .map(str::to_owned)
             .to_vec(),
         empty: Some("Nothing is left over.".to_owned()),
@@ -88,7 +88,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
     let view = View {
-        columns: ["name", "token_id", "deployment_id", "action", "started_at"]
+        columns: ["name", "id", "deployment_id", "action", "started_at"]
             .map(|key| Column {
                 key: key.into(),
                 title: key.to_uppercase().replace('_', " "),
@@ -97,10 +97,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
             .to_vec(),
         ..View::default()
     };
-    let mut fields = record.clone();
-    // The names that `--token-exec` replaces are those of the token's own record.
-    fields["id"] = record["token_id"].clone();
-    let secret = Secret { view, record: fields, key: "token".to_owned(), value };
+    let secret = Secret { view, record, key: "token".to_owned(), value };
     let sheet =
         Sheet { width: console.facts.width, color: console.conversation().color_stdout, ..Sheet::default() };
     let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
@@ -173,7 +170,7 @@ fn store(request: &Request<'_>) -> Result<Store> {
 }
 
 fn find(request: &Request<'_>) -> Result<Leftover> {
-    let id = request.required("id")?;
+    let id = request.required("entry")?;
     let found = store(request)?.leftovers().into_iter().find(|leftover| leftover.record.id == id);
     found.ok_or_else(|| {
         failed(format!("there is no entry `{id}`")).help("see the entries with `astro recover list`")
@@ -200,10 +197,10 @@ fn row(leftover: &Leftover) -> Value {
         (None, false) => "unknown",
     };
     json!({
-        "id": record.id,
+        "entry": record.id,
         "status": status,
         "name": record.labels.get("name"),
-        "token_id": record.labels.get("id"),
+        "id": record.labels.get("id"),
         "deployment_id": record.labels.get("deployment_id"),
         "action": record.action,
         "started_at": record.started_at,

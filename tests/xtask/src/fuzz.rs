@@ -8,7 +8,7 @@ use crate::{
     tools,
 };
 
-const TARGETS: &[&str] = &["plugin_file", "manifest", "message", "command_line", "files"];
+const TARGETS: &[&str] = &["plugin_file", "manifest", "message", "command_line", "files", "answer"];
 
 pub(crate) fn run(args: &[&str]) -> Result {
     let (targets, seconds) = match args {
@@ -36,6 +36,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 .arg(&built)
                 .arg(target)
                 .arg(&corpus)
+                // The stored inputs are read, too; what is new goes to the first.
+                .arg(root().join("tests/fuzz/corpus").join(target))
                 .args(["--", &format!("-max_total_time={seconds}"), "-verbosity=0"])
                 .env("RUSTUP_TOOLCHAIN", "nightly"),
         )?;
