@@ -8,6 +8,7 @@ mod help;
 mod journeys;
 mod loading;
 mod misbehaving;
+mod network;
 mod plugins;
 mod profiles;
 mod sandbox;

@@ -8,6 +8,7 @@
 pub mod control;
 pub mod fuzz;
 pub mod stub;
+pub mod tls;
 mod transcript;
 
 use std::{

@@ -27,7 +27,7 @@ pub enum Reply {
 /// A server on a free port of 127.0.0.1; it ends with the test's process.
 pub struct Stub {
     port: u16,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Stub {
@@ -53,28 +53,42 @@ impl Stub {
 
     /// What it was asked, in order: `GET /v1/…`.
     pub fn seen(&self) -> Vec<String> {
+        self.all().into_iter().map(|(request, _)| request).collect()
+    }
+
+    /// The headers of each request.
+    pub fn heads(&self) -> Vec<String> {
+        self.all().into_iter().map(|(_, head)| head).collect()
+    }
+
+    fn all(&self) -> Vec<(String, String)> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, reply: &dyn Fn(&str) -> Reply) -> Option<()> {
+fn serve(
+    mut stream: TcpStream,
+    log: &Mutex<Vec<(String, String)>>,
+    reply: &dyn Fn(&str) -> Reply,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let request = first.rsplit_once(' ')?.0.to_owned();
-    let mut length = 0;
+    let (mut length, mut head) = (0, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
         if header.trim().is_empty() {
             break;
         }
+        head.push_str(&header);
         if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
     }
     reader.read_exact(&mut vec![0; length]).ok()?;
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+    log.lock().unwrap_or_else(PoisonError::into_inner).push((request.clone(), head));
     let mut more = String::new();
     let (status, kind, body, cut) = match reply(&request) {
         Reply::Redirect(status, location) => {

@@ -1,6 +1,9 @@
 //! `config.toml`: profiles and the descriptions of credentials. It never holds a token.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use toml_edit::{DocumentMut, Item, Table};
@@ -35,6 +38,8 @@ pub struct Profile {
     pub workspace: Option<String>,
     /// ID or name.
     pub deployment: Option<String>,
+    /// A file with certificates (PEM) that are trusted besides the system's, for a proxy of a company.
+    pub ca_file: Option<PathBuf>,
     /// `table`, `json` or `clean`; applies on a terminal only.
     pub output: Option<String>,
     /// The plugin that wrote it, when a plugin did.

@@ -10,7 +10,7 @@ pub use address::Address;
 pub use claims::Claims;
 pub use resolve::{Environment, resolve};
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use astro_plugin_protocol::invocation::{Setting, Source};
 
@@ -97,6 +97,8 @@ pub struct Context {
     pub output: Sourced<Format>,
     /// The API's base.
     pub address: Sourced<Address>,
+    /// Certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
     /// The credential, when there is one.
     pub credential: Option<Sourced<Secret>>,
     /// What the credential says about itself.

@@ -173,6 +173,7 @@ pub fn resolve(
         deployment,
         output,
         address,
+        ca_file: settings.ca_file,
         credential,
         claims,
         ignored,

@@ -18,16 +18,17 @@ use astro_plugin_protocol::{
     service::{HttpRequest, HttpResponse},
 };
 use reqwest::{
-    Client, ClientBuilder, Method, RequestBuilder, Response, Url, header::HeaderMap, header::HeaderValue,
-    redirect::Policy,
+    Certificate, Client, ClientBuilder, Method, RequestBuilder, Response, Url, header::HeaderMap,
+    header::HeaderValue, redirect::Policy,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Invocation, runtime, to_value};
 use crate::{
-    context::{Address, renewal, unix_now},
-    error::{Failure, Result, While, auth, code, failed, plain_io, usage},
+    context::{Address, Context, renewal, unix_now},
+    error::{Failure, Result, While, auth, code, config, failed, plain_io, usage},
+    files,
     host::port::Reply,
     secret::Delivery,
 };
@@ -238,13 +239,14 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
 }
 
 /// The client of this process.
-fn client(address: &Address) -> Result<&'static Client> {
+fn client(context: &Context) -> Result<&'static Client> {
     static CLIENT: OnceLock<Result<Client>> = OnceLock::new();
-    CLIENT.get_or_init(|| build(builder(address))).as_ref().map_err(Clone::clone)
+    CLIENT.get_or_init(|| build(builder(context)?)).as_ref().map_err(Clone::clone)
 }
 
 /// What every client has. For plain http no roots are loaded: that alone would take longer than the rest.
-fn builder(address: &Address) -> ClientBuilder {
+fn builder(context: &Context) -> Result<ClientBuilder> {
+    let address = &context.address.value;
     // Another provider may be installed by whoever embeds this library; either will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -254,7 +256,17 @@ fn builder(address: &Address) -> ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
         .https_only(!address.is_plain());
     let builder = if address.is_loopback() { builder.no_proxy() } else { builder };
-    if address.is_plain() { builder.tls_certs_only([]) } else { builder }
+    if address.is_plain() {
+        return Ok(builder.tls_certs_only([]));
+    }
+    let Some(path) = &context.ca_file else { return Ok(builder) };
+    let what = || format!("the certificates in `{}` (ca_file of the profile) cannot be read", path.display());
+    let text = files::read(path)?.ok_or_else(|| config(what()).cause("there is no such file"))?;
+    let certificates = Certificate::from_pem_bundle(text.as_bytes()).while_doing(code::CONFIG, what)?;
+    if certificates.is_empty() {
+        return Err(config(what()).cause("it holds no certificate in PEM form"));
+    }
+    Ok(builder.tls_certs_merge(certificates))
 }
 
 fn build(builder: ClientBuilder) -> Result<Client> {
@@ -328,7 +340,7 @@ struct ApiError {
     field_errors: Vec<FieldError>,
 }
 
-fn refused(method: &Method, answered: &Answered, context: &crate::context::Context) -> Failure {
+fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {
     let (status, body) = (answered.status, answered.body.as_slice());
     let said: ApiError = serde_json::from_slice(body).unwrap_or_default();
     let reason = if said.message.is_empty() { "it gives no reason".to_owned() } else { said.message };

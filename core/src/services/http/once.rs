@@ -35,7 +35,7 @@ pub(super) async fn perform(
     let prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
     // A pooled connection may be dead, and a client then sends again by itself.
-    let client = build(builder(address).pool_max_idle_per_host(0))?;
+    let client = build(builder(&invocation.context)?.pool_max_idle_per_host(0))?;
     let mut kept = delivery.begin(secret, record(invocation, secret))?;
     retry::pace(&prepared.method).await;
 

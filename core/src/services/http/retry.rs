@@ -29,7 +29,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpResponse> {
     let prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
-    let client = client(address)?;
+    let client = client(&invocation.context)?;
     let may_repeat = prepared.method != Method::POST || request.idempotent;
     let mut attempt = 1;
     loop {

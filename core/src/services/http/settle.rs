@@ -44,7 +44,7 @@ async fn ask(invocation: &Invocation, secret: &OneTimeSecret, started: Instant) 
     };
     let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
     let Ok(prepared) = Prepared::new(invocation, &request) else { return Some(Verdict::Unknown) };
-    let Ok(client) = client(&invocation.context.address.value) else { return Some(Verdict::Unknown) };
+    let Ok(client) = client(&invocation.context) else { return Some(Verdict::Unknown) };
     // The server's clock at the time of the request, so that no other clock matters.
     let mut server_now = None;
     let outcome = prepared.send_noting(client, |headers| server_now = headers.get(DATE).cloned()).await;
