@@ -126,7 +126,6 @@ fn sinks_that_fail() {
         (format!("{create} -c > /dev/full"), 7, "no space left on device"),
         (format!("{create} -o json > /dev/full"), 7, "no space left on device"),
         // Dead before anything is sent.
-        (format!("mkfifo p; (exec 3< p) & {create} -c > p"), 2, "nobody reads stdout any more"),
         (format!("{create} -c >&-"), 2, "stdout is closed or /dev/null"),
         (format!("{create} > /dev/null"), 2, "stdout is closed or /dev/null"),
         (format!("{create} 1< /dev/zero"), 2, "stdout is not open for writing"),
@@ -165,6 +164,33 @@ fn sinks_that_fail() {
     }
 }
 
+fn create_into(env: &TestEnv, stub: &Stub, writer: std::io::PipeWriter) -> Ran {
+    let mut command = env.astro();
+    command
+        .env("ASTRO_API_URL", stub.address())
+        .env("ASTRO_API_TOKEN", "opaque")
+        .env("ASTRO_ORGANIZATION_ID", ACME)
+        .env("ASTRO_DEPLOYMENT_ID", INGEST)
+        .args(["deployment", "token", "create", "-n", "ci", "-r", "DEPLOYMENT_ADMIN", "-c"])
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().expect("runs");
+    drop(command);
+    child.wait_with_output().expect("ends").into()
+}
+
+#[test]
+fn a_reader_that_is_gone_is_seen_before_anything_is_sent() {
+    let env = TestEnv::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let stub = Stub::new(|_| Reply::Json(200, token()));
+    let ran = create_into(&env, &stub, writer);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("nobody reads stdout any more"), "{ran:?}");
+    assert_eq!(stub.seen(), Vec::<String>::new());
+}
+
 /// The reader lives when astro looks, and is gone when the token comes.
 #[test]
 fn a_reader_that_dies_in_between_is_told_and_the_token_is_kept() {
@@ -177,27 +203,7 @@ fn a_reader_that_dies_in_between_is_told_and_the_token_is_kept() {
         }
         Reply::Json(200, token())
     });
-    let mut command = env.astro();
-    command
-        .env("ASTRO_API_URL", stub.address())
-        .env("ASTRO_API_TOKEN", "opaque")
-        .env("ASTRO_ORGANIZATION_ID", ACME);
-    command.args([
-        "deployment",
-        "token",
-        "create",
-        "-n",
-        "ci",
-        "-r",
-        "DEPLOYMENT_ADMIN",
-        "-c",
-        "--deployment",
-        INGEST,
-    ]);
-    command.stdout(writer).stderr(std::process::Stdio::piped());
-    let child = command.spawn().expect("runs");
-    drop(command);
-    let ran: Ran = child.wait_with_output().expect("ends").into();
+    let ran = create_into(&env, &stub, writer);
     assert_eq!(ran.code, Some(7), "{ran:?}");
     assert!(ran.stderr.contains("the reader of stdout is gone"), "{ran:?}");
     let id =
