@@ -1,9 +1,9 @@
 //! The way to the API: https with a company's certificates, proxies, compressed answers, rates.
 
-use std::fs;
+use std::{fs, sync::Barrier};
 
 use astro_e2e::{
-    ACME, Ran, TestEnv,
+    ACME, INGEST, Ran, TestEnv,
     control::Control,
     stub::{Reply, Stub},
     tls::Tls,
@@ -101,4 +101,79 @@ fn the_rates_of_the_api_are_kept() {
     control.order("GET", "/tokens", serde_json::json!({ "status": 429 }));
     assert_eq!(env.run(["deployment", "token", "list"]).code, Some(0));
     env.run(["sandbox", "stop"]).ok();
+}
+
+/// A page of tokens, as many as there are from an offset on.
+fn page(request: &str, tokens: usize, total: u64) -> String {
+    let offset: usize =
+        request.rsplit("offset=").next().and_then(|text| text.parse().ok()).expect("an offset");
+    let rows: Vec<String> = (offset..tokens.min(offset + 1000))
+        .map(|number| format!(r#"{{"id":"t{number}","name":"n{number}","scope":"DEPLOYMENT"}}"#))
+        .collect();
+    format!(r#"{{"tokens":[{}],"totalCount":{total},"limit":1000,"offset":{offset}}}"#, rows.join(","))
+}
+
+fn tokens(env: &TestEnv, stub: &Stub) -> Ran {
+    let mut command = env.astro();
+    command
+        .env("ASTRO_API_URL", stub.address())
+        .env("ASTRO_API_TOKEN", "opaque")
+        .env("ASTRO_ORGANIZATION_ID", ACME);
+    command.args(["deployment", "token", "list", "--deployment", INGEST, "-o", "clean", "--timeout", "20"]);
+    command.output().expect("runs").into()
+}
+
+/// 10,000 tokens are ten pages: the first, eight at the same time, the last. The server answers none of the eight
+/// before all of them are there.
+#[test]
+fn pages_are_fetched_at_the_same_time() {
+    let env = TestEnv::new();
+    let all_there = Barrier::new(8);
+    let stub = Stub::new(move |request| {
+        let is_one_of_eight = !request.ends_with("offset=0") && !request.ends_with("offset=9000");
+        if is_one_of_eight {
+            all_there.wait();
+        }
+        Reply::Json(200, page(request, 10_000, 10_000))
+    });
+    let ran = tokens(&env, &stub);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 10_000), "{}", ran.stderr);
+    assert_eq!(stub.seen().len(), 10);
+}
+
+/// A list is whole or an error, and no server makes it endless.
+#[test]
+fn a_list_is_whole_or_an_error() {
+    type Answer = fn(&str) -> Reply;
+    let rows: &[(&str, Answer, i32, usize)] = &[
+        ("far more than there are", |request| Reply::Json(200, page(request, 1500, 1_000_000_000)), 1, 25),
+        ("the same page again and again", |_| Reply::Json(200, page("offset=0", 1000, 1_000_000_000)), 1, 25),
+        ("a first page that is empty", |request| Reply::Json(200, page(request, 0, 500)), 1, 1),
+        (
+            "a page that fails",
+            |request| match request.ends_with("offset=3000") {
+                true => Reply::Json(400, r#"{"message":"no","requestId":"r","statusCode":400}"#.into()),
+                false => Reply::Json(200, page(request, 5000, 5000)),
+            },
+            1,
+            10,
+        ),
+        (
+            "fewer than it said, in the end",
+            |request| match request.ends_with("offset=0") {
+                true => Reply::Json(200, page(request, 1500, 1600)),
+                false => Reply::Json(200, page(request, 1500, 1500)),
+            },
+            0,
+            2,
+        ),
+    ];
+    let env = TestEnv::new();
+    for (what, answer, code, most) in rows {
+        let stub = Stub::new(*answer);
+        let ran = tokens(&env, &stub);
+        assert_eq!(ran.code, Some(*code), "{what}: {}", ran.stderr);
+        assert!(*code == 0 || ran.stdout.is_empty(), "{what}: part of a list is no list");
+        assert!(stub.seen().len() <= *most, "{what}: {} requests", stub.seen().len());
+    }
 }

@@ -77,3 +77,45 @@ fn ctrl_c_at_a_question_is_a_death_by_signal() {
     let status = ended(&mut asked);
     assert!(matches!(status, WaitStatus::Signaled(_, _, _)), "{status:?}");
 }
+
+/// What an earlier run left over is told once, to a person.
+#[test]
+fn a_leftover_is_mentioned_once() {
+    let env = TestEnv::with_sandbox();
+    let lost = env.shell("bash", "astro deployment token create -n lost -r DEPLOYMENT_ADMIN -c > /dev/full");
+    assert_eq!(lost.code, Some(7), "{lost:?}");
+    for line in ["context -o json", "context -q", "recover list"] {
+        let mut quiet = session(&env, "astro", &line.split(' ').collect::<Vec<_>>());
+        assert!(quiet.expect("not delivered: see").is_err(), "{line} says nothing of it");
+    }
+    let mut first = session(&env, "astro", &["context"]);
+    first.expect("The token `lost` (").expect("names it");
+    first.expect("astro recover list").expect("says what to type");
+    ended(&mut first);
+    let mut second = session(&env, "astro", &["context"]);
+    assert!(second.expect("not delivered").is_err(), "once is enough");
+}
+
+/// While a token is held no core is written, and no other process of the user reads the memory.
+#[test]
+fn memory_is_private_while_a_token_is_held() {
+    let env = TestEnv::new();
+    env.run(["sandbox", "start", "--latency", "200"]).ok();
+    let mut command = env.astro();
+    command.args(["deployment", "token", "create", "-n", "x", "-r", "DEPLOYMENT_ADMIN", "-c"]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("runs");
+    let limits = format!("/proc/{}/limits", child.id());
+    let mut is_private = false;
+    while child.try_wait().expect("a child").is_none() {
+        let text = std::fs::read_to_string(&limits).unwrap_or_default();
+        let core = text.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+        is_private |= core.split_whitespace().nth(4) == Some("0");
+        std::thread::yield_now();
+    }
+    assert!(is_private, "the limit was seen while it ran");
+    env.run(["sandbox", "stop"]).ok();
+}
