@@ -104,9 +104,15 @@ impl App {
         let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
             .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
         match ended {
-            executor::Ended::Done(answer) => finish(&answer, &invocation, command, &identity),
+            executor::Ended::Done(answer) => {
+                let finished = finish(&answer, &invocation, command, &identity);
+                invocation.delivery.iter().for_each(Delivery::abandon);
+                finished
+            }
             executor::Ended::Interrupted => {
-                if let Some(failure) = invocation.delivery.as_ref().and_then(Delivery::finish) {
+                let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+                invocation.delivery.iter().for_each(Delivery::abandon);
+                if let Some(failure) = undelivered {
                     report::failure(&self.console, &failure);
                 }
                 signals::raise_pending();

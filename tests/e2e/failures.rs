@@ -132,6 +132,7 @@ fn sinks_that_fail() {
         (format!("{create} --token-file /nowhere/token"), 2, "no such file or directory"),
         (format!("{create} --token-file ."), 2, "it is a directory"),
         (format!("touch there; {create} --token-file there"), 2, "exists already"),
+        (format!("{create}x --token-file other"), 2, "must be a role"),
         (format!("{create} --token-exec no-such-program"), 2, "there is no program"),
         (format!("{create} --token-exec ''"), 2, "must be a command"),
         (format!("{create} -c --token-file here"), 2, "cannot be used with `-o clean`"),
@@ -155,6 +156,10 @@ fn sinks_that_fail() {
     let kept =
         kept["entries"].as_array().expect("a list").iter().filter(|entry| entry["status"] == "kept").count();
     assert_eq!((lost, kept), (5, 5));
+    let beside = std::fs::read_dir(env.home()).expect("there").flatten();
+    let beside: Vec<_> =
+        beside.filter(|entry| entry.file_name().to_string_lossy().starts_with(".token-")).collect();
+    assert!(beside.is_empty(), "nothing is left beside the place of a token file: {beside:?}");
     // For what is no secret, a reader that has enough is a quiet end.
     for line in
         ["astro deployment token list | head -1", "astro --help | true", "astro plugin list -o json | true"]

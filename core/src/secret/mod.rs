@@ -32,8 +32,10 @@ use sink::{Options, Sink};
 pub struct Delivery {
     options: Options,
     sink: Sink,
-    /// None with `--no-recovery`.
+    /// None with `--no-recovery`, and for what is kept already.
     store: Option<Store>,
+    /// What is delivered stays in the recovery file of an earlier run.
+    is_kept: bool,
     /// What was answered and is not delivered yet.
     kept: Mutex<Vec<Kept>>,
     /// Requests that were sent and not answered yet.
@@ -58,6 +60,7 @@ impl Delivery {
             options,
             sink,
             store,
+            is_kept: false,
             kept: Mutex::default(),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
@@ -66,7 +69,11 @@ impl Delivery {
 
     /// The same for handing out what is kept already.
     pub fn of_kept(options: Options, format: Format, console: &Console) -> Result<Self> {
-        Self::prepare(Options { no_recovery: true, ..options }, format, console, &Err(failed("not needed")))
+        let options = Options { no_recovery: true, ..options };
+        let delivery = Self::prepare(options, format, console, &Err(failed("not needed")))?;
+        // Handing out what is kept never replaces a file.
+        delivery.sink.ready_for(false)?;
+        Ok(Self { is_kept: true, ..delivery })
     }
 
     fn store(dirs: &Result<Dirs>) -> Result<Store> {
@@ -121,10 +128,11 @@ impl Delivery {
         result: &[u8],
         more: &Context<'_>,
     ) -> Result<()> {
-        let mut kept = self.take(secret, more)?;
+        let kept = self.take(secret, more)?;
         match self.hand_over(console, secret, result, more) {
             Ok(()) => {
                 console.notice(&match &self.sink {
+                    Sink::Stdout if self.is_kept => "The value is still kept.".to_owned(),
                     Sink::Stdout => "This value is shown only once.".to_owned(),
                     Sink::File(file) => format!("The token is in {}.", file.path().display()),
                     Sink::Exec(program) => format!("`{}` took the token.", program.name()),
@@ -136,7 +144,6 @@ impl Delivery {
             }
             Err(reason) => {
                 let failure = undelivered(&kept, &reason);
-                kept.stay();
                 lock(&self.kept).push(kept);
                 Err(failure)
             }
@@ -176,6 +183,13 @@ impl Delivery {
         }
         step("after-delivery")?;
         step("delivery-verified")
+    }
+
+    /// Takes back what was prepared and is not needed: the process ends without running destructors.
+    pub fn abandon(&self) {
+        if let Sink::File(file) = &self.sink {
+            file.abandon();
+        }
     }
 
     /// Waits for requests that are under way, and tells what was answered and not delivered.

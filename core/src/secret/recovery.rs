@@ -84,7 +84,6 @@ pub struct Kept {
     files: Option<Files>,
     /// Why the answer is not on disk, when it is not.
     broken: Option<String>,
-    stays: bool,
 }
 
 struct Files {
@@ -147,9 +146,12 @@ impl Store {
         let intent = self.dir.join(format!("{}.json", record.id));
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| failed("the intent cannot be written").cause(error.to_string()))?;
-        files::write(&intent, &text)?;
+        files::write(&intent, &text).inspect_err(|_| {
+            // An answer without an intent would say nothing to anybody.
+            let _ = fs::remove_file(&path);
+        })?;
         let files = Some(Files { intent, path, answer });
-        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None, stays: false })
+        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None })
     }
 
     /// What earlier runs left, oldest first. What a running process works on is not left over.
@@ -198,7 +200,7 @@ fn leftover(intent: &Path) -> Option<Leftover> {
 impl Kept {
     /// Without files, for whoever wants none.
     pub fn in_memory(record: Record) -> Self {
-        Self { record, answer: Vec::new(), value: None, files: None, broken: None, stays: false }
+        Self { record, answer: Vec::new(), value: None, files: None, broken: None }
     }
 
     /// Takes the next piece of the answer. It is on its way to the disk when this returns; where that fails it is
@@ -251,11 +253,6 @@ impl Kept {
                 .and_then(|()| remove(&files.intent))
                 .and_then(|()| failpoint::reach("intent-removed"));
         }
-    }
-
-    /// It was not delivered, and whoever waits was told where it is.
-    pub fn stay(&mut self) {
-        self.stays = true;
     }
 
     /// Learns the thing's id from the answer, so that a leftover can be named by it.

@@ -144,6 +144,11 @@ impl TokenFile {
         Ok(())
     }
 
+    /// Removes the file beside its place.
+    pub fn abandon(&self) {
+        drop(self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+    }
+
     /// Where it will be.
     pub fn path(&self) -> &Path {
         &self.path

@@ -106,8 +106,13 @@ pub(crate) fn describe(api: &Api<'_>, token: &ApiToken) -> Vec<String> {
         Some(profile) => format!("profile     {} (from {})", profile.value, profile.origin),
         None => "profile     none (ASTRO_API_TOKEN)".to_owned(),
     });
-    if resolved.token_id.as_deref() == Some(token.id.as_str()) {
+    if is_own(api, token) {
         lines.push("This is the very token that astro uses now.".to_owned());
     }
     lines
+}
+
+/// Whether it is the token that astro itself uses (its claim `apiTokenId`).
+pub(crate) fn is_own(api: &Api<'_>, token: &ApiToken) -> bool {
+    api.ctx.resolved().token_id.as_deref() == Some(token.id.as_str())
 }

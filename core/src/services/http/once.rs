@@ -123,7 +123,6 @@ fn answer(
         }
         Err(reason) => {
             let failure = undelivered(&kept, &reason.message);
-            kept.stay();
             if let Some(delivery) = delivery {
                 delivery.keep(kept);
             }
@@ -162,7 +161,7 @@ pub(super) fn is_own(invocation: &Invocation, secret: &OneTimeSecret) -> bool {
 }
 
 /// What a person is told when no answer came.
-fn verdict_in_words(secret: &OneTimeSecret, mut kept: Kept, verdict: Verdict, reason: String) -> Failure {
+fn verdict_in_words(secret: &OneTimeSecret, kept: Kept, verdict: Verdict, reason: String) -> Failure {
     let (name, action) = (kept.record.name(), secret.action.as_str());
     match verdict {
         Verdict::NotDone => {
@@ -182,7 +181,6 @@ fn verdict_in_words(secret: &OneTimeSecret, mut kept: Kept, verdict: Verdict, re
             .help("rotate the token to get another value");
             match kept.path().map(ToOwned::to_owned).filter(|_| has_part) {
                 Some(path) => {
-                    kept.stay();
                     failure.help(format!("the part of the answer that came is kept in {}", path.display()))
                 }
                 None => {
@@ -191,15 +189,12 @@ fn verdict_in_words(secret: &OneTimeSecret, mut kept: Kept, verdict: Verdict, re
                 }
             }
         }
-        Verdict::Unknown => {
-            kept.stay();
-            Failure::new(
-                code::OUTCOME_UNKNOWN,
-                format!("it is not known whether the token {name} was {action}"),
-            )
-            .cause(reason)
-            .help("look at the tokens of the deployment before you try again")
-            .help(format!("this is noted as {}: astro recover list", kept.record.id))
-        }
+        Verdict::Unknown => Failure::new(
+            code::OUTCOME_UNKNOWN,
+            format!("it is not known whether the token {name} was {action}"),
+        )
+        .cause(reason)
+        .help("look at the tokens of the deployment before you try again")
+        .help(format!("this is noted as {}: astro recover list", kept.record.id)),
     }
 }

@@ -5,7 +5,7 @@ use astro_plugin_sdk::{View, clap, prelude::*};
 use super::common;
 use crate::{
     api::{Api, ApiToken, TokenRole},
-    select::{Which, describe},
+    select::{Which, describe, is_own},
 };
 
 /// Delete an API token, or detach one of the workspace or organization
@@ -75,6 +75,9 @@ impl Command for Delete {
                 token.scope.to_lowercase()
             ),
         };
+        if action == "deleted" && is_own(&api, &token) {
+            ctx.notice("It was the token that astro uses here: sign in with another one.").await?;
+        }
         let ApiToken { id, name, scope, .. } = token;
         let deleted = Deleted { id, name, scope, deployment_id: api.deployment.clone(), action };
         ctx.emit(View::sentence(sentence).clean(["id"]), &deleted).await
