@@ -128,3 +128,34 @@ fn held(lock: &PathBuf) -> Failure {
     ))
     .help("wait for that process, or end it, and try again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_names_its_holder_and_a_dead_one_holds_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("config.toml");
+        let held = Lock::beside(&path).expect("free");
+        let refused = Lock::within(&path, Duration::from_millis(20)).expect_err("held");
+        assert!(refused.message.contains(&format!("process {}", std::process::id())), "{refused:?}");
+        assert!(Lock::at_once(&path).is_none());
+        drop(held);
+        assert!(Lock::at_once(&path).is_some());
+    }
+
+    #[test]
+    fn a_link_stays_a_link_and_modes_are_private() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        write(&real, b"old").expect("written");
+        std::os::unix::fs::symlink(&real, &link).expect("linked");
+        write(&link, b"new").expect("written");
+        assert!(link.read_link().is_ok());
+        assert_eq!(fs::read(&real).expect("there"), b"new");
+        assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
+        private_dir(&dir.path().join("a/b")).expect("made");
+        assert_eq!(fs::metadata(dir.path().join("a")).expect("there").permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -215,3 +215,18 @@ fn a_reader_that_dies_in_between_is_told_and_the_token_is_kept() {
         ran.stderr.rsplit("recover show ").next().expect("named").trim().trim_end_matches('`').to_owned();
     assert_eq!(env.run(["recover", "show", &id, "-o", "clean"]).ok(), "eyJ.new.value\n");
 }
+
+/// Without a place for the recovery file nothing is sent, unless that is wanted.
+#[test]
+fn a_state_directory_that_cannot_be_used_is_seen_before_anything_is_sent() {
+    let env = TestEnv::new();
+    std::fs::create_dir_all(env.path(".astro-host")).expect("made");
+    std::fs::write(env.path(".astro-host/state"), "in the way").expect("written");
+    let stub = Stub::new(|_| Reply::Json(200, token()));
+    let refused = against(&env, &stub, CREATE);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("ASTRO_HOME") && refused.stderr.contains("--no-recovery"), "{refused:?}");
+    assert_eq!(stub.seen(), Vec::<String>::new());
+    let without = against(&env, &stub, &format!("{CREATE} --no-recovery"));
+    assert_eq!(without.json()["token"], "eyJ.new.value");
+}

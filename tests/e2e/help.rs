@@ -31,6 +31,10 @@ const PAGES: &[&str] = &[
     "context",
     "login",
     "logout",
+    "recover",
+    "recover list",
+    "recover show",
+    "recover discard",
     "plugin",
     "plugin list",
     "plugin info",
@@ -67,6 +71,30 @@ fn the_reference_page_is_the_real_help() {
         }
     }
     assert_file(&page, &workspace().join("docs/src/reference/cli.md"));
+}
+
+/// A command that is not in the list above would have no page.
+#[test]
+fn every_command_has_its_page() {
+    let env = TestEnv::new();
+    let mut words: Vec<String> = vec![String::new()];
+    while let Some(path) = words.pop() {
+        let page = env.run(std::iter::once("help").chain(path.split_whitespace())).ok();
+        assert!(PAGES.contains(&path.as_str()), "{path}");
+        if !path.is_empty() && !page.contains("<COMMAND>") {
+            continue;
+        }
+        // The words of a list stand at the beginning of a line, behind two spaces.
+        let listed = page
+            .lines()
+            .skip_while(|line| !line.starts_with("Commands"))
+            .take_while(|line| !line.contains("ptions:"));
+        for line in listed.filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+            let word = line.trim().split([' ', ',']).next().expect("a word");
+            let child = format!("{path} {word}").trim().to_owned();
+            words.push(child);
+        }
+    }
 }
 
 /// `--help` after the words, `help` before them: one page.
