@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     console::{Console, Style, escaped, styled},
-    error::Failure,
+    error::{Failure, plain_io},
     exit_code::{self, ExitCode},
     redact::redacted,
 };
@@ -13,6 +13,9 @@ use crate::{
 /// Prints a failure on stderr, for a person or as one JSON line, and gives its exit code.
 pub fn failure(console: &Console, failure: &Failure) -> ExitCode {
     let code = exit_code::of_failure(&failure.code);
+    // A plugin's causes come as its own libraries word them.
+    let causes = failure.causes.iter().map(|cause| plain_io(cause)).collect();
+    let failure = &Failure { causes, ..failure.clone() };
     let conversation = console.conversation();
     if conversation.json_errors {
         console.stderr_line(&redacted(&json(failure, code)));

@@ -86,7 +86,9 @@ impl Store {
                 Err(failure) => failures.push(failure),
             }
         }
-        records.sort_by(|a, b| (a.installed_at, &a.name).cmp(&(b.installed_at, &b.name)));
+        // What came with the host came at once, whatever second each file was written in.
+        let age = |record: &Installed| if self.kind == Kind::System { 0 } else { record.installed_at };
+        records.sort_by(|a, b| (age(a), &a.name).cmp(&(age(b), &b.name)));
         (records, failures)
     }
 
