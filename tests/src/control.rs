@@ -26,11 +26,14 @@ impl Control {
 
     /// The next request that fits gets this fault; `kind` is the sandbox's name of it.
     pub fn order(&self, method: &str, path_end: &str, kind: Value) {
-        self.call(
-            "POST",
-            "/sandbox/faults",
-            &json!({ "method": method, "path_end": path_end, "kind": kind }),
-        );
+        self.order_after(0, method, path_end, kind, 1);
+    }
+
+    /// The same for a number of requests, after others that fit were served.
+    pub fn order_after(&self, after: u32, method: &str, path_end: &str, kind: Value, times: u32) {
+        let fault =
+            json!({ "method": method, "path_end": path_end, "kind": kind, "after": after, "times": times });
+        self.call("POST", "/sandbox/faults", &fault);
     }
 
     /// Every request below `/v1`: `POST /v1/…`.

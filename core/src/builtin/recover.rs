@@ -10,6 +10,7 @@ use super::{Request, command, positional};
 use crate::{
     console::Console,
     error::{Failure, Result, code, failed, usage},
+    host::process,
     output::{Format, Renderer, Sheet},
     secret::{
         Context, Delivery,
@@ -81,6 +82,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let console = &request.app.console;
+    process::keep_memory_private();
     let leftover = find(request)?;
     let Some(value) = leftover.value.clone() else {
         return Err(without_value(&leftover));
@@ -122,16 +124,17 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     let leftover = find(request)?;
     let name = leftover.record.name();
-    if leftover.value.is_some() && !request.parsed.globals.yes {
+    let only_copy = match leftover.value {
+        Some(_) => format!("the only copy of the token {name}"),
+        None => format!("what is kept of the token {name}"),
+    };
+    if leftover.is_answered && !request.parsed.globals.yes {
         let facts = app.console.facts;
         if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
-            return Err(Failure::new(
-                code::INPUT_REQUIRED,
-                format!("this would remove the only copy of the token {name}"),
-            )
-            .help(format!("pass `--yes`, or get it first: astro recover show {}", leftover.record.id)));
+            return Err(Failure::new(code::INPUT_REQUIRED, format!("this would remove {only_copy}"))
+                .help(format!("pass `--yes`, or get it first: astro recover show {}", leftover.record.id)));
         }
-        let question = format!("Remove the only copy of the token {name}? [y/N] ");
+        let question = format!("Remove {only_copy}? [y/N] ");
         app.console.ask(&question)?;
     }
     store(request)?.discard(&leftover)?;
@@ -141,7 +144,8 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
 
 /// Tells a person on a terminal, once, that something is left over.
 pub(crate) fn mention(console: &Console, store: &Store) {
-    if !console.facts.stderr || console.conversation().quiet {
+    let conversation = console.conversation();
+    if !console.facts.stderr || conversation.quiet || conversation.json_errors {
         return;
     }
     for leftover in store.leftovers().iter().filter(|leftover| !leftover.record.mentioned) {

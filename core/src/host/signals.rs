@@ -59,6 +59,9 @@ pub fn install() {
         }
     }
     handle(libc::SIGALRM, on_alarm);
+    // A file that may not grow is an error of its write, not an end in the middle of it.
+    // SAFETY: ignoring a signal touches nothing else.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Signals wait until this is dropped: something that must not be lost is under way.
@@ -239,6 +242,10 @@ fn announce() {
 }
 
 extern "C" fn on_alarm(_: i32) {
+    if is_deferred() {
+        // The second begins anew when nothing is deferred any more.
+        return;
+    }
     let signal = SIGNAL.load(Ordering::Acquire);
     if signal != 0 {
         die_by(signal);

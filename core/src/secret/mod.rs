@@ -38,6 +38,8 @@ pub struct Delivery {
     is_kept: bool,
     /// What was answered and is not delivered yet.
     kept: Mutex<Vec<Kept>>,
+    /// What to say of the secret that is being handed over, should that never end.
+    delivering: Mutex<Option<Failure>>,
     /// Requests that were sent and not answered yet.
     in_flight: Mutex<InFlight>,
     landed: Condvar,
@@ -62,6 +64,7 @@ impl Delivery {
             store,
             is_kept: false,
             kept: Mutex::default(),
+            delivering: Mutex::default(),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
         })
@@ -129,7 +132,10 @@ impl Delivery {
         more: &Context<'_>,
     ) -> Result<()> {
         let kept = self.take(secret, more)?;
-        match self.hand_over(console, secret, result, more) {
+        *lock(&self.delivering) = Some(undelivered(&kept, "it was interrupted meanwhile"));
+        let handed_over = self.hand_over(console, secret, result, more);
+        *lock(&self.delivering) = None;
+        match handed_over {
             Ok(()) => {
                 console.notice(&match &self.sink {
                     Sink::Stdout if self.is_kept => "The value is still kept.".to_owned(),
@@ -185,6 +191,13 @@ impl Delivery {
         step("delivery-verified")
     }
 
+    /// The failure for a secret of this command that cannot even be rendered.
+    pub fn lost_before_delivery(&self, value: &str, reason: &Failure) -> Option<Failure> {
+        let kept = lock(&self.kept);
+        let kept = kept.iter().find(|kept| kept.value() == Some(value))?;
+        Some(undelivered(kept, &reason.message))
+    }
+
     /// Takes back what was prepared and is not needed: the process ends without running destructors.
     pub fn abandon(&self) {
         if let Sink::File(file) = &self.sink {
@@ -200,7 +213,7 @@ impl Delivery {
         }
         let kept = lock(&self.kept);
         let left = kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"));
-        left.or_else(|| {
+        left.or_else(|| lock(&self.delivering).clone()).or_else(|| {
             in_flight.failed.then(|| {
                 Failure::new(code::DELIVERY, "astro failed while it waited for a token")
                     .help("what came is kept: astro recover list")
@@ -246,14 +259,35 @@ pub fn undelivered(kept: &Kept, reason: &str) -> Failure {
         Some(path) => failure
             .help(format!("it is kept in {}", path.display()))
             .help(format!("get it with `astro recover show {}`", record.id)),
-        None => failure.help("no recovery file was wanted: its value is lost, rotate the token"),
+        None => match kept.broken() {
+            Some(reason) => failure
+                .cause(format!("the recovery file could not be written: {reason}"))
+                .help("its value is lost, rotate the token"),
+            None => failure.help("no recovery file was wanted: its value is lost, rotate the token"),
+        },
     }
 }
 
-/// The string at a JSON pointer.
+/// The string at a JSON pointer. Of an answer that broke off it is the whole string after the pointer's last key:
+/// half an answer may hold the whole secret.
 pub fn value_at(answer: &[u8], pointer: &str) -> Option<String> {
-    let answer: Value = serde_json::from_slice(answer).ok()?;
-    answer.pointer(pointer)?.as_str().filter(|value| !value.is_empty()).map(str::to_owned)
+    let found = match serde_json::from_slice::<Value>(answer) {
+        Ok(whole) => whole.pointer(pointer)?.as_str().map(str::to_owned),
+        Err(error) if error.is_eof() => in_part(answer, pointer),
+        Err(_) => None,
+    };
+    found.filter(|value| !value.is_empty())
+}
+
+fn in_part(answer: &[u8], pointer: &str) -> Option<String> {
+    let key = pointer.rsplit('/').next()?.replace("~1", "/").replace("~0", "~");
+    let key = serde_json::to_vec(&key).ok()?;
+    let mut found = (0..answer.len()).filter(|at| answer[*at..].starts_with(&key)).filter_map(|at| {
+        let rest = answer[at + key.len()..].trim_ascii_start().strip_prefix(b":")?;
+        serde_json::Deserializer::from_slice(rest).into_iter::<String>().next()?.ok()
+    });
+    // Two of them would be a guess.
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -265,4 +299,28 @@ fn state_failure<T>(result: std::io::Result<T>, path: &std::path::Path) -> Resul
     result
         .while_doing(code::CONFIG, || format!("cannot keep a recovery file in `{}`", path.display()))
         .map_err(|failure| if failure.code == code::CONFIG { failure } else { config(failure.message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_answer_may_hold_the_whole_value() {
+        for (answer, expected) in [
+            (r#"{"id": "a", "token": "abc", "name": "x"}"#, Some("abc")),
+            (r#"{"id": "a", "token": "abc", "na"#, Some("abc")),
+            (r#"{"id": "a", "token" : "a\"bc""#, Some("a\"bc")),
+            (r#"{"id": "a", "token": "ab"#, None),
+            (r#"{"id": "a", "token": "", "#, None),
+            (r#"{"id": "a", "token": 7, "#, None),
+            (r#"{"token": "one", "more": {"token": "two""#, None),
+            (r#"{"name": "\"token\":", "token": "abc", "#, Some("abc")),
+            (r#"{"id": "a"}"#, None),
+            ("<html>\"token\":\"abc\"", None),
+            ("", None),
+        ] {
+            assert_eq!(value_at(answer.as_bytes(), "/token").as_deref(), expected, "{answer}");
+        }
+    }
 }

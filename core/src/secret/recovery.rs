@@ -6,8 +6,8 @@
 //! delivered.
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, File, OpenOptions},
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -21,7 +21,9 @@ use crate::{
     config::Dirs,
     context::{timestamp, unix_now},
     error::{Result, failed},
-    failpoint, files, redact,
+    failpoint, files,
+    host::signals::Deferral,
+    redact,
 };
 
 /// Room that an answer has for sure, in bytes.
@@ -84,6 +86,8 @@ pub struct Kept {
     files: Option<Files>,
     /// Why the answer is not on disk, when it is not.
     broken: Option<String>,
+    /// Signals wait while the only copy is in memory.
+    deferral: Option<Deferral>,
 }
 
 struct Files {
@@ -102,7 +106,7 @@ pub struct Leftover {
     pub path: PathBuf,
     /// The secret, when the answer holds it.
     pub value: Option<String>,
-    /// Something was answered.
+    /// Something was answered, or that cannot be known.
     pub is_answered: bool,
 }
 
@@ -151,20 +155,18 @@ impl Store {
             let _ = fs::remove_file(&path);
         })?;
         let files = Some(Files { intent, path, answer });
-        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None })
+        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None, deferral: None })
     }
 
     /// What earlier runs left, oldest first. What a running process works on is not left over.
     pub fn leftovers(&self) -> Vec<Leftover> {
-        let mut found: Vec<Leftover> = fs::read_dir(&self.dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
-            .filter_map(|entry| leftover(&entry.path()))
-            .collect();
-        found.sort_by(|a, b| a.record.id.cmp(&b.record.id));
-        found
+        let names = fs::read_dir(&self.dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        // Either file alone is an entry, too: nobody looks into this directory by himself.
+        let is_ours = |path: &PathBuf| {
+            path.extension().is_some_and(|extension| extension == "json" || extension == "answer")
+        };
+        let stems: BTreeSet<PathBuf> = names.filter(is_ours).map(|path| path.with_extension("")).collect();
+        stems.iter().filter_map(|stem| leftover(stem)).collect()
     }
 
     /// Removes a leftover.
@@ -183,24 +185,34 @@ impl Store {
     }
 }
 
-fn leftover(intent: &Path) -> Option<Leftover> {
-    let record: Record = serde_json::from_str(&files::read(intent).ok()??).ok()?;
-    let path = intent.with_extension("answer");
+fn leftover(stem: &Path) -> Option<Leftover> {
+    let path = stem.with_extension("answer");
     let mut answer = Vec::new();
-    if let Ok(mut file) = files::open(&path) {
-        if file.try_lock_shared().is_err() {
-            return None;
+    let mut is_readable = true;
+    match files::open(&path) {
+        Ok(mut file) => {
+            if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+                return None;
+            }
+            is_readable = file.read_to_end(&mut answer).is_ok();
         }
-        file.read_to_end(&mut answer).ok()?;
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(_) => is_readable = false,
     }
+    let intent = files::read(&stem.with_extension("json")).ok().flatten();
+    let record: Option<Record> = intent.and_then(|text| serde_json::from_str(&text).ok());
+    let is_whole = record.is_some() && is_readable;
+    let mut record = record.unwrap_or_else(|| Record { pointer: "/token".to_owned(), ..Record::default() });
+    // By its files it is found again.
+    record.id = stem.file_name()?.to_string_lossy().into_owned();
     let value = value_at(&answer, &record.pointer);
-    Some(Leftover { record, path, value, is_answered: !answer.is_empty() })
+    Some(Leftover { record, path, value, is_answered: !answer.is_empty() || !is_whole })
 }
 
 impl Kept {
     /// Without files, for whoever wants none.
     pub fn in_memory(record: Record) -> Self {
-        Self { record, answer: Vec::new(), value: None, files: None, broken: None }
+        Self { record, answer: Vec::new(), value: None, files: None, broken: None, deferral: None }
     }
 
     /// Takes the next piece of the answer. It is on its way to the disk when this returns; where that fails it is
@@ -242,6 +254,16 @@ impl Kept {
     pub fn path(&self) -> Option<&Path> {
         let files = self.files.as_ref().filter(|_| self.broken.is_none() && !self.answer.is_empty())?;
         Some(&files.path)
+    }
+
+    /// Lets signals wait for as long as this lives: its value is nowhere but here.
+    pub fn hold(&mut self, deferral: Option<Deferral>) {
+        self.deferral = deferral;
+    }
+
+    /// Why the answer is not on disk, when a file was wanted.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// What was not needed after all, or is delivered, is removed.

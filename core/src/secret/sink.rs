@@ -3,11 +3,11 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -19,10 +19,13 @@ use crate::{
     console::{Console, ResultError},
     error::{Result, While, code, usage},
     output::Format,
+    redact,
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.
 const LONGEST_TOKEN: usize = 32 * 1024;
+/// How long the end of a program's words is waited for after the program's own end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What was typed for [`astro_plugin_protocol::names::SECRET_OPTIONS`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,8 +118,23 @@ impl TokenFile {
     fn prepare(path: &Path) -> Result<Self> {
         let what = || format!("the token cannot be written to `{}`", path.display());
         let path = std::path::absolute(path).while_doing(code::USAGE, what)?;
-        if path.is_dir() {
-            return Err(usage(what()).cause("it is a directory"));
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(usage(what()).cause("it is the name of a directory"));
+        }
+        // A link stays one: what it points at is replaced.
+        let path = match path.metadata() {
+            Ok(found) if found.is_dir() => return Err(usage(what()).cause("it is a directory")),
+            Ok(found) if !found.is_file() => {
+                return Err(usage(what())
+                    .cause("it is not a regular file")
+                    .help("hand the token to a program with `--token-exec COMMAND`"));
+            }
+            Ok(_) => path.canonicalize().while_doing(code::USAGE, what)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => path,
+            Err(error) => return Err(error).while_doing(code::USAGE, what),
+        };
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            return Err(usage(what()).cause("it is a link to a file that is not there"));
         }
         let dir = path.parent().unwrap_or(Path::new("/"));
         let temporary = tempfile::Builder::new()
@@ -163,7 +181,16 @@ impl TokenFile {
         temporary.as_file().sync_all().map_err(words)?;
         let placed =
             if replaces { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
-        placed.map_err(|error| words(error.error))?;
+        match placed {
+            Ok(_) => {}
+            // A file that is a mount of its own (a container's secret) cannot be replaced, only written.
+            Err(error) if replaces && error.error.raw_os_error() == Some(libc::EBUSY) => {
+                let mut file = File::options().write(true).truncate(true).open(&self.path).map_err(words)?;
+                file.write_all(format!("{token}\n").as_bytes()).map_err(words)?;
+                return file.sync_all().map_err(words);
+            }
+            Err(error) => return Err(words(error.error)),
+        }
         let dir = self.path.parent().unwrap_or(Path::new("/"));
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(words)
     }
@@ -194,7 +221,8 @@ impl Program {
         &self.words[0]
     }
 
-    /// Runs it with the token and a newline on its standard input. Only an end with 0 is a delivery.
+    /// Runs it with the token and a newline on its standard input. Only an end with 0 by a program that read the token
+    /// is a delivery.
     pub fn run(&self, secret: &Secret, timeout: Duration) -> Result<(), String> {
         let words: Vec<String> = self.words.iter().map(|word| filled(word, &secret.record)).collect();
         let name = &words[0];
@@ -202,16 +230,21 @@ impl Program {
             return Err(format!("the token is longer than {LONGEST_TOKEN} bytes"));
         }
         let mut command = Command::new(name);
-        command.args(&words[1..]).stdin(Stdio::piped());
-        // Our stdout is the result; what the program says is conversation.
-        if let Ok(stderr) = rustix::io::dup(rustix::stdio::stderr()) {
-            command.stdout(Stdio::from(stderr));
-        }
+        // A pipe takes this much at once: a program that reads nothing does not block it. The reading end stays open
+        // here, so that what was not read is still in it afterwards.
+        let words_of = |error: std::io::Error| format!("`{name}`: {error}");
+        let (reader, mut writer) = std::io::pipe().map_err(words_of)?;
+        writer.write_all(format!("{}\n", secret.value).as_bytes()).map_err(words_of)?;
+        drop(writer);
+        command.args(&words[1..]).stdin(Stdio::from(reader.try_clone().map_err(words_of)?));
+        // Our stdout is the result; what the program says is conversation, and `tee` says the token.
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         scrub(&mut command);
         let mut child = command.spawn().map_err(|error| format!("`{name}` cannot be run: {error}"))?;
-        // A pipe takes this much at once: a program that reads nothing does not block it.
-        let text = format!("{}\n", secret.value);
-        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
+        let (ended, said) = mpsc::channel();
+        child.stdout.take().into_iter().for_each(|pipe| repeat(pipe, ended.clone()));
+        child.stderr.take().into_iter().for_each(|pipe| repeat(pipe, ended.clone()));
+        drop(ended);
         let started = Instant::now();
         let status = loop {
             match child.try_wait().map_err(|error| format!("`{name}`: {error}"))? {
@@ -224,13 +257,31 @@ impl Program {
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
         };
-        match (status.code(), status.signal(), written) {
-            (Some(0), _, Ok(())) => Ok(()),
-            (Some(0), _, Err(error)) => Err(format!("`{name}` ended before it had read the token: {error}")),
-            (Some(code), _, _) => Err(format!("`{name}` ended with {code}")),
-            (None, signal, _) => Err(format!("`{name}` was ended by signal {}", signal.unwrap_or(0))),
+        // What it started may keep the pipes open for as long as it likes.
+        while said.recv_timeout(LAST_WORDS).is_ok() {}
+        // The newline alone may be left.
+        let was_read = rustix::io::ioctl_fionread(&reader).is_ok_and(|unread| unread <= 1);
+        match (status.code(), status.signal()) {
+            (Some(0), _) if was_read => Ok(()),
+            (Some(0), _) => Err(format!("`{name}` ended without reading the token")),
+            (Some(code), _) => Err(format!("`{name}` ended with {code}")),
+            (None, signal) => Err(format!("`{name}` was ended by signal {}", signal.unwrap_or(0))),
         }
     }
+}
+
+/// Writes what a program says to stderr, line by line and without secrets.
+fn repeat(pipe: impl Read + Send + 'static, ended: mpsc::Sender<()>) {
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            // There is nobody to tell that stderr is gone.
+            let _ = redact::Stderr.write_all(&line);
+            line.clear();
+        }
+        let _ = ended.send(());
+    });
 }
 
 /// `{id}`, `{name}` and whatever else the record has as text.

@@ -154,7 +154,10 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
                     }
                     Ok(Rendered { bytes, secret: Some(secret) })
                 }
-                Err(failure) => Err(state.fail(failure)),
+                Err(failure) => {
+                    let named = delivery.lost_before_delivery(&secret.value, &failure);
+                    Err(state.fail(named.unwrap_or(failure)))
+                }
             }
         }
     }

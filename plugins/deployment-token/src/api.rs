@@ -147,22 +147,18 @@ impl<'a> Api<'a> {
             ],
             rows: "/tokens".to_owned(),
             like: [("/name".to_owned(), token.name.into()), ("/scope".to_owned(), token.scope.into())].into(),
-            made_at: "/createdAt".to_owned(),
+            id: "/id".to_owned(),
         };
         let secret = one_time("created", &labels, false, settle);
         self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret(secret).json().await
     }
 
-    /// RotateApiToken; sent once. `token` is what was read of it before.
+    /// RotateApiToken; sent once.
     pub(crate) async fn rotate(&self, token: &ApiToken) -> Result<ApiToken> {
         let labels = [("id", token.id.as_str()), ("name", &token.name), ("deployment_id", &self.deployment)];
         let settle = Settle::Changed {
             path: self.tokens(&[&token.id]).into_iter().map(str::to_owned).collect(),
-            before: [
-                ("/lastRotatedAt".to_owned(), json!(token.last_rotated_at)),
-                ("/shortToken".to_owned(), json!(token.short_token)),
-            ]
-            .into(),
+            watch: vec!["/lastRotatedAt".to_owned(), "/shortToken".to_owned()],
         };
         let secret = one_time("rotated", &labels, true, settle);
         self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).json().await

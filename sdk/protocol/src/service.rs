@@ -84,29 +84,30 @@ pub struct OneTimeSecret {
     pub settle: Option<Settle>,
 }
 
-/// How the host finds out whether a request was done: one more GET.
+/// How the host finds out whether a request was done when its answer was lost: the same GET before the request and
+/// after it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Settle {
-    /// It was done when one of these values of a thing is another one now.
+    /// It was done when one of these values of a thing is another one.
     Changed {
         /// Segments of the path to the thing.
         path: Vec<String>,
-        /// JSON pointer to former value; null when there was none.
-        before: BTreeMap<String, Value>,
+        /// JSON pointers to the values.
+        watch: Vec<String>,
     },
-    /// It was done when a list has a row of that kind that is not older than the request.
+    /// It was done when a list has a row of that kind that it did not have.
     Appeared {
         /// Segments of the path to the list.
         path: Vec<String>,
-        /// Query pairs.
+        /// Query pairs; the newest rows should come first.
         query: Vec<(String, String)>,
         /// JSON pointer to the rows.
         rows: String,
         /// JSON pointer inside a row to the value it has.
         like: BTreeMap<String, Value>,
-        /// JSON pointer inside a row to the time it was made, RFC 3339 in UTC.
-        made_at: String,
+        /// JSON pointer inside a row to what tells rows apart.
+        id: String,
     },
     /// A way of a newer plugin; the outcome stays unknown.
     #[serde(other)]

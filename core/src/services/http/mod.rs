@@ -101,6 +101,8 @@ enum Unanswered {
     NotSent(reqwest::Error),
     /// It may have been done.
     Lost(reqwest::Error),
+    /// No answer came before the deadline; it may still be done.
+    Late,
     /// The answer began and broke off, or was too large.
     BrokeOff(Box<Failure>),
 }
@@ -139,10 +141,12 @@ impl Prepared {
         Ok(Self { method, url: url(&context.address.value, request)?, headers, body, deadline })
     }
 
-    fn call(&self, client: &Client) -> RequestBuilder {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    fn call(&self, client: &Client, timeout: Option<Duration>) -> RequestBuilder {
         let call = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-        let call = call.timeout(left.max(Duration::from_millis(1)));
+        let call = match timeout {
+            Some(timeout) => call.timeout(timeout.max(Duration::from_millis(1))),
+            None => call,
+        };
         match &self.body {
             Some(body) => call.body(body.clone()),
             None => call,
@@ -151,54 +155,54 @@ impl Prepared {
 
     /// Sends it once; `piece` gets the body of a 2xx answer as it comes.
     async fn send(&self, client: &Client, piece: impl FnMut(&[u8])) -> Result<Answered, Unanswered> {
-        self.send_with(client, |_| (), piece).await
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        receive(self.call(client, Some(left)), piece).await
     }
 
-    /// Sends it once; `head` gets the headers of the answer.
-    async fn send_noting(
-        &self,
-        client: &Client,
-        head: impl FnMut(&HeaderMap),
-    ) -> Result<Answered, Unanswered> {
-        self.send_with(client, head, |_| ()).await
-    }
-
-    async fn send_with(
-        &self,
-        client: &Client,
-        mut head: impl FnMut(&HeaderMap),
-        mut piece: impl FnMut(&[u8]),
-    ) -> Result<Answered, Unanswered> {
-        let mut response = self.call(client).send().await.map_err(|error| match error.is_connect() {
-            true => Unanswered::NotSent(error),
-            false => Unanswered::Lost(error),
-        })?;
-        head(response.headers());
-        let status = response.status();
-        let (is_json, retry_after) = (is_json(&response), retry::after(response.headers()));
-        let mut body = Vec::new();
-        loop {
-            let next = response.chunk().await.map_err(|error| {
-                let reason = plain_io(&innermost(&error));
-                Unanswered::BrokeOff(Box::new(
-                    Failure::new(code::NETWORK, "the answer broke off").cause(reason),
-                ))
-            })?;
-            let Some(chunk) = next else { break };
-            if body.len() + chunk.len() > MAX_BODY {
-                let failure = failed(format!("the answer is larger than {MAX_BODY} bytes"));
-                return Err(Unanswered::BrokeOff(Box::new(failure)));
-            }
-            if status.is_success() {
-                piece(&chunk);
-            }
-            body.extend_from_slice(&chunk);
+    /// The same for what is sent once. An answer that is there is taken, also when the process was stopped until
+    /// after the deadline.
+    async fn send_whole(&self, client: &Client, piece: impl FnMut(&[u8])) -> Result<Answered, Unanswered> {
+        let call = self.call(client, None);
+        tokio::select! {
+            biased;
+            outcome = receive(call, piece) => outcome,
+            () = tokio::time::sleep_until(self.deadline.into()) => Err(Unanswered::Late),
         }
-        Ok(Answered { status: status.as_u16(), is_json, retry_after, body })
     }
 }
 
+async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<Answered, Unanswered> {
+    let mut response = call.send().await.map_err(|error| match error.is_connect() {
+        true => Unanswered::NotSent(error),
+        false => Unanswered::Lost(error),
+    })?;
+    let status = response.status();
+    let (is_json, retry_after) = (is_json(&response), retry::after(response.headers()));
+    let mut body = Vec::new();
+    loop {
+        let next = response.chunk().await.map_err(|error| {
+            let reason = plain_io(&innermost(&error));
+            Unanswered::BrokeOff(Box::new(Failure::new(code::NETWORK, "the answer broke off").cause(reason)))
+        })?;
+        let Some(chunk) = next else { break };
+        if status.is_success() {
+            piece(&chunk);
+        }
+        if body.len() + chunk.len() > MAX_BODY {
+            let failure = failed(format!("the answer is larger than {MAX_BODY} bytes"));
+            return Err(Unanswered::BrokeOff(Box::new(failure)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answered { status: status.as_u16(), is_json, retry_after, body })
+}
+
 impl Answered {
+    /// A refusal after which surely nothing was done: the 4xx that speak of the request itself.
+    fn is_definite(&self) -> bool {
+        (400..500).contains(&self.status) && self.status != 408
+    }
+
     fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

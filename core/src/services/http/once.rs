@@ -11,9 +11,10 @@ use super::{
     unreachable,
 };
 use crate::{
+    cli::report,
     config::{self, Stored},
     context::Origin,
-    error::{Failure, Result, code, failed},
+    error::{Failure, Result, auth, code, failed},
     failpoint,
     host::signals,
     secret::{
@@ -32,6 +33,7 @@ pub(super) async fn perform(
     let Some(delivery) = &invocation.delivery else {
         return Err(failed("the command does not declare that it delivers a one-time secret"));
     };
+    let before = settle::before(invocation, secret).await;
     let prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
     // A pooled connection may be dead, and a client then sends again by itself.
@@ -40,33 +42,61 @@ pub(super) async fn perform(
     retry::pace(&prepared.method).await;
 
     let deferral = signals::defer(!invocation.console.conversation().quiet);
+    if signals::pending().is_some() {
+        kept.remove();
+        return Err(Failure::new(code::CLOSED, "it was interrupted before anything was sent"));
+    }
     let started = Instant::now();
-    let outcome = prepared.send(&client, |piece| kept.append(piece)).await;
+    let outcome = prepared.send_whole(&client, |piece| kept.append(piece)).await;
     if let Ok(answered) = &outcome {
         debug(invocation, request, answered, started.elapsed());
     }
-    let lost = match outcome {
-        Ok(answered) if answered.is_success() && !answered.body.is_empty() && answered.is_json => {
+    // Whatever came is looked through, also when it broke off or calls itself something else.
+    kept.sync();
+    let has_value = kept.find_value().is_some();
+    let mut says_done = false;
+    let (reason, refusal, may_still_happen) = match outcome {
+        Ok(answered) if answered.is_success() && has_value => {
             return answer(invocation, secret, kept, &answered, deferral);
         }
-        Ok(answered) if answered.is_success() => "the answer does not hold the token".to_owned(),
-        Ok(answered) if answered.is_ambiguous() => {
-            refused(&prepared.method, &answered, &invocation.context).message
+        Ok(answered) if answered.is_success() => {
+            kept.learn_id();
+            says_done = answered.is_json && kept.record.labels.contains_key("id");
+            ("the answer does not hold the token".to_owned(), None, true)
         }
-        Ok(answered) => {
+        Ok(answered) if answered.is_definite() => {
             kept.remove();
             return Err(refused(&prepared.method, &answered, &invocation.context));
+        }
+        Ok(answered) => {
+            let refusal = refused(&prepared.method, &answered, &invocation.context);
+            // A gateway that ran out of patience says nothing of what is behind it.
+            (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
         }
         Err(Unanswered::NotSent(error)) => {
             kept.remove();
             return Err(unreachable(&error, address, &reqwest::Method::GET));
         }
-        Err(Unanswered::Lost(error)) => super::innermost(&error),
-        Err(Unanswered::BrokeOff(failure)) => failure.message,
+        Err(Unanswered::Late) => ("no answer came in time".to_owned(), None, true),
+        Err(Unanswered::Lost(error)) => (super::innermost(&error), None, false),
+        Err(Unanswered::BrokeOff(failure)) => (failure.message, None, true),
     };
-    let verdict = settle::settle(invocation, secret, started).await;
-    drop(deferral);
-    Err(verdict_in_words(secret, kept, verdict, lost))
+    let failure = if let Some(value) = kept.value() {
+        renew_own(invocation, secret, value);
+        undelivered(&kept, &reason)
+    } else if says_done {
+        verdict_in_words(secret, kept, Verdict::Done, reason, refusal)
+    } else {
+        let verdict = settle::settle(invocation, secret, before.as_ref(), may_still_happen).await;
+        verdict_in_words(secret, kept, verdict, reason, refusal)
+    };
+    if signals::pending().is_some() {
+        // Whoever interrupted is told before the signal acts.
+        report::failure(&invocation.console, &failure);
+        drop(deferral);
+        signals::raise_pending();
+    }
+    Err(failure)
 }
 
 fn record(invocation: &Invocation, secret: &OneTimeSecret) -> Record {
@@ -90,9 +120,9 @@ fn answer(
     answered: &Answered,
     deferral: signals::Deferral,
 ) -> Result<HttpResponse> {
-    kept.sync();
-    let found = kept.find_value().map(str::to_owned);
+    let found = kept.value().map(str::to_owned);
     let step = |step| failpoint::reach(step).map_err(|error| failed(error.to_string()));
+    let mut deferral = Some(deferral);
     let handed = (|| {
         let Some(value) = found else {
             return Err(failed(format!("the answer has no text at `{}`", secret.pointer)));
@@ -101,14 +131,19 @@ fn answer(
         kept.learn_id();
         renew_own(invocation, secret, &value);
         step("credential-updated")?;
-        // From here on a signal ends the command at once: the token is on the disk.
-        drop(deferral);
+        // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
+        // until it is delivered.
+        match kept.path() {
+            Some(_) => drop(deferral.take()),
+            None => kept.hold(deferral.take()),
+        }
         step("signals-released")?;
-        answered.json(&reqwest::Method::POST, &invocation.context.address.value)
+        let body = serde_json::from_slice(&answered.body).map_err(|error| failed(error.to_string()))?;
+        Ok(HttpResponse { status: answered.status, body })
     })();
     let delivery = invocation.delivery.as_ref();
     match handed {
-        Ok(response) if signals::pending().is_none() => {
+        Ok(response) if signals::pending().is_none() || kept.path().is_none() => {
             if let Some(delivery) = delivery {
                 delivery.keep(kept);
             }
@@ -117,7 +152,7 @@ fn answer(
         }
         Ok(_) => {
             let failure = undelivered(&kept, "it was interrupted");
-            crate::cli::report::failure(&invocation.console, &failure);
+            report::failure(&invocation.console, &failure);
             signals::raise_pending();
             Err(failure)
         }
@@ -137,21 +172,28 @@ fn renew_own(invocation: &Invocation, secret: &OneTimeSecret, value: &str) {
     if !secret.replaces || !is_own(invocation, secret) {
         return;
     }
-    let notice = match (context.credential.as_ref().map(|credential| &credential.origin), &invocation.dirs) {
-        (Some(Origin::Credential(name)), Some(dirs)) => {
-            let token = config::Secret::new(value.to_owned());
-            match config::store(dirs, name, &Stored { address: context.address.value.to_string(), token }) {
-                Ok(()) => format!("The credential `{name}` now holds the new value."),
-                Err(failure) => format!(
-                    "The credential `{name}` still holds the former value, which no longer works: {}",
-                    failure.message
-                ),
+    let (notice, is_dead) =
+        match (context.credential.as_ref().map(|credential| &credential.origin), &invocation.dirs) {
+            (Some(Origin::Credential(name)), Some(dirs)) => {
+                let token = config::Secret::new(value.to_owned());
+                match config::store(dirs, name, &Stored { address: context.address.value.to_string(), token })
+                {
+                    Ok(()) => (format!("The credential `{name}` now holds the new value."), false),
+                    Err(failure) => {
+                        let message =
+                            format!("the credential `{name}` still holds the former value, which is dead");
+                        (format!("{message}: {}", failure.message), true)
+                    }
+                }
             }
-        }
-        (Some(origin), _) => format!("{origin} holds the former value, which no longer works."),
-        (None, _) => return,
-    };
-    invocation.console.notice(&notice);
+            (Some(origin), _) => (format!("{origin} holds the former value, which no longer works."), false),
+            (None, _) => return,
+        };
+    if is_dead {
+        report::failure(&invocation.console, &auth(notice));
+    } else {
+        invocation.console.notice(&notice);
+    }
 }
 
 /// Whether the request is about the token that astro uses itself.
@@ -161,25 +203,31 @@ pub(super) fn is_own(invocation: &Invocation, secret: &OneTimeSecret) -> bool {
 }
 
 /// What a person is told when no answer came.
-fn verdict_in_words(secret: &OneTimeSecret, kept: Kept, verdict: Verdict, reason: String) -> Failure {
+fn verdict_in_words(
+    secret: &OneTimeSecret,
+    kept: Kept,
+    verdict: Verdict,
+    reason: String,
+    refusal: Option<Failure>,
+) -> Failure {
     let (name, action) = (kept.record.name(), secret.action.as_str());
     match verdict {
-        Verdict::NotDone => {
+        // What was answered is never thrown away, whatever the server shows now.
+        Verdict::NotDone if kept.answer().is_empty() => {
             kept.remove();
             let still = if secret.replaces { "; its present value still works" } else { "" };
-            Failure::new(code::NETWORK, format!("the token {name} was not {action}{still}"))
-                .cause(reason)
-                .help("run the command again")
+            let http = refusal.and_then(|refusal| refusal.http);
+            let failure = Failure::new(code::NETWORK, format!("the token {name} was not {action}{still}"));
+            Failure { http, ..failure.cause(reason).help("run the command again") }
         }
         Verdict::Done => {
-            let has_part = !kept.answer().is_empty();
             let failure = Failure::new(
                 code::DELIVERY,
-                format!("the token {name} was {action}, but the answer with its value was lost"),
+                format!("the token {name} was {action}, but its value did not come"),
             )
             .cause(reason)
             .help("rotate the token to get another value");
-            match kept.path().map(ToOwned::to_owned).filter(|_| has_part) {
+            match kept.path().map(ToOwned::to_owned) {
                 Some(path) => {
                     failure.help(format!("the part of the answer that came is kept in {}", path.display()))
                 }
@@ -189,12 +237,16 @@ fn verdict_in_words(secret: &OneTimeSecret, kept: Kept, verdict: Verdict, reason
                 }
             }
         }
-        Verdict::Unknown => Failure::new(
-            code::OUTCOME_UNKNOWN,
-            format!("it is not known whether the token {name} was {action}"),
-        )
-        .cause(reason)
-        .help("look at the tokens of the deployment before you try again")
-        .help(format!("this is noted as {}: astro recover list", kept.record.id)),
+        Verdict::NotDone | Verdict::Unknown => {
+            let what = format!("it is not known whether the token {name} was {action}");
+            let failure = Failure::new(code::OUTCOME_UNKNOWN, what).cause(reason);
+            // What the refusal itself advises comes first.
+            let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
+            let noted = format!("this is noted as {}: astro recover list", kept.record.id);
+            advice
+                .fold(failure, Failure::help)
+                .help("look at the tokens of the deployment before you try again: it may still happen")
+                .help(noted)
+        }
     }
 }

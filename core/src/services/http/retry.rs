@@ -14,7 +14,7 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use super::{Answered, Prepared, Unanswered, client, debug, refused, unknown_outcome, unreachable};
+use super::{Prepared, Unanswered, client, debug, refused, unknown_outcome, unreachable};
 use crate::{
     error::{Failure, Result},
     services::Invocation,
@@ -42,7 +42,11 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
         let (failure, wait) = match outcome {
             Ok(answered) if answered.is_success() => return answered.json(&prepared.method, address),
             // Deleted by the attempt whose answer was lost.
-            Ok(answered) if attempt > 1 && prepared.method == Method::DELETE && answered.status == 404 => {
+            Ok(answered)
+                if attempt > 1
+                    && prepared.method == Method::DELETE
+                    && (answered.status == 404 || answered.status == 401 && is_own(invocation, request)) =>
+            {
                 return Ok(HttpResponse { status: 204, body: Value::Null });
             }
             Ok(answered) => {
@@ -70,11 +74,18 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
     }
 }
 
+/// Whether the request is about the token that astro uses itself: deleted, it is not accepted any more.
+fn is_own(invocation: &Invocation, request: &HttpRequest) -> bool {
+    let own = invocation.context.claims.as_ref().and_then(|claims| claims.token_id.as_ref());
+    own.is_some() && own == request.path.last()
+}
+
 fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) -> Failure {
     match unanswered {
         Unanswered::NotSent(error) | Unanswered::Lost(error) => {
             unreachable(&error, &invocation.context.address.value, method)
         }
+        Unanswered::Late => unknown_outcome(method),
         Unanswered::BrokeOff(failure) if *method == Method::GET => *failure,
         Unanswered::BrokeOff(failure) => unknown_outcome(method).cause(failure.message),
     }
@@ -116,13 +127,6 @@ pub(super) async fn pace(method: &Method) {
             times.front().map_or(Duration::ZERO, |oldest| Duration::from_secs(1) - (now - *oldest))
         };
         tokio::time::sleep(wait).await;
-    }
-}
-
-impl Answered {
-    /// A write that a gateway refused may have been done.
-    pub(super) fn is_ambiguous(&self) -> bool {
-        (502..=504).contains(&self.status)
     }
 }
 

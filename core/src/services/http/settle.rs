@@ -1,17 +1,22 @@
-//! After a request whose answer was lost: was it done? One more GET tells, where the plugin said how.
+//! After a request whose answer was lost: was it done? The same GET before and after it tells, where the plugin said
+//! which.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use astro_plugin_protocol::service::{HttpRequest, OneTimeSecret, Settle};
-use reqwest::header::DATE;
 use serde_json::Value;
 
-use super::{Prepared, Unanswered, client, once::is_own};
+use super::{Prepared, client, once::is_own};
 use crate::services::Invocation;
 
-/// How often it is asked, and the pause between.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(300);
+/// How often it is asked, and the pause between: a second look, because a server may need a moment.
+const LOOKS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(700);
+/// How long one look may take. Whoever interrupts waits for it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,75 +26,73 @@ pub(super) enum Verdict {
     Unknown,
 }
 
-/// Asks the server. `started` is when the request was sent.
-pub(super) async fn settle(invocation: &Invocation, secret: &OneTimeSecret, started: Instant) -> Verdict {
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
-            tokio::time::sleep(PAUSE * attempt).await;
-        }
-        match ask(invocation, secret, started).await {
-            Some(verdict) => return verdict,
-            None => continue,
-        }
-    }
-    Verdict::Unknown
+/// How things were before the request; nothing where that cannot be read.
+pub(super) async fn before(invocation: &Invocation, secret: &OneTimeSecret) -> Option<Value> {
+    look(invocation, secret).await.ok()
 }
 
-/// One try; `None` when it may help to ask again.
-async fn ask(invocation: &Invocation, secret: &OneTimeSecret, started: Instant) -> Option<Verdict> {
+/// Compares with how things are now. `may_still_happen`: the server may be working on it yet, so that unchanged
+/// things say nothing.
+pub(super) async fn settle(
+    invocation: &Invocation,
+    secret: &OneTimeSecret,
+    before: Option<&Value>,
+    may_still_happen: bool,
+) -> Verdict {
+    let (Some(before), Some(how)) = (before, &secret.settle) else { return Verdict::Unknown };
+    let mut verdict = Verdict::Unknown;
+    for index in 0..LOOKS {
+        if index > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        match look(invocation, secret).await {
+            Ok(now) if is_done(how, before, &now) => return Verdict::Done,
+            Ok(_) if may_still_happen => {}
+            Ok(_) => verdict = Verdict::NotDone,
+            // The value it was asked with stopped working: it was rotated.
+            Err(Some(401)) if secret.replaces && is_own(invocation, secret) => return Verdict::Done,
+            Err(_) => {}
+        }
+    }
+    verdict
+}
+
+/// One GET; the error is the status of a refusal.
+async fn look(invocation: &Invocation, secret: &OneTimeSecret) -> Result<Value, Option<u16>> {
     let (path, query) = match secret.settle.as_ref() {
         Some(Settle::Changed { path, .. }) => (path.clone(), Vec::new()),
         Some(Settle::Appeared { path, query, .. }) => (path.clone(), query.clone()),
-        Some(Settle::Unknown) | None => return Some(Verdict::Unknown),
+        Some(Settle::Unknown) | None => return Err(None),
     };
     let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
-    let Ok(prepared) = Prepared::new(invocation, &request) else { return Some(Verdict::Unknown) };
-    let Ok(client) = client(&invocation.context) else { return Some(Verdict::Unknown) };
-    // The server's clock at the time of the request, so that no other clock matters.
-    let mut server_now = None;
-    let outcome = prepared.send_noting(client, |headers| server_now = headers.get(DATE).cloned()).await;
-    let answered = match outcome {
-        Ok(answered) => answered,
-        Err(Unanswered::NotSent(_) | Unanswered::Lost(_) | Unanswered::BrokeOff(_)) => return None,
-    };
-    match (&secret.settle, answered.status) {
-        // The value it was asked with stopped working: it was rotated.
-        (Some(Settle::Changed { .. }), 401) if is_own(invocation, secret) => Some(Verdict::Done),
-        (Some(settle), 200) => {
-            let body: Value = serde_json::from_slice(&answered.body).ok()?;
-            let since = server_now
-                .and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok())
-                .map(|now| now.timestamp() - started.elapsed());
-            Some(judge(settle, &body, since))
-        }
-        (_, 500..=599) => None,
-        _ => Some(Verdict::Unknown),
+    let mut prepared = Prepared::new(invocation, &request).map_err(|_| None)?;
+    prepared.deadline = Instant::now() + PATIENCE;
+    let client = client(&invocation.context).map_err(|_| None)?;
+    match prepared.send(client, |_| ()).await {
+        Ok(answered) if answered.status == 200 => serde_json::from_slice(&answered.body).map_err(|_| None),
+        Ok(answered) => Err(Some(answered.status)),
+        Err(_) => Err(None),
     }
 }
 
-fn judge(settle: &Settle, body: &Value, since: Option<jiff::Timestamp>) -> Verdict {
-    match settle {
-        Settle::Changed { before, .. } => {
-            let at = |pointer: &str| body.pointer(pointer).cloned().unwrap_or_default();
-            let is_changed = before.iter().any(|(pointer, former)| at(pointer) != *former);
-            if is_changed { Verdict::Done } else { Verdict::NotDone }
-        }
-        Settle::Appeared { rows, like, made_at, .. } => {
-            let (Some(rows), Some(since)) = (body.pointer(rows).and_then(Value::as_array), since) else {
-                return Verdict::Unknown;
+fn is_done(how: &Settle, before: &Value, now: &Value) -> bool {
+    match how {
+        Settle::Changed { watch, .. } => watch.iter().any(|pointer| {
+            let at = |thing: &Value| thing.pointer(pointer).cloned().unwrap_or_default();
+            // A value that is not told any more is no change.
+            let (before, now) = (at(before), at(now));
+            !now.is_null() && now != before
+        }),
+        Settle::Appeared { rows, like, id, .. } => {
+            let ids = |list: &Value| -> BTreeSet<String> {
+                let rows = list.pointer(rows).and_then(Value::as_array).into_iter().flatten();
+                let rows = rows
+                    .filter(|row| like.iter().all(|(pointer, value)| row.pointer(pointer) == Some(value)));
+                rows.filter_map(|row| Some(row.pointer(id)?.to_string())).collect()
             };
-            // The Date header has whole seconds.
-            let since = since - Duration::from_secs(1);
-            let is_new = |row: &Value| {
-                let made: Option<jiff::Timestamp> = row.pointer(made_at)?.as_str()?.parse().ok();
-                Some(
-                    made? >= since && like.iter().all(|(pointer, value)| row.pointer(pointer) == Some(value)),
-                )
-            };
-            let is_done = rows.iter().any(|row| is_new(row).unwrap_or(false));
-            if is_done { Verdict::Done } else { Verdict::NotDone }
+            !ids(now).is_subset(&ids(before))
         }
-        Settle::Unknown => Verdict::Unknown,
+        Settle::Unknown => false,
     }
 }
 
@@ -101,38 +104,38 @@ mod tests {
 
     #[test]
     fn a_changed_value_means_done() {
-        let before = [("/lastRotatedAt".to_owned(), Value::Null), ("/shortToken".to_owned(), json!("a"))];
-        let settle = Settle::Changed { path: vec![], before: before.into() };
-        for (body, verdict) in [
-            (json!({"shortToken": "a"}), Verdict::NotDone),
-            (json!({"shortToken": "a", "lastRotatedAt": null}), Verdict::NotDone),
-            (json!({"shortToken": "b"}), Verdict::Done),
-            (json!({"shortToken": "a", "lastRotatedAt": "2026-01-01T00:00:00Z"}), Verdict::Done),
+        let how = Settle::Changed { path: vec![], watch: vec!["/at".into(), "/short".into()] };
+        let before = json!({"at": null, "short": "a"});
+        for (now, done) in [
+            (json!({"short": "a"}), false),
+            (json!({"short": "a", "at": null}), false),
+            (json!({"at": null}), false),
+            (json!({"short": "b"}), true),
+            (json!({"short": "a", "at": "2026-01-01T00:00:00Z"}), true),
         ] {
-            assert_eq!(judge(&settle, &body, None), verdict, "{body}");
+            assert_eq!(is_done(&how, &before, &now), done, "{now}");
         }
     }
 
     #[test]
     fn a_new_row_of_that_name_means_done() {
-        let settle = Settle::Appeared {
+        let how = Settle::Appeared {
             path: vec![],
             query: vec![],
             rows: "/tokens".into(),
             like: [("/name".to_owned(), json!("ci"))].into(),
-            made_at: "/createdAt".into(),
+            id: "/id".into(),
         };
-        let since = "2026-01-01T12:00:00Z".parse().ok();
-        let row = |name: &str, at: &str| json!({"tokens": [{"name": name, "createdAt": at}]});
-        for (body, since, verdict) in [
-            (row("ci", "2026-01-01T12:00:03.5Z"), since, Verdict::Done),
-            (row("ci", "2026-01-01T11:59:58Z"), since, Verdict::NotDone),
-            (row("other", "2026-01-01T12:00:03Z"), since, Verdict::NotDone),
-            (json!({"tokens": []}), since, Verdict::NotDone),
-            (row("ci", "2026-01-01T12:00:03Z"), None, Verdict::Unknown),
-            (json!({}), since, Verdict::Unknown),
+        let rows = |rows: &[(&str, &str)]| json!({"tokens": rows.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>()});
+        let before = rows(&[("1", "ci"), ("2", "other")]);
+        for (now, done) in [
+            (rows(&[("1", "ci"), ("2", "other")]), false),
+            (rows(&[("3", "other"), ("1", "ci")]), false),
+            (rows(&[("3", "ci"), ("1", "ci")]), true),
+            (rows(&[]), false),
+            (json!({}), false),
         ] {
-            assert_eq!(judge(&settle, &body, since), verdict, "{body}");
+            assert_eq!(is_done(&how, &before, &now), done, "{now}");
         }
     }
 }

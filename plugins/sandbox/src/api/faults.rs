@@ -21,6 +21,7 @@ use axum::{
     response::Response,
     serve::{IncomingStream, Listener},
 };
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -47,6 +48,9 @@ pub(super) struct Fault {
     /// How the path ends, such as `/rotate`.
     path_end: String,
     kind: Kind,
+    /// How many requests that fit pass before it; none when it is not given.
+    #[serde(default)]
+    after: u32,
     /// For how many requests; one when it is not given.
     #[serde(default = "once")]
     times: u32,
@@ -69,6 +73,8 @@ enum Kind {
     ResetAfter,
     /// It is done, and the answer breaks off in its middle.
     Truncate,
+    /// It is done, and the last byte of the answer does not come.
+    TruncateEnd,
     /// Nothing is done, and no answer comes.
     NeverBefore,
     /// It is done, and no answer comes.
@@ -102,6 +108,10 @@ impl Faults {
         let at = ordered
             .iter()
             .position(|fault| fault.method == method.as_str() && path.ends_with(&fault.path_end))?;
+        if ordered[at].after > 0 {
+            ordered[at].after -= 1;
+            return None;
+        }
         let kind = ordered[at].kind;
         ordered[at].times = ordered[at].times.saturating_sub(1);
         if ordered[at].times == 0 {
@@ -166,7 +176,8 @@ pub(super) async fn misbehave(State(server): State<Arc<Server>>, request: Reques
             let response = next.run(request).await;
             cut(wire, response)
         }
-        Some(Kind::Truncate) => halved(next.run(request).await).await,
+        Some(Kind::Truncate) => broken_off(next.run(request).await, |length| length / 2).await,
+        Some(Kind::TruncateEnd) => broken_off(next.run(request).await, |length| length - 1).await,
         Some(Kind::NeverBefore) => std::future::pending().await,
         Some(Kind::NeverAfter) => {
             next.run(request).await;
@@ -182,12 +193,18 @@ fn cut(wire: Option<Wire>, response: Response) -> Response {
     response
 }
 
-/// The first half of an answer under the length of the whole: the connection then ends early.
-async fn halved(response: Response) -> Response {
+/// The beginning of an answer under the length of the whole; a moment later the connection ends.
+async fn broken_off(response: Response, end: impl Fn(usize) -> usize) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    Response::from_parts(parts, Body::from(bytes.slice(..bytes.len() / 2)))
+    let beginning = stream::iter([Ok(bytes.slice(..end(bytes.len())))]);
+    let break_off = stream::once(async {
+        // What is in the same piece as the end of a connection is not sent.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Response::from_parts(parts, Body::from_stream(beginning.chain(break_off)))
 }
 
 /// A connection that can be cut from inside: every write after that fails.
