@@ -1,9 +1,10 @@
 //! Servers that misbehave and sinks that fail: each class of failure has its exit code, and a write is sent once.
 
-use std::{process::Command, sync::Mutex};
+use std::{os::unix::fs::PermissionsExt, process::Command, sync::Mutex};
 
 use astro_e2e::{
     ACME, INGEST, Ran, TestEnv,
+    control::Control,
     stub::{Reply, Stub},
 };
 
@@ -182,6 +183,14 @@ fn sinks_that_fail() {
     let ran = env.shell("bash", &format!("ln -s took to-took; {rotate} && test -L to-took"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_ne!(std::fs::read_to_string(env.path("took")).expect("written"), took);
+    // Of several that replace one file, the last value that was made is what the file has in the end.
+    let at_once =
+        format!("for i in 1 2 3 4; do {} -q > out$i & done; wait", rotate.replace("to-took", "took"));
+    env.shell("bash", &format!("chmod 755 .astro-host/state/recovery; {at_once}")).ok();
+    let last = Control::of(&env).issued().pop().expect("issued").1;
+    assert_eq!(std::fs::read_to_string(env.path("took")).expect("written"), format!("{last}\n"));
+    let mode = std::fs::metadata(env.home().join(".astro-host/state/recovery")).expect("there").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o700, "it is closed to others again");
     // For what is no secret, a reader that has enough is a quiet end.
     for line in
         ["astro deployment token list | head -1", "astro --help | true", "astro plugin list -o json | true"]

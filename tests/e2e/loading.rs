@@ -23,7 +23,10 @@ impl Tree {
         let store = dir.join("lib/astro-host/plugins");
         fs::create_dir_all(&store).expect("made");
         fs::create_dir_all(dir.join("bin")).expect("made");
-        fs::copy(root().join("bin/astro"), dir.join("bin/astro")).expect("copied");
+        // Copied by a process of its own: a child that another test starts meanwhile would hold the file open for
+        // writing for a moment, and what is open for writing cannot be run.
+        let copied = Command::new("cp").arg(root().join("bin/astro")).arg(dir.join("bin/astro")).status();
+        assert!(copied.is_ok_and(|status| status.success()));
         let tree = Self { env, dir };
         for file in ["platform.astro-plugin", "platform.installed"] {
             fs::copy(root().join("lib/astro-host/plugins").join(file), store.join(file)).expect("copied");

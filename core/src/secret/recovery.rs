@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions, TryLockError},
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -115,6 +115,7 @@ impl Store {
     pub fn open(dirs: &Dirs) -> Result<Self> {
         let dir = dirs.state.join("recovery");
         files::private_dir(&dir)?;
+        state_failure(close_to_others(&dir), &dir)?;
         state_failure(tempfile::tempfile_in(&dir).map(drop), &dir)?;
         Ok(Self { dir })
     }
@@ -182,6 +183,14 @@ impl Store {
             // Told once more is no harm.
             let _ = files::write(&leftover.path.with_extension("json"), &text);
         }
+    }
+}
+
+/// A volume that is shared with a group opens its directories again and again. Only the owner can close one.
+fn close_to_others(dir: &Path) -> std::io::Result<()> {
+    match dir.metadata()?.mode() & 0o077 {
+        0 => Ok(()),
+        _ => fs::set_permissions(dir, fs::Permissions::from_mode(0o700)),
     }
 }
 

@@ -2,12 +2,15 @@
 //! before anything is sent, as far as that can be known.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata, TryLockError},
     io::{BufRead, BufReader, Read, Write},
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::ExitStatusExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, mpsc},
+    sync::{Mutex, OnceLock, mpsc},
     time::{Duration, Instant},
 };
 
@@ -18,12 +21,15 @@ use rustix::fs::{FallocateFlags, fallocate};
 use crate::{
     console::{Console, ResultError},
     error::{Result, While, code, usage},
+    host::signals,
     output::Format,
     redact,
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.
 const LONGEST_TOKEN: usize = 32 * 1024;
+/// How long another process that replaces the same token file is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the end of a program's words is waited for after the program's own end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -112,6 +118,8 @@ impl Sink {
 pub struct TokenFile {
     path: PathBuf,
     temporary: Mutex<Option<(tempfile::NamedTempFile, bool)>>,
+    /// Keeps others from asking for the next value of the file before this one is in it.
+    lock: OnceLock<File>,
 }
 
 impl TokenFile {
@@ -146,7 +154,7 @@ impl TokenFile {
             Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
             Err(error) => return Err(std::io::Error::from(error)).while_doing(code::USAGE, what),
         }
-        Ok(Self { path, temporary: Mutex::new(Some((temporary, false))) })
+        Ok(Self { path, temporary: Mutex::new(Some((temporary, false))), lock: OnceLock::new() })
     }
 
     fn ready_for(&self, replaces: bool) -> Result<()> {
@@ -159,7 +167,41 @@ impl TokenFile {
         {
             *may_replace = replaces;
         }
-        Ok(())
+        if replaces { self.lock() } else { Ok(()) }
+    }
+
+    /// Of two that replace the file at once the second asks for its value when the first one is done: otherwise the
+    /// file could end with the value that the other request made invalid.
+    fn lock(&self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            // A file that is not there, or not to be read, cannot be locked.
+            let Ok(file) = File::open(&self.path) else { return Ok(()) };
+            match file.try_lock() {
+                Ok(()) => {
+                    let is_same =
+                        |now: Metadata| file.metadata().is_ok_and(|locked| locked.ino() == now.ino());
+                    if self.path.metadata().is_ok_and(is_same) {
+                        // Locked twice is locked.
+                        let _ = self.lock.set(file);
+                        return Ok(());
+                    }
+                }
+                Err(TryLockError::WouldBlock) if self.lock.get().is_some() => return Ok(()),
+                Err(TryLockError::WouldBlock) => {
+                    if started.elapsed() > PATIENCE || signals::pending().is_some() {
+                        return Err(usage(format!(
+                            "`{}` is being replaced by another process",
+                            self.path.display()
+                        ))
+                        .help("nothing was sent; try again in a moment"));
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                // Some file systems have no locks.
+                Err(TryLockError::Error(_)) => return Ok(()),
+            }
+        }
     }
 
     /// Removes the file beside its place.
