@@ -129,6 +129,7 @@ fn sinks_that_fail() {
         // Dead before anything is sent.
         (format!("{create} -c >&-"), 2, "stdout is closed or /dev/null"),
         (format!("{create} > /dev/null"), 2, "stdout is closed or /dev/null"),
+        (format!("{create} > /dev/zero"), 2, "a device that keeps nothing"),
         (format!("{create} 1< /dev/zero"), 2, "stdout is not open for writing"),
         (format!("{create} --token-file /nowhere/token"), 2, "no such file or directory"),
         (format!("{create} --token-file ."), 2, "it is a directory"),

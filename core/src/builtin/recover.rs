@@ -148,7 +148,7 @@ pub(crate) fn mention(console: &Console, store: &Store) {
     if !console.facts.stderr || conversation.quiet || conversation.json_errors {
         return;
     }
-    for leftover in store.leftovers().iter().filter(|leftover| !leftover.record.mentioned) {
+    for leftover in &store.unmentioned() {
         let record = &leftover.record;
         let what = match leftover.value.is_some() {
             true => format!(

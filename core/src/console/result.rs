@@ -71,7 +71,14 @@ impl ResultStream {
             FileType::CharacterDevice if stat.st_rdev == rustix::fs::makedev(1, 3) => {
                 Some("stdout is closed or /dev/null")
             }
-            FileType::Fifo | FileType::Socket => {
+            // 1:5, 1:8 and 1:9, see mem(4), zero(4) and random(4): they take everything and keep nothing.
+            FileType::CharacterDevice
+                if [5, 8, 9].iter().any(|minor| stat.st_rdev == rustix::fs::makedev(1, *minor)) =>
+            {
+                Some("stdout is a device that keeps nothing")
+            }
+            // A terminal may have hung up.
+            FileType::Fifo | FileType::Socket | FileType::CharacterDevice => {
                 let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
                 let _ = rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default()));
                 let gone = fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);

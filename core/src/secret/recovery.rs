@@ -22,10 +22,12 @@ use crate::{
     context::{timestamp, unix_now},
     error::{Result, failed},
     failpoint, files,
-    host::signals::Deferral,
+    host::{process, signals::Deferral},
     redact,
 };
 
+/// The extension of the empty file that stands for "a person was told".
+const MENTIONED: &str = "mentioned";
 /// Room that an answer has for sure, in bytes.
 const ROOM: u64 = 64 * 1024;
 
@@ -51,8 +53,6 @@ pub struct Record {
     pub profile: Option<String>,
     /// The API's base.
     pub address: String,
-    /// A person was told of it.
-    pub mentioned: bool,
 }
 
 impl Record {
@@ -161,28 +161,40 @@ impl Store {
 
     /// What earlier runs left, oldest first. What a running process works on is not left over.
     pub fn leftovers(&self) -> Vec<Leftover> {
+        self.stems().iter().filter_map(|stem| leftover(stem)).collect()
+    }
+
+    /// Those of which no person was told yet.
+    pub fn unmentioned(&self) -> Vec<Leftover> {
+        let stems = self.stems();
+        let new: Vec<_> = stems.iter().filter(|stem| !stem.with_extension(MENTIONED).exists()).collect();
+        if !new.is_empty() {
+            process::keep_memory_private();
+        }
+        new.into_iter().filter_map(|stem| leftover(stem)).collect()
+    }
+
+    fn stems(&self) -> BTreeSet<PathBuf> {
         let names = fs::read_dir(&self.dir).into_iter().flatten().flatten().map(|entry| entry.path());
         // Either file alone is an entry, too: nobody looks into this directory by himself.
         let is_ours = |path: &PathBuf| {
             path.extension().is_some_and(|extension| extension == "json" || extension == "answer")
         };
-        let stems: BTreeSet<PathBuf> = names.filter(is_ours).map(|path| path.with_extension("")).collect();
-        stems.iter().filter_map(|stem| leftover(stem)).collect()
+        names.filter(is_ours).map(|path| path.with_extension("")).collect()
     }
 
     /// Removes a leftover.
     pub fn discard(&self, leftover: &Leftover) -> Result<()> {
         let intent = leftover.path.with_extension("json");
-        state_failure(remove(&leftover.path).and_then(|()| remove(&intent)), &leftover.path)
+        let removed = remove(&leftover.path).and_then(|()| remove(&intent));
+        let _ = remove(&leftover.path.with_extension(MENTIONED));
+        state_failure(removed, &leftover.path)
     }
 
-    /// Notes that a person was told.
+    /// Notes that a person was told. The entry itself is left as it is: it may be damaged.
     pub fn mark_mentioned(&self, leftover: &Leftover) {
-        let record = Record { mentioned: true, ..leftover.record.clone() };
-        if let Ok(text) = serde_json::to_vec_pretty(&record) {
-            // Told once more is no harm.
-            let _ = files::write(&leftover.path.with_extension("json"), &text);
-        }
+        // Told once more is no harm.
+        let _ = files::write(&leftover.path.with_extension(MENTIONED), b"");
     }
 }
 
