@@ -21,8 +21,8 @@ pub const STEPS: &[&str] = &[
     "before-delivery",
     "after-delivery",
     "delivery-verified",
-    "recovery-removed",
     "intent-removed",
+    "recovery-removed",
     "result-written",
     "before-exit",
 ];

@@ -38,6 +38,8 @@ pub struct Delivery {
     is_kept: bool,
     /// What was answered and is not delivered yet.
     kept: Mutex<Vec<Kept>>,
+    /// What to say of a request whose answer holds nothing that can be delivered.
+    failed: Mutex<Option<Failure>>,
     /// What to say of the secret that is being handed over, should that never end.
     delivering: Mutex<Option<Failure>>,
     /// Requests that were sent and not answered yet.
@@ -64,6 +66,7 @@ impl Delivery {
             store,
             is_kept: false,
             kept: Mutex::default(),
+            failed: Mutex::default(),
             delivering: Mutex::default(),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
@@ -120,6 +123,11 @@ impl Delivery {
     /// Takes over an answer that holds a secret.
     pub fn keep(&self, kept: Kept) {
         lock(&self.kept).push(kept);
+    }
+
+    /// A token that will not be delivered, whether the plugin waits for that or not.
+    pub fn fail(&self, failure: Failure) {
+        lock(&self.failed).get_or_insert(failure);
     }
 
     /// Delivers a secret and removes what was kept of it. `result` is what stdout gets, with or without the
@@ -213,7 +221,7 @@ impl Delivery {
         }
         let kept = lock(&self.kept);
         let left = kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"));
-        left.or_else(|| lock(&self.delivering).clone()).or_else(|| {
+        left.or_else(|| lock(&self.delivering).clone()).or_else(|| lock(&self.failed).clone()).or_else(|| {
             in_flight.failed.then(|| {
                 Failure::new(code::DELIVERY, "astro failed while it waited for a token")
                     .help("what came is kept: astro recover list")

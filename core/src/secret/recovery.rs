@@ -221,6 +221,10 @@ fn leftover(stem: &Path) -> Option<Leftover> {
         Err(_) => is_readable = false,
     }
     let intent = files::read(&stem.with_extension("json")).ok().flatten();
+    if intent.is_none() && answer.is_empty() && is_readable {
+        // Delivered meanwhile, or about to begin.
+        return None;
+    }
     let record: Option<Record> = intent.and_then(|text| serde_json::from_str(&text).ok());
     let is_whole = record.is_some() && is_readable;
     let mut record = record.unwrap_or_else(|| Record { pointer: "/token".to_owned(), ..Record::default() });
@@ -291,10 +295,11 @@ impl Kept {
     pub fn remove(mut self) {
         if let Some(files) = self.files.take() {
             // A file that stays is a leftover, of which the next run tells.
-            let _ = remove(&files.path)
-                .and_then(|()| failpoint::reach("recovery-removed"))
-                .and_then(|()| remove(&files.intent))
-                .and_then(|()| failpoint::reach("intent-removed"));
+            // The lock on the answer hides the entry until both are gone.
+            let _ = remove(&files.intent)
+                .and_then(|()| failpoint::reach("intent-removed"))
+                .and_then(|()| remove(&files.path))
+                .and_then(|()| failpoint::reach("recovery-removed"));
         }
     }
 

@@ -162,12 +162,16 @@ impl TokenFile {
             return Err(usage(format!("`{}` exists already", self.path.display()))
                 .help("a new token never replaces a file: choose another `--token-file`"));
         }
+        if replaces {
+            self.lock()?;
+        }
         if let Some((_, may_replace)) =
             &mut *self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         {
-            *may_replace = replaces;
+            // A file that another process makes meanwhile holds another value: it is not replaced.
+            *may_replace = replaces && self.path.symlink_metadata().is_ok();
         }
-        if replaces { self.lock() } else { Ok(()) }
+        Ok(())
     }
 
     /// Of two that replace the file at once the second asks for its value when the first one is done: otherwise the

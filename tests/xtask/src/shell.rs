@@ -41,6 +41,16 @@ pub(crate) fn cargo() -> Command {
     program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// Cargo for running tests. Whoever runs them in the background ignores INT, children inherit that, and a test that
+/// types Ctrl-C would wait for ever.
+pub(crate) fn cargo_with_signals() -> Command {
+    let mut command = program("env");
+    command
+        .arg("--default-signal=INT,QUIT,HUP")
+        .arg(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+}
+
 /// Runs a program to its end; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result {
     let name = line(command);

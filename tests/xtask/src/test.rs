@@ -62,7 +62,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
         let (hello, bad) =
             (install::build_fixture("fixture-hello")?, install::build_fixture("fixture-misbehaving")?);
         shell::run(
-            cargo()
+            shell::cargo_with_signals()
                 .args(["test", "--locked", "--profile", "quick", "--workspace", "--no-fail-fast"])
                 .env("ASTRO_E2E_ROOT", install::quick_root())
                 .env("ASTRO_E2E_HELLO", hello)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
 use super::{
-    Answered, Prepared, Unanswered, build, builder, debug, refused, retry,
+    Answered, Prepared, TIMEOUT, Unanswered, build, builder, debug, refused, retry,
     settle::{self, Verdict},
     unreachable,
 };
@@ -33,13 +33,15 @@ pub(super) async fn perform(
     let Some(delivery) = &invocation.delivery else {
         return Err(failed("the command does not declare that it delivers a one-time secret"));
     };
-    let before = settle::before(invocation, secret).await;
-    let prepared = Prepared::new(invocation, request)?;
+    let mut prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
     // A pooled connection may be dead, and a client then sends again by itself.
     let client = build(builder(&invocation.context)?.pool_max_idle_per_host(0))?;
     let mut kept = delivery.begin(secret, record(invocation, secret))?;
+    // Another process may have been waited for: what counts is how things are now.
+    let before = settle::before(invocation, secret).await;
     retry::pace(&prepared.method).await;
+    prepared.deadline = Instant::now() + invocation.globals.timeout.unwrap_or(TIMEOUT);
 
     let deferral = signals::defer(!invocation.console.conversation().quiet);
     if signals::pending().is_some() {
@@ -95,6 +97,10 @@ pub(super) async fn perform(
         report::failure(&invocation.console, &failure);
         drop(deferral);
         signals::raise_pending();
+    }
+    // Also a plugin that does not wait for the answer ends with this.
+    if matches!(failure.code.as_str(), code::DELIVERY | code::OUTCOME_UNKNOWN) {
+        delivery.fail(failure.clone());
     }
     Err(failure)
 }
@@ -242,7 +248,10 @@ fn verdict_in_words(
             let failure = Failure::new(code::OUTCOME_UNKNOWN, what).cause(reason);
             // What the refusal itself advises comes first.
             let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
-            let noted = format!("this is noted as {}: astro recover list", kept.record.id);
+            let noted = match kept.record.id.as_str() {
+                "" => "no note was wanted: nothing will tell of it again".to_owned(),
+                id => format!("this is noted as {id}: astro recover list"),
+            };
             advice
                 .fold(failure, Failure::help)
                 .help("look at the tokens of the deployment before you try again: it may still happen")

@@ -46,12 +46,15 @@ pub(super) async fn settle(
             tokio::time::sleep(PAUSE).await;
         }
         match look(invocation, secret).await {
-            Ok(now) if is_done(how, before, &now) => return Verdict::Done,
-            Ok(_) if may_still_happen => {}
-            Ok(_) => verdict = Verdict::NotDone,
+            Ok(now) => match is_done(how, before, &now) {
+                Some(true) => return Verdict::Done,
+                Some(false) if !may_still_happen => verdict = Verdict::NotDone,
+                _ => verdict = Verdict::Unknown,
+            },
             // The value it was asked with stopped working: it was rotated.
             Err(Some(401)) if secret.replaces && is_own(invocation, secret) => return Verdict::Done,
-            Err(_) => {}
+            // The last look counts: the first ones may have been too early.
+            Err(_) => verdict = Verdict::Unknown,
         }
     }
     verdict
@@ -75,24 +78,26 @@ async fn look(invocation: &Invocation, secret: &OneTimeSecret) -> Result<Value, 
     }
 }
 
-fn is_done(how: &Settle, before: &Value, now: &Value) -> bool {
+/// Nothing where what is looked at is not in the answer.
+fn is_done(how: &Settle, before: &Value, now: &Value) -> Option<bool> {
     match how {
-        Settle::Changed { watch, .. } => watch.iter().any(|pointer| {
-            let at = |thing: &Value| thing.pointer(pointer).cloned().unwrap_or_default();
+        Settle::Changed { watch, .. } => {
+            let at = |thing: &Value, pointer: &String| thing.pointer(pointer).cloned().unwrap_or_default();
             // A value that is not told any more is no change.
-            let (before, now) = (at(before), at(now));
-            !now.is_null() && now != before
-        }),
+            let told = watch.iter().filter(|pointer| !at(now, pointer).is_null());
+            let told: Vec<bool> = told.map(|pointer| at(now, pointer) != at(before, pointer)).collect();
+            (!told.is_empty()).then(|| told.contains(&true))
+        }
         Settle::Appeared { rows, like, id, .. } => {
-            let ids = |list: &Value| -> BTreeSet<String> {
-                let rows = list.pointer(rows).and_then(Value::as_array).into_iter().flatten();
+            let ids = |list: &Value| -> Option<BTreeSet<String>> {
+                let rows = list.pointer(rows)?.as_array()?.iter();
                 let rows = rows
                     .filter(|row| like.iter().all(|(pointer, value)| row.pointer(pointer) == Some(value)));
-                rows.filter_map(|row| Some(row.pointer(id)?.to_string())).collect()
+                Some(rows.filter_map(|row| Some(row.pointer(id)?.to_string())).collect())
             };
-            !ids(now).is_subset(&ids(before))
+            Some(!ids(now)?.is_subset(&ids(before)?))
         }
-        Settle::Unknown => false,
+        Settle::Unknown => None,
     }
 }
 
@@ -107,11 +112,11 @@ mod tests {
         let how = Settle::Changed { path: vec![], watch: vec!["/at".into(), "/short".into()] };
         let before = json!({"at": null, "short": "a"});
         for (now, done) in [
-            (json!({"short": "a"}), false),
-            (json!({"short": "a", "at": null}), false),
-            (json!({"at": null}), false),
-            (json!({"short": "b"}), true),
-            (json!({"short": "a", "at": "2026-01-01T00:00:00Z"}), true),
+            (json!({"short": "a"}), Some(false)),
+            (json!({"short": "a", "at": null}), Some(false)),
+            (json!({"at": null}), None),
+            (json!({"short": "b"}), Some(true)),
+            (json!({"short": "a", "at": "2026-01-01T00:00:00Z"}), Some(true)),
         ] {
             assert_eq!(is_done(&how, &before, &now), done, "{now}");
         }
@@ -129,11 +134,11 @@ mod tests {
         let rows = |rows: &[(&str, &str)]| json!({"tokens": rows.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>()});
         let before = rows(&[("1", "ci"), ("2", "other")]);
         for (now, done) in [
-            (rows(&[("1", "ci"), ("2", "other")]), false),
-            (rows(&[("3", "other"), ("1", "ci")]), false),
-            (rows(&[("3", "ci"), ("1", "ci")]), true),
-            (rows(&[]), false),
-            (json!({}), false),
+            (rows(&[("1", "ci"), ("2", "other")]), Some(false)),
+            (rows(&[("3", "other"), ("1", "ci")]), Some(false)),
+            (rows(&[("3", "ci"), ("1", "ci")]), Some(true)),
+            (rows(&[]), Some(false)),
+            (json!({}), None),
         ] {
             assert_eq!(is_done(&how, &before, &now), done, "{now}");
         }
