@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::fs::{FallocateFlags, fallocate};
+
 use crate::error::{Failure, Result, While, code, config};
 
 /// How long a writer waits for another one.
@@ -45,6 +47,14 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .mode(0o700)
         .create(dir)
         .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
+}
+
+/// Makes sure that a file has room for this many bytes. Some file systems cannot promise that, and then none is made.
+pub fn reserve(file: &File, bytes: u64) -> std::io::Result<()> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Opens a regular file for reading. Anything else in its place is an error: a FIFO would block for ever.

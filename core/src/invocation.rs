@@ -131,7 +131,7 @@ impl App {
             workspace: setting(&context.workspace),
             deployment: setting(&context.deployment),
             output: context.output.value.name().to_owned(),
-            token_id: context.claims.as_ref().and_then(|claims| claims.token_id.clone()),
+            token_id: context.token_id().map(str::to_owned),
             state_dir: dirs
                 .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
                 .unwrap_or_default(),

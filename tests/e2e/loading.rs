@@ -158,10 +158,8 @@ fn what_others_may_write_is_refused() {
 
 /// Mounts of their own need root; `cargo xtask test` counts what an ordinary user leaves out.
 fn in_own_mounts(env: &TestEnv, line: &str) -> Option<Ran> {
-    let mut command = env.clean(Command::new("unshare"));
-    let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
-    may_mount()
-        .then(|| command.env("PATH", path).args(["-m", "sh", "-c", line]).output().expect("runs").into())
+    let mut command = env.on_path("unshare");
+    may_mount().then(|| command.args(["-m", "sh", "-c", line]).output().expect("runs").into())
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let sheet =
         Sheet { width: console.facts.width, color: console.conversation().color_stdout, ..Sheet::default() };
     let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
-    let timeout = request.parsed.globals.timeout.unwrap_or(std::time::Duration::from_secs(60));
+    let timeout = request.parsed.globals.time_limit();
     let more = Context { plugin: &leftover.record.plugin, command: "recover show", timeout };
     delivery.deliver(console, &secret, &rendered, &more).map_err(|failure| {
         let reason = failure.causes.first().cloned().unwrap_or_default();

@@ -40,6 +40,11 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// How long a request may take with its repetitions, and a program that takes a token: `--timeout`, or a minute.
+    pub fn time_limit(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(60))
+    }
+
     /// Reads the matches of the command that was typed; clap hands global values down to it.
     pub fn read(matches: &ArgMatches) -> Result<Self> {
         let text = |id: &str| -> Result<Option<String>> {

@@ -112,6 +112,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// The id of the token in use, where it says so itself (claim `apiTokenId`).
+    pub fn token_id(&self) -> Option<&str> {
+        self.claims.as_ref()?.token_id.as_deref()
+    }
+
     /// The credential, when everything allows a request. `now` is in seconds since 1970.
     pub fn authority(&self, now: i64) -> Result<&Secret> {
         if let Some(contradiction) = &self.contradiction {

@@ -13,7 +13,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
 
 use super::{state_failure, value_at};
@@ -140,13 +139,9 @@ impl Store {
             }
         };
         state_failure(answer.lock(), &path)?;
-        match fallocate(&answer, FallocateFlags::KEEP_SIZE, 0, ROOM) {
-            // Some file systems cannot promise room.
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-            Err(error) => {
-                let _ = fs::remove_file(&path);
-                return state_failure(Err(error.into()), &path);
-            }
+        if let Err(error) = files::reserve(&answer, ROOM) {
+            let _ = fs::remove_file(&path);
+            return state_failure(Err(error), &path);
         }
         let intent = self.dir.join(format!("{}.json", record.id));
         let text = serde_json::to_vec_pretty(&record)

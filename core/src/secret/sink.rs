@@ -16,11 +16,12 @@ use std::{
 
 use astro_plugin_protocol::service::Secret;
 use clap::ArgMatches;
-use rustix::fs::{FallocateFlags, fallocate};
 
+use super::lock;
 use crate::{
     console::{Console, ResultError},
     error::{Result, While, code, usage},
+    files,
     host::signals,
     output::Format,
     redact,
@@ -150,10 +151,7 @@ impl TokenFile {
             .permissions(std::fs::Permissions::from_mode(0o600))
             .tempfile_in(dir)
             .while_doing(code::USAGE, what)?;
-        match fallocate(temporary.as_file(), FallocateFlags::KEEP_SIZE, 0, 16 * 1024) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-            Err(error) => return Err(std::io::Error::from(error)).while_doing(code::USAGE, what),
-        }
+        files::reserve(temporary.as_file(), 16 * 1024).while_doing(code::USAGE, what)?;
         Ok(Self { path, temporary: Mutex::new(Some((temporary, false))), lock: OnceLock::new() })
     }
 
@@ -165,9 +163,7 @@ impl TokenFile {
         if replaces {
             self.lock()?;
         }
-        if let Some((_, may_replace)) =
-            &mut *self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-        {
+        if let Some((_, may_replace)) = &mut *lock(&self.temporary) {
             // A file that another process makes meanwhile holds another value: it is not replaced.
             *may_replace = replaces && self.path.symlink_metadata().is_ok();
         }
@@ -210,7 +206,7 @@ impl TokenFile {
 
     /// Removes the file beside its place.
     pub fn abandon(&self) {
-        drop(self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        drop(lock(&self.temporary).take());
     }
 
     /// Where it will be.
@@ -220,10 +216,11 @@ impl TokenFile {
 
     /// Writes, syncs and puts the file in its place.
     pub fn write(&self, token: &str) -> Result<(), String> {
-        let taken = self.temporary.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let taken = lock(&self.temporary).take();
         let Some((mut temporary, replaces)) = taken else { return Err("it was written already".to_owned()) };
         let words = |error: std::io::Error| format!("`{}`: {error}", self.path.display());
-        temporary.write_all(format!("{token}\n").as_bytes()).map_err(words)?;
+        let line = format!("{token}\n");
+        temporary.write_all(line.as_bytes()).map_err(words)?;
         temporary.as_file().sync_all().map_err(words)?;
         let placed =
             if replaces { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
@@ -232,7 +229,7 @@ impl TokenFile {
             // A file that is a mount of its own (a container's secret) cannot be replaced, only written.
             Err(error) if replaces && error.error.raw_os_error() == Some(libc::EBUSY) => {
                 let mut file = File::options().write(true).truncate(true).open(&self.path).map_err(words)?;
-                file.write_all(format!("{token}\n").as_bytes()).map_err(words)?;
+                file.write_all(line.as_bytes()).map_err(words)?;
                 return file.sync_all().map_err(words);
             }
             Err(error) => return Err(words(error.error)),

@@ -12,7 +12,7 @@ use std::{
 use astro_plugin_protocol::service::{Emit, Secret, Text};
 use serde_json::{Value, json};
 
-use super::{Invocation, ResultState, http::TIMEOUT};
+use super::{Invocation, ResultState};
 use crate::{
     console::ResultError,
     error::{Failure, Result, code, failed},
@@ -169,7 +169,7 @@ fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
             let more = Context {
                 plugin: &invocation.plugin,
                 command: &invocation.command.path,
-                timeout: invocation.globals.timeout.unwrap_or(TIMEOUT),
+                timeout: invocation.globals.time_limit(),
             };
             delivery
                 .deliver(&invocation.console, secret, &rendered.bytes, &more)

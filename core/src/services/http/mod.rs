@@ -34,8 +34,6 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request may take with its repetitions, when `--timeout` does not say.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest segment of a path in bytes; no ID of the API comes near.
 const LONGEST_ID: usize = 256;
 /// The largest answer that is read, in bytes.
@@ -137,7 +135,7 @@ impl Prepared {
             }
             None => None,
         };
-        let deadline = Instant::now() + invocation.globals.timeout.unwrap_or(TIMEOUT);
+        let deadline = Instant::now() + invocation.globals.time_limit();
         Ok(Self { method, url: url(&context.address.value, request)?, headers, body, deadline })
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
 use super::{
-    Answered, Prepared, TIMEOUT, Unanswered, build, builder, debug, refused, retry,
+    Answered, Prepared, Unanswered, build, builder, debug, refused, retry,
     settle::{self, Verdict},
     unreachable,
 };
@@ -41,7 +41,7 @@ pub(super) async fn perform(
     // Another process may have been waited for: what counts is how things are now.
     let before = settle::before(invocation, secret).await;
     retry::pace(&prepared.method).await;
-    prepared.deadline = Instant::now() + invocation.globals.timeout.unwrap_or(TIMEOUT);
+    prepared.deadline = Instant::now() + invocation.globals.time_limit();
 
     let deferral = signals::defer(!invocation.console.conversation().quiet);
     if signals::pending().is_some() {
@@ -55,36 +55,36 @@ pub(super) async fn perform(
     }
     // Whatever came is looked through, also when it broke off or calls itself something else.
     kept.sync();
-    let has_value = kept.find_value().is_some();
+    let value = kept.find_value().map(str::to_owned);
     let mut says_done = false;
-    let (reason, refusal, may_still_happen) = match outcome {
-        Ok(answered) if answered.is_success() && has_value => {
-            return answer(invocation, secret, kept, &answered, deferral);
+    let (reason, refusal, may_still_happen) = match (outcome, &value) {
+        (Ok(answered), Some(value)) if answered.is_success() => {
+            return answer(invocation, secret, kept, value, &answered, deferral);
         }
-        Ok(answered) if answered.is_success() => {
+        (Ok(answered), _) if answered.is_success() => {
             kept.learn_id();
             says_done = answered.is_json && kept.record.labels.contains_key("id");
             ("the answer does not hold the token".to_owned(), None, true)
         }
-        Ok(answered) if answered.is_definite() => {
+        (Ok(answered), _) if answered.is_definite() => {
             kept.remove();
             return Err(refused(&prepared.method, &answered, &invocation.context));
         }
-        Ok(answered) => {
+        (Ok(answered), _) => {
             let refusal = refused(&prepared.method, &answered, &invocation.context);
             // A gateway that ran out of patience says nothing of what is behind it.
             (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
         }
-        Err(Unanswered::NotSent(error)) => {
+        (Err(Unanswered::NotSent(error)), _) => {
             kept.remove();
             return Err(unreachable(&error, address, &reqwest::Method::GET));
         }
-        Err(Unanswered::Late) => ("no answer came in time".to_owned(), None, true),
-        Err(Unanswered::Lost(error)) => (super::innermost(&error), None, false),
-        Err(Unanswered::BrokeOff(failure)) => (failure.message, None, true),
+        (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
+        (Err(Unanswered::Lost(error)), _) => (super::innermost(&error), None, false),
+        (Err(Unanswered::BrokeOff(failure)), _) => (failure.message, None, true),
     };
-    let failure = if let Some(value) = kept.value() {
-        renew_own(invocation, secret, value);
+    let failure = if let Some(value) = value {
+        renew_own(invocation, secret, &value);
         undelivered(&kept, &reason)
     } else if says_done {
         verdict_in_words(secret, kept, Verdict::Done, reason, refusal)
@@ -123,19 +123,16 @@ fn answer(
     invocation: &Invocation,
     secret: &OneTimeSecret,
     mut kept: Kept,
+    value: &str,
     answered: &Answered,
     deferral: signals::Deferral,
 ) -> Result<HttpResponse> {
-    let found = kept.value().map(str::to_owned);
     let step = |step| failpoint::reach(step).map_err(|error| failed(error.to_string()));
     let mut deferral = Some(deferral);
-    let handed = (|| {
-        let Some(value) = found else {
-            return Err(failed(format!("the answer has no text at `{}`", secret.pointer)));
-        };
+    let handed: Result<HttpResponse> = (|| {
         step("value-found")?;
         kept.learn_id();
-        renew_own(invocation, secret, &value);
+        renew_own(invocation, secret, value);
         step("credential-updated")?;
         // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
         // until it is delivered.
@@ -204,7 +201,7 @@ fn renew_own(invocation: &Invocation, secret: &OneTimeSecret, value: &str) {
 
 /// Whether the request is about the token that astro uses itself.
 pub(super) fn is_own(invocation: &Invocation, secret: &OneTimeSecret) -> bool {
-    let own = invocation.context.claims.as_ref().and_then(|claims| claims.token_id.as_deref());
+    let own = invocation.context.token_id();
     own.is_some() && own == secret.labels.get("id").map(String::as_str)
 }
 

@@ -76,8 +76,8 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
 
 /// Whether the request is about the token that astro uses itself: deleted, it is not accepted any more.
 fn is_own(invocation: &Invocation, request: &HttpRequest) -> bool {
-    let own = invocation.context.claims.as_ref().and_then(|claims| claims.token_id.as_ref());
-    own.is_some() && own == request.path.last()
+    let own = invocation.context.token_id();
+    own.is_some() && own == request.path.last().map(String::as_str)
 }
 
 fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) -> Failure {
