@@ -17,13 +17,18 @@ fn token() -> String {
 }
 
 fn against(env: &TestEnv, stub: &Stub, line: &str) -> Ran {
+    env.ran(&mut against_command(env, stub, line))
+}
+
+fn against_command(env: &TestEnv, stub: &Stub, line: &str) -> Command {
     let mut command: Command = env.astro();
     command
         .env("ASTRO_API_URL", stub.address())
         .env("ASTRO_API_TOKEN", "opaque")
         .env("ASTRO_ORGANIZATION_ID", ACME)
         .env("ASTRO_DEPLOYMENT_ID", INGEST);
-    command.args(line.split(' ')).output().expect("runs").into()
+    command.args(line.split(' '));
+    command
 }
 
 const CREATE: &str = "deployment token create --name ci --role DEPLOYMENT_ADMIN -o json";
@@ -288,4 +293,27 @@ fn a_state_directory_that_cannot_be_used_is_seen_before_anything_is_sent() {
     assert_eq!(stub.seen(), Vec::<String>::new());
     let without = against(&env, &stub, &format!("{CREATE} --no-recovery"));
     assert_eq!(without.json()["token"], "eyJ.new.value");
+}
+
+/// Without a recovery file the value is only in memory while it is written: signals wait, but not without an end.
+#[test]
+fn a_reader_that_never_reads_does_not_hold_up_a_signal_for_ever() {
+    use std::{io::Write, os::unix::process::ExitStatusExt};
+    let env = TestEnv::new();
+    let stub = Stub::new(|_| Reply::Json(200, token()));
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // As much as a pipe holds (pipe(7)).
+    writer.write_all(&[b'x'; 65536]).expect("room");
+    let mut command = against_command(&env, &stub, &format!("{CREATE} --no-recovery --timeout 2"));
+    let child = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().expect("runs");
+    drop(command);
+    while !stub.seen().iter().any(|request| request.starts_with("POST")) {
+        std::thread::yield_now();
+    }
+    astro_e2e::signal(child.id(), "TERM");
+    let ended = child.wait_with_output().expect("ends");
+    drop(reader);
+    assert_eq!(ended.status.signal(), Some(15), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("its value is lost, rotate the token"), "{said}");
 }

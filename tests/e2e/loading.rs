@@ -42,7 +42,7 @@ impl Tree {
     fn astro(&self, args: &[&str]) -> Ran {
         // Signed in and without an organization: a command that is loaded and runs ends with 2.
         let mut command = self.env.clean(Command::new(self.dir.join("bin/astro")));
-        command.env("ASTRO_API_TOKEN", "opaque").args(args).output().expect("runs").into()
+        self.env.ran(command.env("ASTRO_API_TOKEN", "opaque").args(args))
     }
 
     fn reindex(&self) -> Ran {
@@ -159,7 +159,7 @@ fn what_others_may_write_is_refused() {
 /// Mounts of their own need root; `cargo xtask test` counts what an ordinary user leaves out.
 fn in_own_mounts(env: &TestEnv, line: &str) -> Option<Ran> {
     let mut command = env.on_path("unshare");
-    may_mount().then(|| command.args(["-m", "sh", "-c", line]).output().expect("runs").into())
+    may_mount().then(|| env.ran(command.args(["-m", "sh", "-c", line])))
 }
 
 #[test]

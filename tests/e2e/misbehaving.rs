@@ -48,8 +48,7 @@ fn the_api_can_be_asked_from_everywhere() {
         let stub = Stub::new(move |_| answer());
         let mut command = env.astro();
         command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
-        let ran: Ran =
-            command.args(["misbehave", "ask", "--how", how, "-o", "clean"]).output().expect("runs").into();
+        let ran: Ran = env.ran(command.args(["misbehave", "ask", "--how", how, "-o", "clean"]));
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), format!("{how}\n").as_str()), "{ran:?}");
         assert_eq!(stub.seen().len(), requests, "{how}");
     }

@@ -18,7 +18,7 @@ fn list(env: &TestEnv, address: &str, more: &[(&str, &str)]) -> Ran {
         .env("ASTRO_API_TOKEN", "opaque-canary")
         .env("ASTRO_ORGANIZATION_ID", ACME);
     command.envs(more.iter().copied());
-    command.args(["deployment", "list", "--timeout", "5"]).output().expect("runs").into()
+    env.ran(command.args(["deployment", "list", "--timeout", "5"]))
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn tokens(env: &TestEnv, stub: &Stub) -> Ran {
         .env("ASTRO_API_TOKEN", "opaque")
         .env("ASTRO_ORGANIZATION_ID", ACME);
     command.args(["deployment", "token", "list", "--deployment", INGEST, "-o", "clean", "--timeout", "20"]);
-    command.output().expect("runs").into()
+    env.ran(&mut command)
 }
 
 /// 10,000 tokens are ten pages: the first, eight at the same time, the last. The server answers none of the eight

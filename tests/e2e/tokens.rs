@@ -120,12 +120,7 @@ fn a_rotated_value_stops_working_and_the_new_one_works() {
     let lists = |token: &str| {
         let mut command = env.astro();
         command.env("ASTRO_API_TOKEN", token).env("ASTRO_API_URL", &address);
-        command
-            .args(["deployment", "token", "list", "--deployment", INGEST, "-o", "json"])
-            .output()
-            .expect("runs")
-            .status
-            .code()
+        env.ran(command.args(["deployment", "token", "list", "--deployment", INGEST, "-o", "json"])).code
     };
     let create =
         ["deployment", "token", "create", "--name", "ci", "--role", "DEPLOYMENT_ADMIN", "-o", "json"];

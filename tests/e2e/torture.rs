@@ -67,7 +67,7 @@ fn nothing_is_lost_at_any_step() {
             command.args(["deployment", "token", "rotate", &id, "-y", "-c"]);
             command.env("ASTRO_FAILPOINT", format!("{step}={action}")).env("ASTRO_FAILPOINT_MARK", &mark);
             let out = fs::File::create(&sink).expect("made");
-            let ran: Ran = command.stdout(out).stderr(Stdio::piped()).output().expect("runs").into();
+            let ran: Ran = env.ran(command.stdout(out).stderr(Stdio::piped()));
             assert!(mark.exists(), "{step} is not reached: {ran:?}");
             let (_, value) = control.issued().pop().expect("issued");
             let delivered = fs::read_to_string(&sink).expect("there") == format!("{value}\n");
@@ -161,7 +161,7 @@ fn the_verdict_after_a_broken_answer_is_right() {
                     ]),
                 };
                 let (posts, issued) = (control.posts(), control.issued().len());
-                let ran: Ran = command.args(["--timeout", "1"]).output().expect("runs").into();
+                let ran: Ran = env.ran(command.args(["--timeout", "1"]));
                 assert_eq!(control.posts(), posts + 1, "{verb} {kind}: {ran:?}");
                 assert_eq!(
                     control.issued().len() > issued,
@@ -213,7 +213,7 @@ fn the_token_one_stands_on() {
     assert_eq!(env.shell("bash", &line).code, Some(0));
     let mut command = env.astro();
     command.args(["deployment", "token", "rotate", id, "--profile", "own", "-y", "-o", "json"]);
-    let rotated: Ran = command.output().expect("runs").into();
+    let rotated: Ran = env.ran(&mut command);
     let second = rotated.json()["token"].as_str().expect("token").to_owned();
     assert_eq!(
         env.run(["deployment", "token", "list", "--profile", "own"]).code,
@@ -225,7 +225,7 @@ fn the_token_one_stands_on() {
     let mut command = env.astro();
     command.env("ASTRO_API_TOKEN", &second).env("ASTRO_API_URL", address.as_str().expect("text"));
     command.args(["deployment", "token", "rotate", id, "--deployment", INGEST, "-y", "-o", "json"]);
-    let ran: Ran = command.output().expect("runs").into();
+    let ran: Ran = env.ran(&mut command);
     assert_eq!(ran.code, Some(7), "{ran:?}");
     assert!(ran.stderr.contains("was rotated"), "{ran:?}");
 }
@@ -326,8 +326,7 @@ fn a_credential_never_leaves_its_origin() {
             let origin = Stub::new(move |_| Reply::Redirect(status, location.clone()));
             let mut command: Command = env.astro();
             command.env("ASTRO_API_URL", origin.address()).env("ASTRO_API_TOKEN", "opaque-canary");
-            let ran: Ran =
-                command.args(["deployment", "list", "--organization", "x"]).output().expect("runs").into();
+            let ran: Ran = env.ran(command.args(["deployment", "list", "--organization", "x"]));
             assert_eq!(ran.code, Some(1), "{status} {target}: {ran:?}");
             assert!(ran.stderr.contains("redirect"), "{ran:?}");
             assert_eq!(origin.seen().len(), 1, "{status} {target}");
@@ -380,4 +379,36 @@ fn a_token_shows_nowhere_but_in_its_sink() {
         let ran = env.run(["misbehave", "act", "--what", &what, "-vvv"]);
         assert!(ran.stderr.contains("[secret]") && !ran.stderr.contains(&value), "{ran:?}");
     }
+}
+
+/// Every command that meets a token, with all that can be logged; the search is the canary of every test.
+#[test]
+fn the_log_at_its_finest_shows_no_token() {
+    let env = TestEnv::with_sandbox();
+    let id = create(&env, "logged");
+    let variables = env.run(["sandbox", "env"]).ok();
+    for line in [
+        "deployment token create -n second -r DEPLOYMENT_ADMIN --keep-recovery",
+        "deployment token create -n third -r DEPLOYMENT_ADMIN -c",
+        "deployment token create -n fourth -r DEPLOYMENT_ADMIN -o json --token-file fourth",
+        &format!("deployment token rotate {id} -y"),
+        &format!("deployment token rotate {id} -y -o json --token-exec cat"),
+        "deployment token list",
+        &format!("deployment token update {id} --description new"),
+        &format!("deployment token delete {id} -y"),
+        "deployment list --all",
+        "context",
+        "recover list",
+        "recover show $(astro recover list -o clean | head -1 | cut -f 1) -o clean",
+    ] {
+        for begin in ["", variables.as_str()] {
+            let ran = env.shell("bash", &format!("{begin}ASTRO_LOG=trace astro {line} -vvv --debug"));
+            // The second round finds what the first one deleted or made.
+            assert!(ran.code == Some(0) || !begin.is_empty(), "{line}: {ran:?}");
+            assert!(!line.contains("token ") || ran.stderr.contains("TRACE"), "{line}: {ran:?}");
+        }
+    }
+    let line = "astro sandbox env -o json | grep -o 'eyJ[^\"]*' | astro login --with-token --credential again -vvv --debug";
+    let ran = env.shell("bash", line);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod canary;
 pub mod control;
 pub mod fuzz;
 pub mod stub;
@@ -32,6 +33,7 @@ pub const REPORTS: &str = "cm00acme000deployment0003";
 pub struct TestEnv {
     home: tempfile::TempDir,
     sandbox: bool,
+    canary: canary::Canary,
 }
 
 /// What a command printed and how it ended.
@@ -77,7 +79,11 @@ impl Default for TestEnv {
 impl TestEnv {
     /// A user with an empty home.
     pub fn new() -> Self {
-        Self { home: tempfile::tempdir().expect("a directory"), sandbox: false }
+        Self {
+            home: tempfile::tempdir().expect("a directory"),
+            sandbox: false,
+            canary: canary::Canary::default(),
+        }
     }
 
     /// A user whose sandbox runs; its profile is the default.
@@ -117,7 +123,14 @@ impl TestEnv {
 
     /// Runs `astro` with these arguments to its end.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
-        self.astro().args(args).output().expect("astro runs").into()
+        self.ran(self.astro().args(args))
+    }
+
+    /// Runs a command of this user to its end.
+    pub fn ran(&self, command: &mut Command) -> Ran {
+        let ran = Ran::from(command.output().expect("it runs"));
+        self.canary.hear(command, &ran);
+        ran
     }
 
     /// A program in the hermetic environment, `astro` being on its PATH.
@@ -131,7 +144,7 @@ impl TestEnv {
 
     /// Runs a line of a shell in the hermetic environment, `astro` being on its PATH.
     pub fn shell(&self, shell: &str, line: &str) -> Ran {
-        self.on_path(shell).args(["-c", line]).output().expect("the shell runs").into()
+        self.ran(self.on_path(shell).args(["-c", line]))
     }
 
     /// An empty transcript of this user.
@@ -143,7 +156,20 @@ impl TestEnv {
 impl Drop for TestEnv {
     fn drop(&mut self) {
         // Also one that a test started by itself, and did not stop because it failed.
-        if self.sandbox || self.path(".astro-host/state/plugins/sandbox/sandbox.json").exists() {
+        let has_sandbox = self.path(".astro-host/state/plugins/sandbox/sandbox.json").exists();
+        let mut server = None;
+        // A home that was made unusable says no more than the values that were seen.
+        let answers = has_sandbox && !std::thread::panicking();
+        if answers && self.run(["sandbox", "env", "-o", "json"]).code == Some(0) {
+            let control = control::Control::of(self);
+            self.canary.know(control.issued().into_iter().map(|(_, value)| value));
+            let status = self.run(["sandbox", "status", "-o", "json"]).json();
+            server = status["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        }
+        if !std::thread::panicking() {
+            self.canary.search(self.home(), server);
+        }
+        if self.sandbox || has_sandbox {
             self.run(["sandbox", "stop"]);
         }
     }

@@ -54,6 +54,7 @@ impl<'a> Transcript<'a> {
             stdin.write_all(input.as_bytes()).expect("astro reads its input");
         }
         let ran = Ran::from(child.wait_with_output().expect("astro ends"));
+        self.env.canary.hear(&command, &ran);
         let line = self.redacted(line);
         let _ = writeln!(self.text, "$ astro {line}");
         let stdout = self.redacted(&ran.stdout);

@@ -7,8 +7,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags};
@@ -17,6 +18,8 @@ use super::port::Reply;
 
 /// The first signal that arrived; 0 for none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// Everybody was told of it: from here on its second runs.
+static IS_ANNOUNCED: AtomicBool = AtomicBool::new(false);
 /// The writing end of the pipe, for the handlers.
 static PIPE_WRITER: AtomicI32 = AtomicI32::new(-1);
 static PIPE: OnceLock<OwnedFd> = OnceLock::new();
@@ -30,6 +33,8 @@ static ASKING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many requests are under way whose answer must not be lost.
 static DEFERRED: AtomicUsize = AtomicUsize::new(0);
+/// Until when at most, in seconds of the monotonic clock; 0 for as long as it takes.
+static DEFERRED_UNTIL: AtomicI64 = AtomicI64::new(0);
 /// Whether the first deferred signal may say so: not where stderr is for programs.
 static MAY_SAY: AtomicBool = AtomicBool::new(false);
 
@@ -74,17 +79,52 @@ pub fn defer(may_say: bool) -> Deferral {
     Deferral
 }
 
+impl Deferral {
+    /// Signals wait no longer than this from now on: what they wait for may never come.
+    #[must_use]
+    pub fn at_most(self, limit: Duration) -> Self {
+        let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+        DEFERRED_UNTIL.store(monotonic_seconds().saturating_add(seconds).max(1), Ordering::Release);
+        if pending().is_some() {
+            wake_at_end();
+        }
+        self
+    }
+}
+
 impl Drop for Deferral {
     fn drop(&mut self) {
-        if DEFERRED.fetch_sub(1, Ordering::AcqRel) == 1 && pending().is_some() {
-            announce();
+        if DEFERRED.fetch_sub(1, Ordering::AcqRel) == 1 {
+            DEFERRED_UNTIL.store(0, Ordering::Release);
+            if pending().is_some() {
+                announce();
+            }
         }
     }
 }
 
-/// Signals wait at the moment.
+/// Signals wait at the moment. Async-signal-safe.
 pub fn is_deferred() -> bool {
-    DEFERRED.load(Ordering::Acquire) > 0
+    let until = DEFERRED_UNTIL.load(Ordering::Acquire);
+    DEFERRED.load(Ordering::Acquire) > 0 && (until == 0 || monotonic_seconds() < until)
+}
+
+/// Whole seconds of a clock that nobody sets. Async-signal-safe.
+fn monotonic_seconds() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills a structure on the stack; `clock_gettime` is async-signal-safe.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec
+}
+
+/// Where the wait has an end, the alarm comes with it. Async-signal-safe.
+fn wake_at_end() {
+    let until = DEFERRED_UNTIL.load(Ordering::Acquire);
+    if until > 0 {
+        let left = until.saturating_sub(monotonic_seconds()).clamp(1, i64::from(i32::MAX));
+        // SAFETY: `alarm` touches nothing else and is async-signal-safe.
+        unsafe { libc::alarm(libc::c_uint::try_from(left).unwrap_or(1)) };
+    }
 }
 
 /// The signal that arrived.
@@ -220,9 +260,10 @@ extern "C" fn on_signal(signal: i32) {
                 *libc::__errno_location() = errno;
             }
         }
+        wake_at_end();
         return;
     }
-    if !is_first {
+    if !is_first && IS_ANNOUNCED.load(Ordering::Acquire) {
         die_by(signal);
     }
     announce();
@@ -230,6 +271,7 @@ extern "C" fn on_signal(signal: i32) {
 
 /// Tells everybody who waits for a signal, and gives them a second. Async-signal-safe.
 fn announce() {
+    IS_ANNOUNCED.store(true, Ordering::Release);
     let pipe = PIPE_WRITER.load(Ordering::Relaxed);
     // SAFETY: one byte from a constant to the pipe; `write` and `alarm` are async-signal-safe, errno is put
     // back for the code that was interrupted.
@@ -244,11 +286,15 @@ fn announce() {
 extern "C" fn on_alarm(_: i32) {
     if is_deferred() {
         // The second begins anew when nothing is deferred any more.
+        wake_at_end();
         return;
     }
-    let signal = SIGNAL.load(Ordering::Acquire);
-    if signal != 0 {
-        die_by(signal);
+    match SIGNAL.load(Ordering::Acquire) {
+        // Somebody else's alarm.
+        0 => {}
+        signal if IS_ANNOUNCED.load(Ordering::Acquire) => die_by(signal),
+        // What was waited for did not come in its time.
+        _ => announce(),
     }
 }
 

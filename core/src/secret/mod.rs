@@ -36,15 +36,24 @@ pub struct Delivery {
     store: Option<Store>,
     /// What is delivered stays in the recovery file of an earlier run.
     is_kept: bool,
-    /// What was answered and is not delivered yet.
-    kept: Mutex<Vec<Kept>>,
-    /// What to say of a request whose answer holds nothing that can be delivered.
-    failed: Mutex<Option<Failure>>,
-    /// What to say of the secret that is being handed over, should that never end.
-    delivering: Mutex<Option<Failure>>,
+    /// What was answered.
+    secrets: Mutex<Secrets>,
     /// Requests that were sent and not answered yet.
     in_flight: Mutex<InFlight>,
     landed: Condvar,
+}
+
+/// Every secret of the command is in one of these, and changes its place under one lock.
+#[derive(Default)]
+struct Secrets {
+    /// What is not delivered yet.
+    kept: Vec<Kept>,
+    /// What to say of the secret that is being handed over, should that never end.
+    delivering: Option<Failure>,
+    /// What to say of a request whose answer holds nothing that can be delivered.
+    failed: Option<Failure>,
+    /// A person was told how it ended: what is kept stays.
+    is_over: bool,
 }
 
 #[derive(Default)]
@@ -65,9 +74,7 @@ impl Delivery {
             sink,
             store,
             is_kept: false,
-            kept: Mutex::default(),
-            failed: Mutex::default(),
-            delivering: Mutex::default(),
+            secrets: Mutex::default(),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
         })
@@ -122,12 +129,12 @@ impl Delivery {
 
     /// Takes over an answer that holds a secret.
     pub fn keep(&self, kept: Kept) {
-        lock(&self.kept).push(kept);
+        lock(&self.secrets).kept.push(kept);
     }
 
     /// A token that will not be delivered, whether the plugin waits for that or not.
     pub fn fail(&self, failure: Failure) {
-        lock(&self.failed).get_or_insert(failure);
+        lock(&self.secrets).failed.get_or_insert(failure);
     }
 
     /// Delivers a secret and removes what was kept of it. `result` is what stdout gets, with or without the
@@ -140,35 +147,46 @@ impl Delivery {
         more: &Context<'_>,
     ) -> Result<()> {
         let kept = self.take(secret, more)?;
-        *lock(&self.delivering) = Some(undelivered(&kept, "it was interrupted meanwhile"));
         let handed_over = self.hand_over(console, secret, result, more);
-        *lock(&self.delivering) = None;
+        let mut secrets = lock(&self.secrets);
+        secrets.delivering = None;
         match handed_over {
+            // Where the value is kept was said already.
+            Ok(()) if secrets.is_over => Ok(()),
             Ok(()) => {
+                if !self.options.keep_recovery {
+                    kept.remove();
+                }
+                drop(secrets);
                 console.notice(&match &self.sink {
                     Sink::Stdout if self.is_kept => "The value is still kept.".to_owned(),
                     Sink::Stdout => "This value is shown only once.".to_owned(),
                     Sink::File(file) => format!("The token is in {}.", file.path().display()),
                     Sink::Exec(program) => format!("`{}` took the token.", program.name()),
                 });
-                if !self.options.keep_recovery {
-                    kept.remove();
-                }
                 Ok(())
             }
             Err(reason) => {
                 let failure = undelivered(&kept, &reason);
-                lock(&self.kept).push(kept);
+                secrets.kept.push(kept);
                 Err(failure)
             }
         }
     }
 
+    /// What is kept of a secret, marked as being handed over.
     fn take(&self, secret: &Secret, more: &Context<'_>) -> Result<Kept> {
-        let mut all = lock(&self.kept);
-        if let Some(at) = all.iter().position(|kept| kept.value() == Some(secret.value.as_str())) {
-            return Ok(all.swap_remove(at));
-        }
+        let mut secrets = lock(&self.secrets);
+        let at = secrets.kept.iter().position(|kept| kept.value() == Some(secret.value.as_str()));
+        let kept = match at {
+            Some(at) => secrets.kept.swap_remove(at),
+            None => self.keep_now(secret, more)?,
+        };
+        secrets.delivering = Some(undelivered(&kept, "it was interrupted meanwhile"));
+        Ok(kept)
+    }
+
+    fn keep_now(&self, secret: &Secret, more: &Context<'_>) -> Result<Kept> {
         let record = more.record_of(secret);
         let mut kept = match &self.store {
             Some(store) => store.begin(record)?,
@@ -201,8 +219,8 @@ impl Delivery {
 
     /// The failure for a secret of this command that cannot even be rendered.
     pub fn lost_before_delivery(&self, value: &str, reason: &Failure) -> Option<Failure> {
-        let kept = lock(&self.kept);
-        let kept = kept.iter().find(|kept| kept.value() == Some(value))?;
+        let secrets = lock(&self.secrets);
+        let kept = secrets.kept.iter().find(|kept| kept.value() == Some(value))?;
         Some(undelivered(kept, &reason.message))
     }
 
@@ -219,9 +237,11 @@ impl Delivery {
         while in_flight.open > 0 {
             in_flight = self.landed.wait(in_flight).unwrap_or_else(PoisonError::into_inner);
         }
-        let kept = lock(&self.kept);
-        let left = kept.first().map(|kept| undelivered(kept, "the command ended before it was delivered"));
-        left.or_else(|| lock(&self.delivering).clone()).or_else(|| lock(&self.failed).clone()).or_else(|| {
+        let mut secrets = lock(&self.secrets);
+        secrets.is_over = true;
+        let left = secrets.kept.first();
+        let left = left.map(|kept| undelivered(kept, "the command ended before it was delivered"));
+        left.or_else(|| secrets.delivering.clone()).or_else(|| secrets.failed.clone()).or_else(|| {
             in_flight.failed.then(|| {
                 Failure::new(code::DELIVERY, "astro failed while it waited for a token")
                     .help("what came is kept: astro recover list")

@@ -11,6 +11,7 @@ use std::{
     io::{Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -276,9 +277,9 @@ impl Kept {
         Some(&files.path)
     }
 
-    /// Lets signals wait for as long as this lives: its value is nowhere but here.
-    pub fn hold(&mut self, deferral: Option<Deferral>) {
-        self.deferral = deferral;
+    /// Lets signals wait for as long as this lives, but not longer than `limit`: its value is nowhere but here.
+    pub fn hold(&mut self, deferral: Option<Deferral>, limit: Duration) {
+        self.deferral = deferral.map(|deferral| deferral.at_most(limit));
     }
 
     /// Why the answer is not on disk, when a file was wanted.
@@ -294,6 +295,7 @@ impl Kept {
             let _ = remove(&files.intent)
                 .and_then(|()| failpoint::reach("intent-removed"))
                 .and_then(|()| remove(&files.path))
+                .and_then(|()| remove(&files.path.with_extension(MENTIONED)))
                 .and_then(|()| failpoint::reach("recovery-removed"));
         }
     }

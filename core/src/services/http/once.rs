@@ -135,10 +135,10 @@ fn answer(
         renew_own(invocation, secret, value);
         step("credential-updated")?;
         // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
-        // until it is delivered.
+        // until it is delivered, or until the time limit is over once more.
         match kept.path() {
             Some(_) => drop(deferral.take()),
-            None => kept.hold(deferral.take()),
+            None => kept.hold(deferral.take(), invocation.globals.time_limit()),
         }
         step("signals-released")?;
         let body = serde_json::from_slice(&answered.body).map_err(|error| failed(error.to_string()))?;
