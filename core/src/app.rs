@@ -17,7 +17,7 @@ use crate::{
     },
     config::{self, Config, Dirs},
     console::{Console, Conversation, TerminalFacts},
-    context::{self, Context, Environment},
+    context::{self, Context, Directory, Environment, Sources},
     error::{Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
@@ -229,7 +229,28 @@ impl App {
             Ok(dirs) => config::stored(dirs, name),
             Err(failure) => Err(failure.clone()),
         };
-        let context = context::resolve(globals, &environment, &config, self.console.facts.stdout, stored)?;
+        let mut unread = None;
+        let directory = Directory::of_process().unwrap_or_else(|failure| {
+            unread = Some(failure);
+            None
+        });
+        let sources = Sources {
+            globals,
+            environment: &environment,
+            directory: directory.as_ref(),
+            config: &config,
+            on_terminal: self.console.facts.stdout,
+        };
+        let mut context = context::resolve(sources, stored)?;
+        // What a flag or a token chose does not depend on a file that nobody can read.
+        if let Some(failure) = unread {
+            if environment.uses_profiles(globals) && globals.profile.is_none() {
+                context.contradiction.get_or_insert(failure);
+            } else {
+                let reason = failure.causes.first().cloned().unwrap_or_default();
+                context.ignored.push(format!("{}: {reason}", failure.message));
+            }
+        }
         if let Some(credential) = &context.credential {
             redact::hide(credential.value.expose());
         }

@@ -20,6 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Writes a file that only its owner can read.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o600)
+}
+
+/// Writes a file that others may read, as far as the user's mask allows.
+pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o666)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let what = || format!("cannot write `{}`", path.display());
     // A link (a configuration kept in a repository of dotfiles) stays one: what it points at is replaced.
     let linked =
@@ -29,7 +38,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     private_dir(dir)?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".new-")
-        .permissions(fs::Permissions::from_mode(0o600))
+        .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(dir)
         .while_doing(code::CONFIG, what)?;
     temporary.write_all(bytes).while_doing(code::CONFIG, what)?;

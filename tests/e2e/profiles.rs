@@ -5,14 +5,14 @@ use std::{fs, os::unix::fs::MetadataExt};
 use astro_e2e::{ACME, GLOBEX, TestEnv};
 
 /// The administrator's token of an organization.
-fn token(env: &TestEnv, organization: &str) -> String {
+pub(crate) fn token(env: &TestEnv, organization: &str) -> String {
     env.run(["sandbox", "env", "--organization", organization, "-o", "json"]).json()["ASTRO_API_TOKEN"]
         .as_str()
         .expect("text")
         .to_owned()
 }
 
-fn address(env: &TestEnv) -> String {
+pub(crate) fn address(env: &TestEnv) -> String {
     env.run(["sandbox", "status", "-o", "json"]).json()["address"].as_str().expect("text").to_owned()
 }
 

@@ -13,11 +13,12 @@ pub struct Transcript<'a> {
     text: String,
     names: Vec<(String, String)>,
     variables: Vec<(String, String)>,
+    dir: String,
 }
 
 impl<'a> Transcript<'a> {
     pub(crate) fn new(env: &'a TestEnv) -> Self {
-        Self { env, text: String::new(), names: Vec::new(), variables: Vec::new() }
+        Self { env, text: String::new(), names: Vec::new(), variables: Vec::new(), dir: String::new() }
     }
 
     /// A line of prose.
@@ -35,6 +36,21 @@ impl<'a> Transcript<'a> {
         self
     }
 
+    /// Goes to a directory below the home, which is made when it is not there.
+    pub fn cd(&mut self, dir: &str) -> &mut Self {
+        let _ = writeln!(self.text, "$ cd ~/{dir}\n");
+        std::fs::create_dir_all(self.env.path(dir)).expect("made");
+        self.dir = dir.to_owned();
+        self
+    }
+
+    /// Writes a file below the home.
+    pub fn write(&mut self, name: &str, content: &str) -> &mut Self {
+        let _ = writeln!(self.text, "$ cat > ~/{name}\n{content}^D\n");
+        std::fs::write(self.env.path(name), content).expect("written");
+        self
+    }
+
     /// Runs `astro` with a line of arguments, written as for a shell with double quotes only.
     pub fn run(&mut self, line: &str) -> Ran {
         self.run_with_input(line, "")
@@ -44,6 +60,7 @@ impl<'a> Transcript<'a> {
     pub fn run_with_input(&mut self, line: &str, input: &str) -> Ran {
         use std::{io::Write as _, process::Stdio};
         let mut command = self.env.astro();
+        command.current_dir(self.env.path(&self.dir));
         command.args(words(line)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if !input.is_empty() {

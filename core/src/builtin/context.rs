@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Request, command, positional};
 use crate::{
-    context::{Origin, Sourced, timestamp, unix_now},
+    context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
     error::{Failure, Result, usage},
     output::Format,
 };
@@ -20,10 +20,17 @@ pub(super) fn commands() -> Vec<Command> {
         "context",
         "Show who you are and where: every value and where it came from",
         vec![official.clone(), Arg { id: "rest".to_owned(), repeated: true, ..official }],
-        &[("astro context", "Show what is in effect"), ("astro context -o json", "The same for a program")],
+        &[
+            ("astro context", "Show what is in effect"),
+            ("astro context -o json", "The same for a program"),
+            (
+                "astro context -o clean",
+                "One line for a prompt: profile, organization, workspace, deployment, ready or blocked",
+            ),
+        ],
     );
     context.aliases = vec!["whoami".to_owned()];
-    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, which variables are set and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
+    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
     vec![context]
 }
 
@@ -60,10 +67,32 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     row("workspace", text(&context.workspace));
     row("deployment", text(&context.deployment));
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
-    let blocked = context.authority(unix_now()).err().map(|failure| failure.message);
-    if format == Format::Json {
-        let document = json!({ "settings": rows, "ignored": context.ignored, "blocked": blocked });
-        return request.emit(format, View::default(), vec![document]);
+    let blocked = context.authority(unix_now()).err().map(|failure| match failure.causes.first() {
+        Some(cause) => format!("{}: {cause}", failure.message),
+        None => failure.message,
+    });
+    match format {
+        Format::Json => {
+            let overridden: Vec<Value> = context
+                .overridden
+                .iter()
+                .map(|overridden| {
+                    let Overridden { name, setting } = overridden;
+                    json!({ "name": name, "value": setting.value, "origin": setting.origin.to_string() })
+                })
+                .collect();
+            let document = json!({
+                "settings": rows,
+                "overridden": overridden,
+                "ignored": context.ignored,
+                "blocked": blocked,
+            });
+            return request.emit(format, View::default(), vec![document]);
+        }
+        Format::Clean => {
+            return request.emit(format, prompt_view(), vec![prompt_line(&context, blocked.is_some())]);
+        }
+        Format::Table => {}
     }
     let column =
         |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
@@ -74,10 +103,12 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
             column("value", ColumnKind::Id),
             column("origin", ColumnKind::Id),
         ],
-        clean: vec!["name".to_owned(), "value".to_owned(), "origin".to_owned()],
         ..View::default()
     };
     let code = request.emit(format, view, rows)?;
+    for Overridden { name, setting } in &context.overridden {
+        app.console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
+    }
     for ignored in &context.ignored {
         app.console.notice(&format!("ignored: {ignored}"));
     }
@@ -85,6 +116,25 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         app.console.notice(&format!("nothing can be sent: {blocked}"));
     }
     Ok(code)
+}
+
+/// One line for a shell's prompt: who and where, and whether a request could be sent.
+fn prompt_line(context: &Context, is_blocked: bool) -> Value {
+    let text = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
+    let who = text(&context.profile)
+        .or_else(|| context.credential.as_ref().map(|credential| credential.origin.to_string()));
+    json!({
+        "profile": who,
+        "organization": text(&context.organization),
+        "workspace": text(&context.workspace),
+        "deployment": text(&context.deployment),
+        "state": if is_blocked { "blocked" } else { "ready" },
+    })
+}
+
+fn prompt_view() -> View {
+    let columns = ["profile", "organization", "workspace", "deployment", "state"];
+    View { clean: columns.map(str::to_owned).to_vec(), ..View::default() }
 }
 
 /// The command that does here what a word after `context` does in the official CLI.

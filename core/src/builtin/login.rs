@@ -8,7 +8,7 @@ use dialoguer::console::Term;
 use super::{Request, command, option, switch};
 use crate::{
     config::{self, Config, Dirs, Secret, Stored},
-    context::{Address, Claims, Environment},
+    context::{Address, Claims, Environment, Sources},
     error::{Result, auth, failed, usage},
 };
 
@@ -172,9 +172,13 @@ fn read_token(ask: bool) -> Result<Secret> {
 fn address(request: &Request<'_>) -> Result<Address> {
     let globals = crate::cli::globals::Globals { profile: None, ..request.parsed.globals.clone() };
     let environment = Environment::of_process()?;
-    let context =
-        crate::context::resolve(&globals, &environment.addresses_only(), &Config::default(), false, |_| {
-            Ok(None)
-        })?;
+    let sources = Sources {
+        globals: &globals,
+        environment: &environment.addresses_only(),
+        directory: None,
+        config: &Config::default(),
+        on_terminal: false,
+    };
+    let context = crate::context::resolve(sources, |_| Ok(None))?;
     Ok(context.address.value)
 }

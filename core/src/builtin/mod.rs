@@ -62,6 +62,10 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
         "profile list" => profile::list(&request),
         "profile show" => profile::show(&request),
         "profile use" => profile::use_profile(&request),
+        "profile edit" => profile::edit(&request),
+        "profile rename" => profile::rename(&request),
+        "profile export" => profile::export(&request),
+        "profile import" => profile::import(&request),
         "profile remove" => profile::remove(&request),
         "context" => context::show(&request),
         "login" => login::login(&request),
@@ -103,6 +107,11 @@ struct Request<'a> {
 impl Request<'_> {
     fn text(&self, id: &str) -> Option<&str> {
         self.parsed.matches.get_one::<String>(id).map(String::as_str)
+    }
+
+    /// All values of an argument that may be repeated.
+    fn texts(&self, id: &str) -> Vec<&str> {
+        self.parsed.matches.get_many::<String>(id).into_iter().flatten().map(String::as_str).collect()
     }
 
     /// A positional the command cannot do without.

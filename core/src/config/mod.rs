@@ -8,4 +8,4 @@ mod settings;
 
 pub use credentials::{Secret, Stored, forget, store, stored};
 pub use dirs::{Dirs, this_binary};
-pub use settings::{Config, Credential, Profile, edit, set, table};
+pub use settings::{Config, Credential, Profile, edit, place_and_reason, set, table};

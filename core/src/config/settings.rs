@@ -116,12 +116,18 @@ pub fn set(table: &mut Table, key: &str, value: Option<&str>) {
     }
 }
 
-fn unreadable(path: &Path, error: &str) -> Failure {
+/// Where a TOML text is wrong, and why: the parser's message without its picture of the line.
+pub fn place_and_reason(error: &str) -> (String, String) {
     let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
     let place = lines.next().unwrap_or_default().trim_start_matches("TOML parse error at ");
     let reason = error.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    (place.to_owned(), reason.to_owned())
+}
+
+fn unreadable(path: &Path, error: &str) -> Failure {
+    let (place, reason) = place_and_reason(error);
     config(format!("`{}` cannot be read: {place}", path.display()))
-        .cause(reason.to_owned())
+        .cause(reason)
         .help("correct the file; it was not changed")
 }
 

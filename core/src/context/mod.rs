@@ -4,11 +4,13 @@
 
 mod address;
 mod claims;
+pub mod directory;
 mod resolve;
 
 pub use address::Address;
 pub use claims::Claims;
-pub use resolve::{Environment, resolve};
+pub use directory::Directory;
+pub use resolve::{Environment, Sources, resolve};
 
 use std::{fmt, path::PathBuf};
 
@@ -27,6 +29,13 @@ pub enum Origin {
     Flag(&'static str),
     /// An environment variable.
     Variable(&'static str),
+    /// A line of a directory's `.astro.toml`.
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
     /// A profile of `config.toml`.
     Profile(String),
     /// `default_profile` of `config.toml`.
@@ -43,6 +52,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Variable(name) => formatter.write_str(name),
+            Self::Directory { path, line } => write!(formatter, "{} line {line}", path.display()),
             Self::Profile(name) => write!(formatter, "profile `{name}`"),
             Self::DefaultProfile => formatter.write_str("default_profile in config.toml"),
             Self::Credential(name) => write!(formatter, "credential `{name}`"),
@@ -74,12 +84,22 @@ impl Sourced<String> {
         let source = match self.origin {
             Origin::Flag(_) => Source::Flag,
             Origin::Variable(_) => Source::Variable,
+            Origin::Directory { .. } => Source::Directory,
             Origin::Profile(_) | Origin::DefaultProfile | Origin::Credential(_) => Source::Profile,
             Origin::Claim(_) => Source::Claim,
             Origin::Default => Source::Default,
         };
         Setting { value: self.value.clone(), origin: self.origin.to_string(), source }
     }
+}
+
+/// A value that another one of the same name beat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overridden {
+    /// `profile`, `organization`, `workspace`, `deployment` or `output`.
+    pub name: &'static str,
+    /// What is not in effect.
+    pub setting: Sourced<String>,
 }
 
 /// The context of one invocation.
@@ -103,8 +123,10 @@ pub struct Context {
     pub credential: Option<Sourced<Secret>>,
     /// What the credential says about itself.
     pub claims: Option<Claims>,
-    /// Variables that are set and not used, each with the reason.
+    /// Variables and files that are there and not used, each with the reason.
     pub ignored: Vec<String>,
+    /// Values that a stronger layer beat.
+    pub overridden: Vec<Overridden>,
     /// Why nothing may be sent, when the values contradict each other or cannot be read.
     pub contradiction: Option<Failure>,
     /// There are profiles to choose from.

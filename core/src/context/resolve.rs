@@ -1,11 +1,11 @@
-//! Flags, variables, profile, claims, defaults: which one wins. Pure: everything comes in as values.
+//! Flags, variables, directory file, profile, claims, defaults: which one wins. Pure: everything comes in as values.
 //!
 //! Address, credential and organization are one bundle and never mixed from two layers:
 //! `--profile` sets all three; `ASTRO_API_TOKEN` without `--profile` means that no profile is in use.
 
 use astro_plugin_protocol::names;
 
-use super::{Address, Claims, Context, Origin, Sourced};
+use super::{Address, Claims, Context, Directory, Origin, Overridden, Sourced};
 use crate::{
     cli::globals::Globals,
     config::{Config, Profile, Secret, Stored},
@@ -68,32 +68,48 @@ impl Environment {
     }
 }
 
-/// Resolves the context. `stored` reads a stored credential's value by name; it is asked at most once and
-/// only when a profile names one. `on_terminal` says whether stdout is a terminal: a profile's format
-/// applies only there, so that scripts parse what they always did.
-pub fn resolve(
-    globals: &Globals,
-    environment: &Environment,
-    config: &Config,
-    on_terminal: bool,
-    stored: impl FnOnce(&str) -> Result<Option<Stored>>,
-) -> Result<Context> {
+/// Everything a context is made of.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The global options.
+    pub globals: &'a Globals,
+    /// The variables.
+    pub environment: &'a Environment,
+    /// The nearest directory file.
+    pub directory: Option<&'a Directory>,
+    /// The configuration.
+    pub config: &'a Config,
+    /// stdout is a terminal: a profile's format applies only there, so that scripts parse what they always did.
+    pub on_terminal: bool,
+}
+
+/// Resolves the context. `stored` reads a stored credential's value by name; it is asked at most once and only when a
+/// profile names one.
+pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<Stored>>) -> Result<Context> {
+    let Sources { globals, environment, config, .. } = sources;
     let mut ignored = Vec::new();
+    let mut overridden = Vec::new();
     let flag =
         |value: &Option<String>, name| value.clone().map(|value| Sourced::new(value, Origin::Flag(name)));
     let by_flag = flag(&globals.profile, "--profile");
-    let token = environment.get("ASTRO_API_TOKEN");
-    let profile = match (&by_flag, &token) {
-        (Some(_), _) => by_flag.clone(),
-        (None, Some(_)) => {
-            if environment.get("ASTRO_PROFILE").is_some() {
-                ignored.push("ASTRO_PROFILE: ASTRO_API_TOKEN is set, so no profile is in use".to_owned());
-            }
-            None
-        }
-        (None, None) => environment.get("ASTRO_PROFILE").or_else(|| {
-            config.default_profile.clone().map(|name| Sourced::new(name, Origin::DefaultProfile))
-        }),
+    let directory = selection(sources, &mut ignored);
+    let from_directory =
+        |pick: fn(&Directory) -> &Option<Sourced<String>>| directory.and_then(|file| pick(file).clone());
+    let has_token = environment.get("ASTRO_API_TOKEN").is_some();
+    if by_flag.is_none() && has_token && environment.get("ASTRO_PROFILE").is_some() {
+        ignored.push("ASTRO_PROFILE: ASTRO_API_TOKEN is set, so no profile is in use".to_owned());
+    }
+    let profile = if by_flag.is_none() && has_token {
+        None
+    } else {
+        let default = config.default_profile.clone();
+        let candidates = [
+            by_flag.clone(),
+            environment.get("ASTRO_PROFILE"),
+            from_directory(|file| &file.profile),
+            default.map(|name| Sourced::new(name, Origin::DefaultProfile)),
+        ];
+        first("profile", candidates, &mut overridden)
     };
     let settings = match &profile {
         Some(name) => config.profiles.get(&name.value).cloned(),
@@ -128,6 +144,7 @@ pub fn resolve(
         contradiction.get_or_insert(failure);
         None
     });
+    let is_of_environment = token.is_some();
     let (address, credential) = match token {
         Some(token) => (
             of_environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
@@ -136,36 +153,51 @@ pub fn resolve(
         None => stored_bundle(&settings, config, of_environment, stored, &mut contradiction)?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
-    let claimed = |value: Option<String>, claim| value.map(|value| Sourced::new(value, Origin::Claim(claim)));
-    let organization_of_profile = from_profile(&settings.organization);
-    if let (Some(variable), Some(own)) = (&organization_variable, &organization_of_profile)
-        && globals.organization.is_none()
-        && variable.value != own.value
-    {
-        contradiction.get_or_insert_with(|| two_organizations(variable, own));
+    let claimed = |pick: fn(&Claims) -> &Option<String>, claim| {
+        let value = claims.as_ref().and_then(|claims| pick(claims).clone());
+        value.map(|value| Sourced::new(value, Origin::Claim(claim)))
+    };
+
+    let organizations = Organizations {
+        flag: flag(&globals.organization, "--organization"),
+        variable: organization_variable,
+        directory: from_directory(|file| &file.organization),
+        profile: from_profile(&settings.organization),
+        claim: claimed(|claims| &claims.organization, "organizationId"),
+    };
+    if let Some(failure) = organizations.contradiction(is_of_environment) {
+        contradiction.get_or_insert(failure);
     }
-    let organization = flag(&globals.organization, "--organization")
-        .or(organization_variable)
-        .or(organization_of_profile)
-        .or_else(|| {
-            claimed(claims.as_ref().and_then(|claims| claims.organization.clone()), "organizationId")
-        });
-    if let (Some(wanted), Some(claims)) = (&organization, &claims)
-        && let Some(own) = claims.organization.as_deref()
-        && names::is_id(&wanted.value)
-        && wanted.value != own
-    {
-        let own = Sourced::new(own.to_owned(), Origin::Claim("organizationId"));
-        contradiction.get_or_insert_with(|| two_organizations(wanted, &own));
-    }
-    let workspace = flag(&globals.workspace, "--workspace")
-        .or(workspace_variable)
-        .or_else(|| from_profile(&settings.workspace))
-        .or_else(|| claimed(claims.as_ref().and_then(|claims| claims.workspace.clone()), "workspaceId"));
-    let deployment = flag(&globals.deployment, "--deployment")
-        .or(deployment_variable)
-        .or_else(|| from_profile(&settings.deployment));
-    let output = output(globals, environment, from_profile(&settings.output).filter(|_| on_terminal))?;
+    let organization = first("organization", organizations.into_candidates(), &mut overridden);
+    // An explicit `--profile` also beats a directory that does not select it.
+    let beaten = by_flag.is_some() && directory.is_some_and(|file| file.profile.is_none());
+    let workspace_of_directory =
+        from_directory(|file| &file.workspace).filter(|_| !(beaten && settings.workspace.is_some()));
+    let deployment_of_directory =
+        from_directory(|file| &file.deployment).filter(|_| !(beaten && settings.deployment.is_some()));
+    let workspace = first(
+        "workspace",
+        [
+            flag(&globals.workspace, "--workspace"),
+            workspace_variable,
+            workspace_of_directory,
+            from_profile(&settings.workspace),
+            claimed(|claims| &claims.workspace, "workspaceId"),
+        ],
+        &mut overridden,
+    );
+    let deployment = first(
+        "deployment",
+        [
+            flag(&globals.deployment, "--deployment"),
+            deployment_variable,
+            deployment_of_directory,
+            from_profile(&settings.deployment),
+        ],
+        &mut overridden,
+    );
+    let of_profile = from_profile(&settings.output).filter(|_| sources.on_terminal);
+    let output = output(globals, environment, of_profile, &mut overridden)?;
     Ok(Context {
         profile,
         organization,
@@ -177,9 +209,95 @@ pub fn resolve(
         credential,
         claims,
         ignored,
+        overridden,
         contradiction,
         has_profiles: !config.profiles.is_empty(),
     })
+}
+
+/// The directory file, unless what it selects belongs to another profile than the one in use: then none of it is
+/// taken, since its ids are of that profile's customer.
+fn selection<'a>(sources: Sources<'a>, ignored: &mut Vec<String>) -> Option<&'a Directory> {
+    let file = sources.directory?;
+    let by_flag = sources.globals.profile.as_deref();
+    let by_variable = sources.environment.get("ASTRO_PROFILE").map(|profile| profile.value);
+    let has_token = sources.environment.get("ASTRO_API_TOKEN").is_some();
+    let own = file.profile.as_ref().map(|profile| profile.value.as_str());
+    let reason = match (own, by_flag) {
+        (Some(own), Some(flag)) if own != flag => "--profile wins".to_owned(),
+        (None, Some(_)) if file.organization.is_some() => "--profile wins".to_owned(),
+        (Some(own), None) if has_token => {
+            format!("it is for the profile `{own}`; ASTRO_API_TOKEN is set, so no profile is in use")
+        }
+        (Some(own), None) if by_variable.as_deref().is_some_and(|name| name != own) => {
+            "ASTRO_PROFILE wins".to_owned()
+        }
+        _ => return Some(file),
+    };
+    ignored.push(format!("{}: {reason}", file.path.display()));
+    None
+}
+
+/// The first value there is; what another layer says differently is overridden by it.
+fn first<const N: usize>(
+    name: &'static str,
+    candidates: [Option<Sourced<String>>; N],
+    overridden: &mut Vec<Overridden>,
+) -> Option<Sourced<String>> {
+    let mut candidates = candidates.into_iter().flatten();
+    let chosen = candidates.next()?;
+    let others = candidates.filter(|other| other.value != chosen.value);
+    overridden.extend(others.map(|setting| Overridden { name, setting }));
+    Some(chosen)
+}
+
+/// Which organization each layer names. Whoever names one brings the credential for it, so that layers may not
+/// disagree; only a flag is a person's own word for this one command.
+struct Organizations {
+    flag: Option<Sourced<String>>,
+    variable: Option<Sourced<String>>,
+    directory: Option<Sourced<String>>,
+    profile: Option<Sourced<String>>,
+    claim: Option<Sourced<String>>,
+}
+
+impl Organizations {
+    fn contradiction(&self, is_token_of_environment: bool) -> Option<Failure> {
+        let differ = |one: &Option<Sourced<String>>, other: &Option<Sourced<String>>| match (one, other) {
+            (Some(one), Some(other)) if one.value != other.value => Some(two_organizations(one, other)),
+            _ => None,
+        };
+        let layers = if self.flag.is_some() {
+            None
+        } else {
+            differ(&self.directory, &self.profile)
+                .or_else(|| differ(&self.variable, &self.directory))
+                .or_else(|| differ(&self.variable, &self.profile))
+        };
+        layers.or_else(|| {
+            let wanted = [&self.flag, &self.variable, &self.directory, &self.profile].into_iter().flatten().next()?;
+            match &self.claim {
+                // A name is looked up among the organizations that the token sees.
+                Some(own) if names::is_id(&wanted.value) && wanted.value != own.value => {
+                    Some(two_organizations(wanted, own))
+                }
+                // A directory must not choose the organization of a token that comes from elsewhere and does not
+                // say whose it is.
+                None if is_token_of_environment && matches!(wanted.origin, Origin::Directory { .. }) => Some(
+                    auth(format!(
+                        "the organization `{}` is from {}, and the token from ASTRO_API_TOKEN does not say whose it is; nothing was sent",
+                        wanted.value, wanted.origin
+                    ))
+                    .help("name the organization with --organization or ASTRO_ORGANIZATION_ID"),
+                ),
+                _ => None,
+            }
+        })
+    }
+
+    fn into_candidates(self) -> [Option<Sourced<String>>; 5] {
+        [self.flag, self.variable, self.directory, self.profile, self.claim]
+    }
 }
 
 fn stored_bundle(
@@ -240,13 +358,10 @@ fn output(
     globals: &Globals,
     environment: &Environment,
     profile: Option<Sourced<String>>,
+    overridden: &mut Vec<Overridden>,
 ) -> Result<Sourced<Format>> {
-    let chosen = globals
-        .output
-        .clone()
-        .map(|value| Sourced::new(value, Origin::Flag("--output")))
-        .or_else(|| environment.get("ASTRO_OUTPUT"))
-        .or(profile);
+    let flag = globals.output.clone().map(|value| Sourced::new(value, Origin::Flag("--output")));
+    let chosen = first("output", [flag, environment.get("ASTRO_OUTPUT"), profile], overridden);
     let Some(chosen) = chosen else { return Ok(Sourced::new(Format::Table, Origin::Default)) };
     match Format::parse(&chosen.value) {
         Some(format) => Ok(Sourced::new(format, chosen.origin)),

@@ -37,26 +37,197 @@ fn stored(name: &str) -> Result<Option<Stored>> {
 }
 
 fn resolved(globals: &Globals, variables: &[(&'static str, &str)], config: &Config) -> Context {
-    resolve(globals, &Environment::of(variables), config, true, stored).expect("resolves")
+    resolved_in(globals, variables, None, config)
+}
+
+fn resolved_in(
+    globals: &Globals,
+    variables: &[(&'static str, &str)],
+    directory: Option<&Directory>,
+    config: &Config,
+) -> Context {
+    let environment = &Environment::of(variables);
+    resolve(Sources { globals, environment, directory, config, on_terminal: true }, stored).expect("resolves")
+}
+
+/// One source of one value, set up alone or together with another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Flag,
+    Variable,
+    Directory,
+    Profile,
+    Claim,
+}
+
+use Layer::{Claim, Flag, Profile as InProfile, Variable};
+
+/// The layers of each key, strongest first.
+const KEYS: &[(&str, &[Layer])] = &[
+    ("profile", &[Flag, Variable, Layer::Directory, InProfile]),
+    ("organization", &[Flag, Variable, Layer::Directory, InProfile, Claim]),
+    ("workspace", &[Flag, Variable, Layer::Directory, InProfile, Claim]),
+    ("deployment", &[Flag, Variable, Layer::Directory, InProfile]),
+    ("output", &[Flag, Variable, InProfile]),
+];
+
+/// Everything a context is made of, with the values of some layers for one key.
+fn with_layers(key: &str, layers: &[Layer]) -> Context {
+    let mut globals = Globals::default();
+    let mut variables: Vec<(&'static str, &str)> = Vec::new();
+    let mut directory = None;
+    let mut config = setup();
+    config.profiles.clear();
+    for name in ["default", "flag", "variable", "directory"] {
+        config
+            .profiles
+            .insert(name.to_owned(), Profile { credential: Some("a".into()), ..Profile::default() });
+    }
+    if key != "profile" {
+        config.default_profile = Some("default".to_owned());
+    }
+    // Organizations of one bundle may not differ: there the layer alone tells them apart.
+    let value = |layer: Layer| match (key, layer) {
+        ("organization", _) => ORG_A.to_owned(),
+        ("output", Flag) => "clean".to_owned(),
+        ("output", _) => "json".to_owned(),
+        (_, layer) => format!("{layer:?}").to_lowercase(),
+    };
+    for layer in layers {
+        let text = Some(value(*layer));
+        match (layer, key) {
+            (Flag, "profile") => globals.profile = text,
+            (Flag, "organization") => globals.organization = text,
+            (Flag, "workspace") => globals.workspace = text,
+            (Flag, "deployment") => globals.deployment = text,
+            (Flag, _) => globals.output = text,
+            (Variable, "profile") => variables.push(("ASTRO_PROFILE", "variable")),
+            (Variable, "organization") => variables.push(("ASTRO_ORGANIZATION_ID", ORG_A)),
+            (Variable, "workspace") => variables.push(("ASTRO_WORKSPACE_ID", "variable")),
+            (Variable, "deployment") => variables.push(("ASTRO_DEPLOYMENT_ID", "variable")),
+            (Variable, _) => variables.push(("ASTRO_OUTPUT", "json")),
+            (Layer::Directory, key) => {
+                let line = format!("{key} = \"{}\"", value(*layer));
+                directory =
+                    Some(Directory::parse(std::path::Path::new("/p/.astro.toml"), &line).expect("read"));
+            }
+            (InProfile, "profile") => config.default_profile = Some("default".to_owned()),
+            (InProfile, key) => {
+                let profile = config.profiles.get_mut("default").expect("there");
+                match key {
+                    "organization" => profile.organization = text,
+                    "workspace" => profile.workspace = text,
+                    "deployment" => profile.deployment = text,
+                    _ => profile.output = text,
+                }
+            }
+            (Claim, _) => {}
+        }
+    }
+    let with_claims = layers.contains(&Claim);
+    let stored = |name: &str| {
+        let opaque = Stored { address: SITE_A.to_owned(), token: Secret::new("opaque".to_owned()) };
+        if with_claims { stored(name) } else { Ok(Some(opaque)) }
+    };
+    let environment = &Environment::of(&variables);
+    let directory = directory.as_ref();
+    let sources = Sources { globals: &globals, environment, directory, config: &config, on_terminal: true };
+    resolve(sources, stored).expect("resolves")
+}
+
+/// The full table: for every key every pair of layers, and the weaker one is told as overridden.
+#[test]
+fn of_two_layers_the_stronger_one_wins() {
+    let mut pairs = 0;
+    for (key, layers) in KEYS {
+        for (at, strong) in layers.iter().enumerate() {
+            for weak in &layers[at + 1..] {
+                let context = with_layers(key, &[*strong, *weak]);
+                let origin = match *key {
+                    "profile" => context.profile.map(|profile| profile.origin),
+                    "organization" => context.organization.map(|organization| organization.origin),
+                    "workspace" => context.workspace.map(|workspace| workspace.origin),
+                    "deployment" => context.deployment.map(|deployment| deployment.origin),
+                    _ => Some(context.output.origin),
+                };
+                let found = match origin.expect("there is one") {
+                    Origin::Flag(_) => Flag,
+                    Origin::Variable(_) => Variable,
+                    Origin::Directory { line: 1, .. } => Layer::Directory,
+                    Origin::Profile(_) | Origin::DefaultProfile => InProfile,
+                    Origin::Claim(_) => Claim,
+                    other => panic!("{key} from {other}"),
+                };
+                assert_eq!(found, *strong, "{key}: {strong:?} and {weak:?}");
+                assert_eq!(context.contradiction, None, "{key}: {strong:?} and {weak:?}");
+                // A directory file for another profile is told as ignored, as a whole.
+                let is_told = context.overridden.iter().any(|overridden| overridden.name == *key)
+                    || !context.ignored.is_empty();
+                let differs = !matches!((*key, *strong), ("organization", _) | ("output", Variable));
+                assert_eq!(is_told, differs, "{key}: {strong:?} and {weak:?}");
+                pairs += 1;
+            }
+        }
+    }
+    assert_eq!(pairs, 6 + 10 + 10 + 6 + 3);
 }
 
 #[test]
-fn a_flag_beats_a_variable_beats_a_profile_beats_a_claim() {
-    let flags = Globals { workspace: Some("w-flag".into()), profile: Some("a".into()), ..Globals::default() };
-    let with_profile = Globals { profile: Some("a".into()), ..Globals::default() };
+fn a_profile_flag_beats_variables_for_what_the_profile_sets() {
+    let flag = Globals { profile: Some("a".into()), ..Globals::default() };
+    let context =
+        resolved(&flag, &[("ASTRO_WORKSPACE_ID", "w-env"), ("ASTRO_DEPLOYMENT_ID", "d-env")], &setup());
+    assert_eq!(context.workspace.expect("there is one").value, "w-a");
+    assert_eq!(context.deployment.expect("there is one").value, "d-env");
+}
+
+/// What a directory selects belongs together: with another profile none of it is taken.
+#[test]
+fn a_directory_for_another_profile_selects_nothing() {
+    let file = |text: &str| Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("read");
+    let of_a = file("profile = \"a\"\nworkspace = \"w-dir\"\ndeployment = \"d-dir\"");
+    let ids = file("workspace = \"w-dir\"\ndeployment = \"d-dir\"");
+    let of_organization = file(&format!("organization = \"{ORG_A}\"\ndeployment = \"d-dir\""));
+    let flag = |name: &str| Globals { profile: Some(name.to_owned()), ..Globals::default() };
     let none = Globals::default();
     let a = token(ORG_A);
-    type Row<'a> = (&'a Globals, &'a [(&'static str, &'a str)], &'a str, &'a str);
+    type Row<'a> =
+        (&'a Directory, Globals, &'a [(&'static str, &'a str)], Option<&'a str>, Option<&'a str>, bool);
+    // The file, the flag, variables; workspace, deployment, and whether the file is told as ignored.
     let rows: &[Row<'_>] = &[
-        (&flags, &[("ASTRO_WORKSPACE_ID", "w-env")], "w-flag", "--workspace"),
-        (&none, &[("ASTRO_WORKSPACE_ID", "w-env"), ("ASTRO_PROFILE", "a")], "w-env", "ASTRO_WORKSPACE_ID"),
-        (&with_profile, &[("ASTRO_WORKSPACE_ID", "w-env")], "w-a", "profile `a`"),
-        (&none, &[("ASTRO_PROFILE", "a")], "w-a", "profile `a`"),
-        (&none, &[("ASTRO_API_TOKEN", &a)], "w-claim", "token claim `workspaceId`"),
+        (&of_a, none.clone(), &[], Some("w-dir"), Some("d-dir"), false),
+        (&of_a, flag("a"), &[], Some("w-dir"), Some("d-dir"), false),
+        (&of_a, flag("b"), &[], Some("w-b"), None, true),
+        (&of_a, none.clone(), &[("ASTRO_PROFILE", "a")], Some("w-dir"), Some("d-dir"), false),
+        (&of_a, none.clone(), &[("ASTRO_PROFILE", "b")], Some("w-b"), None, true),
+        (&of_a, none.clone(), &[("ASTRO_API_TOKEN", &a)], Some("w-claim"), None, true),
+        (&ids, none.clone(), &[("ASTRO_PROFILE", "b")], Some("w-dir"), Some("d-dir"), false),
+        (&ids, none.clone(), &[("ASTRO_API_TOKEN", &a)], Some("w-dir"), Some("d-dir"), false),
+        (&ids, flag("b"), &[], Some("w-b"), Some("d-dir"), false),
+        (&of_organization, flag("b"), &[], Some("w-b"), None, true),
+        (&of_organization, none, &[("ASTRO_API_TOKEN", &a)], Some("w-claim"), Some("d-dir"), false),
     ];
-    for (globals, variables, value, origin) in rows {
-        let workspace = resolved(globals, variables, &setup()).workspace.expect("there is one");
-        assert_eq!((workspace.value.as_str(), workspace.origin.to_string().as_str()), (*value, *origin));
+    for (at, (file, globals, variables, workspace, deployment, is_ignored)) in rows.iter().enumerate() {
+        let context = resolved_in(globals, variables, Some(file), &setup());
+        let value = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
+        assert_eq!(value(&context.workspace).as_deref(), *workspace, "row {at}");
+        assert_eq!(value(&context.deployment).as_deref(), *deployment, "row {at}");
+        let told = context.ignored.iter().any(|line| line.starts_with("/p/.astro.toml"));
+        assert_eq!(told, *is_ignored, "row {at}: {:?}", context.ignored);
+    }
+}
+
+/// A token that does not say whose it is gets no organization from a directory.
+#[test]
+fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
+    let text = format!("organization = \"{ORG_B}\"");
+    let file = Directory::parse(std::path::Path::new("/p/.astro.toml"), &text).expect("read");
+    let a = token(ORG_A);
+    for token in ["opaque", a.as_str()] {
+        let context = resolved_in(&Globals::default(), &[("ASTRO_API_TOKEN", token)], Some(&file), &setup());
+        let refused = context.authority(0).expect_err("refused");
+        assert!(refused.message.contains("/p/.astro.toml line 1"), "{refused:?}");
+        assert_eq!(refused.code, crate::error::code::AUTH);
     }
 }
 
@@ -65,7 +236,14 @@ fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
     let environment = Environment::of(&[("ASTRO_PROFILE", "a")]);
     let none = Globals::default();
     for (on_terminal, format) in [(true, Format::Json), (false, Format::Table)] {
-        let context = resolve(&none, &environment, &setup(), on_terminal, stored).expect("resolves");
+        let sources = Sources {
+            globals: &none,
+            environment: &environment,
+            directory: None,
+            config: &setup(),
+            on_terminal,
+        };
+        let context = resolve(sources, stored).expect("resolves");
         assert_eq!(context.output.value, format);
     }
     let clean = Globals { output: Some("clean".into()), ..Globals::default() };
@@ -138,18 +316,41 @@ fn unknown_names_and_values_keep_everything_from_being_sent() {
         assert!(error.message.contains(part), "{error:?}");
     }
     let environment = Environment::of(&[("ASTRO_OUTPUT", "yaml")]);
-    let error = resolve(&Globals::default(), &environment, &setup(), true, stored).expect_err("refused");
+    let sources = Sources {
+        globals: &Globals::default(),
+        environment: &environment,
+        directory: None,
+        config: &setup(),
+        on_terminal: true,
+    };
+    let error = resolve(sources, stored).expect_err("refused");
     assert!(error.message.contains("ASTRO_OUTPUT"), "{error:?}");
 }
 
-/// Customer A and customer B in token, profile, default, flag and every variable, in all combinations:
+/// Customer A and customer B in token, profile, directory file, default, flag and every variable, in all combinations:
 /// either nothing may be sent, or credential, organization and address are of one customer.
 #[test]
 fn two_customers_are_never_mixed() {
     let (a, b) = (token(ORG_A), token(ORG_B));
     let choice = |index: usize, a: &'static str, b: &'static str| [None, Some(a), Some(b)][index];
+    let directories: Vec<Option<Directory>> = [
+        "",
+        "profile = \"a\"",
+        "profile = \"b\"",
+        &format!("organization = \"{ORG_A}\""),
+        &format!("organization = \"{ORG_B}\""),
+        &format!("profile = \"a\"\norganization = \"{ORG_B}\""),
+        &format!("profile = \"b\"\norganization = \"{ORG_A}\""),
+        &format!("profile = \"b\"\norganization = \"{ORG_B}\""),
+    ]
+    .iter()
+    .map(|text| {
+        let file = Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("read");
+        Some(file).filter(|_| !text.is_empty())
+    })
+    .collect();
     let mut sent = 0;
-    for case in 0..3usize.pow(6) {
+    for case in 0..3usize.pow(7) * directories.len() {
         let digit = |place: u32| case / 3usize.pow(place) % 3;
         let globals = Globals {
             profile: choice(digit(0), "a", "b").map(str::to_owned),
@@ -163,7 +364,9 @@ fn two_customers_are_never_mixed() {
         variables.extend(choice(digit(4), ORG_A, ORG_B).map(|id| ("ASTRO_ORGANIZATION_ID", id)));
         let mut config = setup();
         config.default_profile = choice(digit(5), "a", "b").map(str::to_owned);
-        let context = resolved(&globals, &variables, &config);
+        variables.extend(choice(digit(6), "a", "b").map(|name| ("ASTRO_PROFILE", name)));
+        let directory = directories[case / 3usize.pow(7)].as_ref();
+        let context = resolved_in(&globals, &variables, directory, &config);
         let Ok(secret) = context.authority(0) else { continue };
         sent += 1;
         let customer = if secret.expose() == a { ("a", ORG_A, SITE_A) } else { ("b", ORG_B, SITE_B) };
@@ -180,5 +383,5 @@ fn two_customers_are_never_mixed() {
             assert!(context.profile.is_none());
         }
     }
-    assert!(sent > 50, "{sent} combinations may send; the test must not pass by refusing everything");
+    assert!(sent > 1000, "{sent} combinations may send; the test must not pass by refusing everything");
 }

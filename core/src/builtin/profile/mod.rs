@@ -1,4 +1,17 @@
 //! `astro profile`: named bundles of a credential and the ids it is used with.
+//!
+//! * this file: what there is, and adding, showing and removing;
+//! * [`choose`]: which profile a shell, a directory or everybody uses;
+//! * [`mod@edit`]: changing and renaming;
+//! * [`transfer`]: export, import, and the official CLI's contexts.
+
+mod choose;
+mod edit;
+mod transfer;
+
+pub(super) use choose::use_profile;
+pub(super) use edit::{edit, rename};
+pub(super) use transfer::{export, import};
 
 use astro_plugin_protocol::{
     manifest::Command,
@@ -51,21 +64,17 @@ pub(super) fn commands() -> Vec<Command> {
             vec![name(true)],
             &[("astro profile show prod", "Show a profile")],
         ),
-        command(
-            "profile use",
-            "Set the default profile",
-            vec![name(true)],
-            &[
-                ("astro profile use prod", "Choose the default"),
-                ("export ASTRO_PROFILE=prod", "Choose for one shell only"),
-            ],
-        ),
+        choose::command(),
+        edit::edit_command(),
+        edit::rename_command(),
         command(
             "profile remove",
             "Remove a profile; its credential stays",
             vec![name(true)],
             &[("astro profile remove stage", "Remove a profile")],
         ),
+        transfer::export_command(),
+        transfer::import_command(),
     ]
 }
 
@@ -74,10 +83,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     let globals = &request.parsed.globals;
     app.start_conversation(globals, crate::output::Format::Table)?;
     let name = request.required("name")?;
-    if !names::is_name(name) {
-        return Err(usage(format!("`{name}` is not a name for a profile"))
-            .help("use letters, digits, `-`, `_` and `.`"));
-    }
+    check_name(name)?;
     let dirs = app.dirs.clone()?;
     let known = Config::load(&dirs)?;
     let credential = match request.text("credential") {
@@ -128,28 +134,6 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let name = request.required("name")?;
     let profile = config.profiles.get(name).ok_or_else(|| no_profile(name, &config))?;
     request.emit(format, view(), vec![row(name, profile, &config)])
-}
-
-pub(super) fn use_profile(request: &Request<'_>) -> Result<i32> {
-    let format = request.format()?;
-    let app = request.app;
-    let name = request.required("name")?;
-    let dirs = app.dirs.clone()?;
-    let config = Config::load(&dirs)?;
-    if !config.profiles.contains_key(name) {
-        return Err(no_profile(name, &config));
-    }
-    config::edit(&dirs, |document| {
-        document["default_profile"] = toml_edit::value(name);
-        Ok(())
-    })?;
-    app.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
-    for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
-        if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) {
-            app.console.notice(&format!("{variable} is set in this shell and wins here."));
-        }
-    }
-    request.done(format, name, "chosen")
 }
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
@@ -224,6 +208,13 @@ fn view() -> View {
         .to_vec(),
         ..View::default()
     }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if names::is_name(name) {
+        return Ok(());
+    }
+    Err(usage(format!("`{name}` is not a name for a profile")).help("use letters, digits, `-`, `_` and `.`"))
 }
 
 fn no_profile(name: &str, config: &Config) -> Failure {

