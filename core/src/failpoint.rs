@@ -1,5 +1,5 @@
 //! Named steps at which a test can make the program die, fail or panic: `ASTRO_FAILPOINT=STEP=ACTION`, the action
-//! being a signal (`KILL`, `TERM`, `INT`, `HUP`), an error (`ENOSPC`, `EPIPE`, `EIO`) or `panic`. The file named by
+//! being a signal (`KILL`, `TERM`, `INT`, `HUP`), `INT INT` for two of them, an error (`ENOSPC`, `EPIPE`, `EIO`) or `panic`. The file named by
 //! `ASTRO_FAILPOINT_MARK` then tells that the step was reached. Builds without debug assertions hold none of it.
 
 #![forbid(unsafe_code)]
@@ -46,6 +46,11 @@ fn armed(step: &'static str) -> io::Result<()> {
         "TERM" => Signal::TERM,
         "INT" => Signal::INT,
         "HUP" => Signal::HUP,
+        // Somebody who does not wait.
+        "INT INT" => {
+            kill_process(getpid(), Signal::INT)?;
+            Signal::INT
+        }
         "ENOSPC" => return Err(io::Error::from_raw_os_error(libc::ENOSPC)),
         "EPIPE" => return Err(io::Error::from_raw_os_error(libc::EPIPE)),
         "EIO" => return Err(io::Error::from_raw_os_error(libc::EIO)),

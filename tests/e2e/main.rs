@@ -2,6 +2,7 @@
 
 mod completion;
 mod corpus;
+mod delivery;
 mod directories;
 mod failures;
 mod guides;

@@ -17,12 +17,9 @@ use crate::Ran;
 /// Commands whose stdout is where a token belongs.
 const SINKS: &[&str] = &["token create", "token rotate", "recover show", "sandbox env", "misbehave"];
 /// Files below astro's own directory that hold tokens, by the beginning of their path in it.
-const STORES: &[&str] = &[
-    "credentials.toml",
-    "state/recovery/",
-    "state/plugins/sandbox/sandbox.db",
-    "state/plugins/sandbox/sandbox.json",
-];
+const STORES: &[&str] = &["credentials.toml", DATABASE, "state/plugins/sandbox/sandbox.json"];
+/// Where the sandbox keeps what it issued, also when it runs no more.
+const DATABASE: &str = "state/plugins/sandbox/sandbox.db";
 
 /// What the commands of one test said.
 #[derive(Default)]
@@ -55,6 +52,11 @@ impl Canary {
         for (_, ran) in said.iter() {
             self.know(token.find_iter(&ran.stdout).map(|found| found.as_str().to_owned()));
         }
+        let issued = files(&home.join(".astro-host/state/plugins/sandbox"));
+        for path in issued.iter().filter(|path| path.to_string_lossy().contains("sandbox.db")) {
+            let content = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+            self.know(token.find_iter(&content).map(|found| found.as_str().to_owned()));
+        }
         // The last third of a web token is its signature: it is found also where the rest was cut.
         let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let values: Vec<&[u8]> =
@@ -64,16 +66,28 @@ impl Canary {
         };
         for (line, ran) in said.iter() {
             assert!(!holds(ran.stderr.as_bytes()), "stderr of `astro {line}` shows a token: {ran:?}");
-            let is_sink = SINKS.iter().any(|sink| line.contains(sink));
+            // With another sink stdout gets everything but the token.
+            let elsewhere = ["--token-file", "--token-exec"].iter().any(|option| line.contains(option));
+            let is_sink = !elsewhere && SINKS.iter().any(|sink| line.contains(sink));
             assert!(
                 is_sink || !holds(ran.stdout.as_bytes()),
                 "stdout of `astro {line}` shows a token: {ran:?}"
             );
         }
         let own = home.join(".astro-host");
+        for path in files(home) {
+            let is_temporary =
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".token-"));
+            assert!(
+                !is_temporary || !holds(&fs::read(&path).unwrap_or_default()),
+                "{} is left",
+                path.display()
+            );
+        }
         for path in files(&own) {
             let name = path.strip_prefix(&own).unwrap_or(&path).to_string_lossy().into_owned();
-            if !STORES.iter().any(|store| name.starts_with(store)) {
+            let is_answer = name.starts_with("state/recovery/") && name.ends_with(".answer");
+            if !is_answer && !STORES.iter().any(|store| name.starts_with(store)) {
                 let content = fs::read(&path).unwrap_or_default();
                 assert!(!holds(&content), "{} holds a token", path.display());
             }
@@ -117,6 +131,8 @@ mod tests {
             ("deployment token create", said(VALUE, "…c2lnbmF0dXJlLW9mLWl0"), None, true),
             ("deployment token create", said(VALUE, ""), Some("config.toml"), true),
             ("deployment token create", said(VALUE, ""), Some("state/recovery/1.answer"), false),
+            ("deployment token create", said(VALUE, ""), Some("state/recovery/1.json"), true),
+            ("deployment token create --token-file x", said(VALUE, ""), None, true),
         ];
         for (line, ran, file, is_found) in places {
             let home = tempfile::tempdir().expect("a directory");

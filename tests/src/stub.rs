@@ -16,6 +16,8 @@ pub enum Reply {
     Later(Duration, u16, String),
     /// A status and a page that is not JSON.
     Page(u16, String),
+    /// A status, a header line, and a body of JSON.
+    With(u16, String, String),
     /// A redirect to a location.
     Redirect(u16, String),
     /// The connection ends without an answer.
@@ -94,6 +96,10 @@ fn serve(
         Reply::Redirect(status, location) => {
             more = format!("location: {location}\r\n");
             (status, "text/html", String::new(), 0)
+        }
+        Reply::With(status, header, body) => {
+            more = format!("{header}\r\n");
+            (status, "application/json", body, 0)
         }
         Reply::Json(status, body) => (status, "application/json", body, 0),
         Reply::Later(time, status, body) => {

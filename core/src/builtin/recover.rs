@@ -30,7 +30,7 @@ pub(super) fn commands() -> Vec<Command> {
         ],
     );
     list.aliases = vec!["ls".to_owned()];
-    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
+    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token (`delivered` ones, too: somebody passed `--keep-recovery`), for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
     let mut show = command(
         "recover show",
         "Hand out a token that is kept",
@@ -196,6 +196,7 @@ fn without_value(leftover: &Leftover) -> Failure {
 fn row(leftover: &Leftover) -> Value {
     let record = &leftover.record;
     let status = match (&leftover.value, leftover.is_answered) {
+        (Some(_), _) if record.is_delivered => "delivered",
         (Some(_), _) => "kept",
         (None, true) => "damaged",
         (None, false) => "unknown",

@@ -5,24 +5,33 @@ use serde::Serialize;
 
 use crate::{
     console::{Console, Style, escaped, styled},
-    error::{Failure, plain_io},
+    error::{Failure, code, plain_io},
     exit_code::{self, ExitCode},
+    host::last_words,
     redact::redacted,
 };
 
 /// Prints a failure on stderr, for a person or as one JSON line, and gives its exit code.
 pub fn failure(console: &Console, failure: &Failure) -> ExitCode {
+    console.stderr_line(&rendered(console, failure));
+    if matches!(failure.code.as_str(), code::DELIVERY | code::OUTCOME_UNKNOWN) {
+        last_words::clear();
+    }
+    exit_code::of_failure(&failure.code)
+}
+
+/// What is printed, as it is prepared for a process that may end at once.
+pub fn rendered(console: &Console, failure: &Failure) -> String {
     let code = exit_code::of_failure(&failure.code);
     // A plugin's causes come as its own libraries word them.
     let causes = failure.causes.iter().map(|cause| plain_io(cause)).collect();
     let failure = &Failure { causes, ..failure.clone() };
     let conversation = console.conversation();
-    if conversation.json_errors {
-        console.stderr_line(&redacted(&json(failure, code)));
-    } else {
-        console.stderr_line(&redacted(&text(failure, conversation.color_stderr)));
-    }
-    code
+    let text = match conversation.json_errors {
+        true => json(failure, code),
+        false => text(failure, conversation.color_stderr),
+    };
+    redacted(&text).into_owned()
 }
 
 /// Prints a warning: something is wrong that does not stop this command.

@@ -99,13 +99,19 @@ impl Console {
     /// One status line for a person; control characters in it are escaped.
     pub fn notice(&self, text: &str) {
         if !self.conversation().quiet {
-            self.stderr_line(&redacted(&escaped(text)));
+            self.stderr_line(&escaped(text));
         }
     }
 
-    /// One line on stderr, as it is. A stderr that cannot be written to is not an error.
+    /// One line on stderr, without secrets. A stderr that cannot be written to is not an error.
     pub fn stderr_line(&self, line: &str) {
-        let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+        let _ = std::io::stderr().write_all(format!("{}\n", redacted(line)).as_bytes());
+    }
+
+    /// Makes a CI's log hide a value from now on: the one line on stderr that holds a secret
+    /// (GitHub Actions, "Workflow commands", `add-mask`).
+    pub fn mask(&self, value: &str) {
+        let _ = std::io::stderr().write_all(format!("::add-mask::{value}\n").as_bytes());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Conversation> {

@@ -1,4 +1,5 @@
-//! A plugin that crashes or ends the process: the message names it and the exit code is 126.
+//! A plugin that crashes or ends the process: the message names it and the exit code is 126, or 7 when a token was
+//! made and not delivered.
 //!
 //! Not detectable here, and the documentation says so: `_exit`, and a stack overflow on a thread of the
 //! plugin's own.
@@ -8,7 +9,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::signals;
+use super::{last_words, signals};
+use crate::exit_code;
 
 /// What is printed, made before it is needed: nothing is allocated in a handler.
 struct Texts {
@@ -82,9 +84,10 @@ extern "C" fn on_exit() {
 
 fn say_and_leave(text: &[u8]) -> ! {
     signals::restore_terminal();
-    // SAFETY: writes bytes that live for the life of the process; `write` and `_exit` are async-signal-safe.
-    unsafe {
-        libc::write(2, text.as_ptr().cast(), text.len());
-        libc::_exit(126)
-    }
+    // SAFETY: writes bytes that live for the life of the process; `write` is async-signal-safe.
+    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    // A token that was made outweighs the crash.
+    let code = if last_words::write() { exit_code::DELIVERY } else { exit_code::PLUGIN };
+    // SAFETY: ends the process; `_exit` is async-signal-safe.
+    unsafe { libc::_exit(code.number.into()) }
 }

@@ -9,6 +9,7 @@
 
 pub mod crash;
 pub mod executor;
+pub mod last_words;
 pub mod library;
 pub mod port;
 pub mod process;

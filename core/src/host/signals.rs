@@ -14,7 +14,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::port::Reply;
+use super::{last_words, port::Reply};
 
 /// The first signal that arrived; 0 for none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -301,6 +301,7 @@ extern "C" fn on_alarm(_: i32) {
 fn die_by(signal: i32) {
     // Without a question the modes are as they were, or a pager's that shows our output: not ours to change.
     restore_after_question();
+    last_words::write();
     // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);

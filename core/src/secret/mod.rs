@@ -2,6 +2,7 @@
 //!
 //! * [`sink`]: where the token goes, and whether it can go there, looked at before anything is sent.
 //! * [`recovery`]: what is kept on disk from before the request until the token is delivered.
+//! * [`token_file`]: the sink that is a file.
 //! * [`Delivery`]: both, for one command.
 //!
 //! In order: the sink is looked at; an intent record is written, without the secret; one request is sent, signals
@@ -12,6 +13,7 @@
 
 pub mod recovery;
 pub mod sink;
+pub mod token_file;
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -19,10 +21,12 @@ use astro_plugin_protocol::service::{OneTimeSecret, Secret};
 use serde_json::Value;
 
 use crate::{
+    cli::report,
     config::Dirs,
     console::Console,
     error::{Failure, Result, While, code, config, failed},
     failpoint,
+    host::last_words,
     output::Format,
 };
 use recovery::{Kept, Record, Store};
@@ -104,9 +108,13 @@ impl Delivery {
         matches!(self.sink, Sink::Stdout)
     }
 
+    /// Looks whether the sink takes this secret, and waits for others that replace the same file.
+    pub fn ready_for(&self, secret: &OneTimeSecret) -> Result<()> {
+        self.sink.ready_for(secret.replaces)
+    }
+
     /// Writes the intent record. The request may be sent after this.
-    pub fn begin(&self, secret: &OneTimeSecret, record: Record) -> Result<Kept> {
-        self.sink.ready_for(secret.replaces)?;
+    pub fn begin(&self, record: Record) -> Result<Kept> {
         match &self.store {
             Some(store) => store.begin(record),
             None => Ok(Kept::in_memory(record)),
@@ -154,8 +162,16 @@ impl Delivery {
             // Where the value is kept was said already.
             Ok(()) if secrets.is_over => Ok(()),
             Ok(()) => {
-                if !self.options.keep_recovery {
-                    kept.remove();
+                match self.options.keep_recovery {
+                    true => kept.mark_delivered(),
+                    false => kept.remove(),
+                }
+                // Of several the next one is what must not go without a word.
+                match secrets.kept.first() {
+                    Some(next) => {
+                        last_words::set(report::rendered(console, &undelivered(next, "it was interrupted")))
+                    }
+                    None => last_words::clear(),
                 }
                 drop(secrets);
                 console.notice(&match &self.sink {

@@ -53,6 +53,8 @@ pub struct Record {
     pub profile: Option<String>,
     /// The API's base.
     pub address: String,
+    /// It was delivered, and is kept because that was wanted.
+    pub is_delivered: bool,
 }
 
 impl Record {
@@ -167,7 +169,8 @@ impl Store {
         if !new.is_empty() {
             process::keep_memory_private();
         }
-        new.into_iter().filter_map(|stem| leftover(stem)).collect()
+        // What was delivered is kept because somebody wanted that.
+        new.into_iter().filter_map(|stem| leftover(stem)).filter(|left| !left.record.is_delivered).collect()
     }
 
     fn stems(&self) -> BTreeSet<PathBuf> {
@@ -300,6 +303,19 @@ impl Kept {
         }
     }
 
+    /// Notes that it was delivered; it is kept all the same.
+    pub fn mark_delivered(mut self) {
+        self.record.is_delivered = true;
+        self.rewrite_intent();
+    }
+
+    fn rewrite_intent(&self) {
+        if let (Some(files), Ok(text)) = (&self.files, serde_json::to_vec_pretty(&self.record)) {
+            // Without it the leftover is named by what was known before.
+            let _ = files::write(&files.intent, &text);
+        }
+    }
+
     /// Learns the thing's id from the answer, so that a leftover can be named by it.
     pub fn learn_id(&mut self) {
         let answer: serde_json::Value = serde_json::from_slice(&self.answer).unwrap_or_default();
@@ -308,10 +324,7 @@ impl Kept {
             return;
         }
         self.record.labels.insert("id".to_owned(), id.to_owned());
-        if let (Some(files), Ok(text)) = (&self.files, serde_json::to_vec_pretty(&self.record)) {
-            // Without it the leftover is named by its name and deployment.
-            let _ = files::write(&files.intent, &text);
-        }
+        self.rewrite_intent();
     }
 }
 

@@ -2,35 +2,27 @@
 //! before anything is sent, as far as that can be known.
 
 use std::{
-    fs::{File, Metadata, TryLockError},
     io::{BufRead, BufReader, Read, Write},
-    os::unix::{
-        fs::{MetadataExt, PermissionsExt},
-        process::ExitStatusExt,
-    },
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, OnceLock, mpsc},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
 use astro_plugin_protocol::service::Secret;
 use clap::ArgMatches;
 
-use super::lock;
+use super::token_file::TokenFile;
 use crate::{
     console::{Console, ResultError},
-    error::{Result, While, code, usage},
-    files,
-    host::signals,
+    error::{Result, usage},
     output::Format,
     redact,
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.
 const LONGEST_TOKEN: usize = 32 * 1024;
-/// How long another process that replaces the same token file is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the end of a program's words is waited for after the program's own end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -112,130 +104,6 @@ impl Sink {
             Self::File(file) => file.ready_for(replaces),
             Self::Stdout | Self::Exec(_) => Ok(()),
         }
-    }
-}
-
-/// A file that is made beside its place, so that nobody ever sees half of it.
-pub struct TokenFile {
-    path: PathBuf,
-    temporary: Mutex<Option<(tempfile::NamedTempFile, bool)>>,
-    /// Keeps others from asking for the next value of the file before this one is in it.
-    lock: OnceLock<File>,
-}
-
-impl TokenFile {
-    fn prepare(path: &Path) -> Result<Self> {
-        let what = || format!("the token cannot be written to `{}`", path.display());
-        let path = std::path::absolute(path).while_doing(code::USAGE, what)?;
-        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-            return Err(usage(what()).cause("it is the name of a directory"));
-        }
-        // A link stays one: what it points at is replaced.
-        let path = match path.metadata() {
-            Ok(found) if found.is_dir() => return Err(usage(what()).cause("it is a directory")),
-            Ok(found) if !found.is_file() => {
-                return Err(usage(what())
-                    .cause("it is not a regular file")
-                    .help("hand the token to a program with `--token-exec COMMAND`"));
-            }
-            Ok(_) => path.canonicalize().while_doing(code::USAGE, what)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => path,
-            Err(error) => return Err(error).while_doing(code::USAGE, what),
-        };
-        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
-            return Err(usage(what()).cause("it is a link to a file that is not there"));
-        }
-        let dir = path.parent().unwrap_or(Path::new("/"));
-        let temporary = tempfile::Builder::new()
-            .prefix(".token-")
-            .permissions(std::fs::Permissions::from_mode(0o600))
-            .tempfile_in(dir)
-            .while_doing(code::USAGE, what)?;
-        files::reserve(temporary.as_file(), 16 * 1024).while_doing(code::USAGE, what)?;
-        Ok(Self { path, temporary: Mutex::new(Some((temporary, false))), lock: OnceLock::new() })
-    }
-
-    fn ready_for(&self, replaces: bool) -> Result<()> {
-        if !replaces && self.path.symlink_metadata().is_ok() {
-            return Err(usage(format!("`{}` exists already", self.path.display()))
-                .help("a new token never replaces a file: choose another `--token-file`"));
-        }
-        if replaces {
-            self.lock()?;
-        }
-        if let Some((_, may_replace)) = &mut *lock(&self.temporary) {
-            // A file that another process makes meanwhile holds another value: it is not replaced.
-            *may_replace = replaces && self.path.symlink_metadata().is_ok();
-        }
-        Ok(())
-    }
-
-    /// Of two that replace the file at once the second asks for its value when the first one is done: otherwise the
-    /// file could end with the value that the other request made invalid.
-    fn lock(&self) -> Result<()> {
-        let started = Instant::now();
-        loop {
-            // A file that is not there, or not to be read, cannot be locked.
-            let Ok(file) = File::open(&self.path) else { return Ok(()) };
-            match file.try_lock() {
-                Ok(()) => {
-                    let is_same =
-                        |now: Metadata| file.metadata().is_ok_and(|locked| locked.ino() == now.ino());
-                    if self.path.metadata().is_ok_and(is_same) {
-                        // Locked twice is locked.
-                        let _ = self.lock.set(file);
-                        return Ok(());
-                    }
-                }
-                Err(TryLockError::WouldBlock) if self.lock.get().is_some() => return Ok(()),
-                Err(TryLockError::WouldBlock) => {
-                    if started.elapsed() > PATIENCE || signals::pending().is_some() {
-                        return Err(usage(format!(
-                            "`{}` is being replaced by another process",
-                            self.path.display()
-                        ))
-                        .help("nothing was sent; try again in a moment"));
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                // Some file systems have no locks.
-                Err(TryLockError::Error(_)) => return Ok(()),
-            }
-        }
-    }
-
-    /// Removes the file beside its place.
-    pub fn abandon(&self) {
-        drop(lock(&self.temporary).take());
-    }
-
-    /// Where it will be.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Writes, syncs and puts the file in its place.
-    pub fn write(&self, token: &str) -> Result<(), String> {
-        let taken = lock(&self.temporary).take();
-        let Some((mut temporary, replaces)) = taken else { return Err("it was written already".to_owned()) };
-        let words = |error: std::io::Error| format!("`{}`: {error}", self.path.display());
-        let line = format!("{token}\n");
-        temporary.write_all(line.as_bytes()).map_err(words)?;
-        temporary.as_file().sync_all().map_err(words)?;
-        let placed =
-            if replaces { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
-        match placed {
-            Ok(_) => {}
-            // A file that is a mount of its own (a container's secret) cannot be replaced, only written.
-            Err(error) if replaces && error.error.raw_os_error() == Some(libc::EBUSY) => {
-                let mut file = File::options().write(true).truncate(true).open(&self.path).map_err(words)?;
-                file.write_all(line.as_bytes()).map_err(words)?;
-                return file.sync_all().map_err(words);
-            }
-            Err(error) => return Err(words(error.error)),
-        }
-        let dir = self.path.parent().unwrap_or(Path::new("/"));
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(words)
     }
 }
 

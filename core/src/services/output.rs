@@ -199,7 +199,7 @@ fn mask_in_ci(invocation: &Invocation, value: &str) {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true")
         && !invocation.console.result.is_file()
     {
-        invocation.console.stderr_line(&format!("::add-mask::{value}"));
+        invocation.console.mask(value);
     }
 }
 

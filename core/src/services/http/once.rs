@@ -1,7 +1,7 @@
 //! A request whose answer carries a one-time secret: sent once, on a connection of its own, with signals deferred
 //! until the answer is on the disk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
@@ -16,7 +16,7 @@ use crate::{
     context::Origin,
     error::{Failure, Result, auth, code, failed},
     failpoint,
-    host::signals,
+    host::{last_words, signals},
     secret::{
         recovery::{Kept, Record},
         undelivered,
@@ -37,10 +37,12 @@ pub(super) async fn perform(
     let address = &invocation.context.address.value;
     // A pooled connection may be dead, and a client then sends again by itself.
     let client = build(builder(&invocation.context)?.pool_max_idle_per_host(0))?;
-    let mut kept = delivery.begin(secret, record(invocation, secret))?;
+    delivery.ready_for(secret)?;
     // Another process may have been waited for: what counts is how things are now.
     let before = settle::before(invocation, secret).await;
     retry::pace(&prepared.method).await;
+    // Whoever interrupted until now finds no note: nothing was sent.
+    let mut kept = delivery.begin(record(invocation, secret))?;
     prepared.deadline = Instant::now() + invocation.globals.time_limit();
 
     let deferral = signals::defer(!invocation.console.conversation().quiet);
@@ -48,6 +50,10 @@ pub(super) async fn perform(
         kept.remove();
         return Err(Failure::new(code::CLOSED, "it was interrupted before anything was sent"));
     }
+    last_words::set(report::rendered(
+        &invocation.console,
+        &unknown(secret, &kept.record, "astro ended before an answer came", None),
+    ));
     let started = Instant::now();
     let outcome = prepared.send_whole(&client, |piece| kept.append(piece)).await;
     if let Ok(answered) = &outcome {
@@ -68,6 +74,7 @@ pub(super) async fn perform(
         }
         (Ok(answered), _) if answered.is_definite() => {
             kept.remove();
+            last_words::clear();
             return Err(refused(&prepared.method, &answered, &invocation.context));
         }
         (Ok(answered), _) => {
@@ -77,6 +84,7 @@ pub(super) async fn perform(
         }
         (Err(Unanswered::NotSent(error)), _) => {
             kept.remove();
+            last_words::clear();
             return Err(unreachable(&error, address, &reqwest::Method::GET));
         }
         (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
@@ -87,16 +95,21 @@ pub(super) async fn perform(
         renew_own(invocation, secret, &value);
         undelivered(&kept, &reason)
     } else if says_done {
-        verdict_in_words(secret, kept, Verdict::Done, reason, refusal)
+        verdict_in_words(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
     } else {
         let verdict = settle::settle(invocation, secret, before.as_ref(), may_still_happen).await;
-        verdict_in_words(secret, kept, verdict, reason, refusal)
+        verdict_in_words(secret, kept, verdict, reason, refusal, settle::watched(invocation))
     };
+    last_words::set(report::rendered(&invocation.console, &failure));
     if signals::pending().is_some() {
         // Whoever interrupted is told before the signal acts.
         report::failure(&invocation.console, &failure);
+        delivery.abandon();
         drop(deferral);
         signals::raise_pending();
+    }
+    if failure.code == code::NETWORK {
+        last_words::clear();
     }
     // Also a plugin that does not wait for the answer ends with this.
     if matches!(failure.code.as_str(), code::DELIVERY | code::OUTCOME_UNKNOWN) {
@@ -134,6 +147,8 @@ fn answer(
         kept.learn_id();
         renew_own(invocation, secret, value);
         step("credential-updated")?;
+        let words = undelivered(&kept, "it was interrupted");
+        last_words::set(report::rendered(&invocation.console, &words));
         // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
         // until it is delivered, or until the time limit is over once more.
         match kept.path() {
@@ -156,6 +171,7 @@ fn answer(
         Ok(_) => {
             let failure = undelivered(&kept, "it was interrupted");
             report::failure(&invocation.console, &failure);
+            delivery.iter().for_each(|delivery| delivery.abandon());
             signals::raise_pending();
             Err(failure)
         }
@@ -212,6 +228,7 @@ fn verdict_in_words(
     verdict: Verdict,
     reason: String,
     refusal: Option<Failure>,
+    watched: Duration,
 ) -> Failure {
     let (name, action) = (kept.record.name(), secret.action.as_str());
     match verdict {
@@ -221,7 +238,9 @@ fn verdict_in_words(
             let still = if secret.replaces { "; its present value still works" } else { "" };
             let http = refusal.and_then(|refusal| refusal.http);
             let failure = Failure::new(code::NETWORK, format!("the token {name} was not {action}{still}"));
-            Failure { http, ..failure.cause(reason).help("run the command again") }
+            let seen = format!("nothing had changed {} s later", watched.as_secs());
+            let help = "look at the token once more, then run the command again";
+            Failure { http, ..failure.cause(reason).cause(seen).help(help) }
         }
         Verdict::Done => {
             let failure = Failure::new(
@@ -240,19 +259,21 @@ fn verdict_in_words(
                 }
             }
         }
-        Verdict::NotDone | Verdict::Unknown => {
-            let what = format!("it is not known whether the token {name} was {action}");
-            let failure = Failure::new(code::OUTCOME_UNKNOWN, what).cause(reason);
-            // What the refusal itself advises comes first.
-            let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
-            let noted = match kept.record.id.as_str() {
-                "" => "no note was wanted: nothing will tell of it again".to_owned(),
-                id => format!("this is noted as {id}: astro recover list"),
-            };
-            advice
-                .fold(failure, Failure::help)
-                .help("look at the tokens of the deployment before you try again: it may still happen")
-                .help(noted)
-        }
+        Verdict::NotDone | Verdict::Unknown => unknown(secret, &kept.record, &reason, refusal),
     }
+}
+
+fn unknown(secret: &OneTimeSecret, record: &Record, reason: &str, refusal: Option<Failure>) -> Failure {
+    let what = format!("it is not known whether the token {} was {}", record.name(), secret.action);
+    let failure = Failure::new(code::OUTCOME_UNKNOWN, what).cause(reason);
+    // What the refusal itself advises comes first.
+    let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
+    let noted = match record.id.as_str() {
+        "" => "no note was wanted: nothing will tell of it again".to_owned(),
+        id => format!("this is noted as {id}: astro recover list"),
+    };
+    advice
+        .fold(failure, Failure::help)
+        .help("look at the tokens of the deployment before you try again: it may still happen")
+        .help(noted)
 }

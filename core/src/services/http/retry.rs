@@ -59,7 +59,7 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
             Err(unanswered) => (in_words(unanswered, invocation, &prepared.method), None),
         };
         let pause = wait.unwrap_or_else(|| jittered(attempt));
-        let is_late = Instant::now() + pause >= prepared.deadline;
+        let is_late = pause >= prepared.deadline.saturating_duration_since(Instant::now());
         if !may_repeat || attempt == ATTEMPTS || is_late {
             return Err(failure);
         }

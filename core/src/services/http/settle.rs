@@ -12,9 +12,13 @@ use serde_json::Value;
 use super::{Prepared, client, once::is_own};
 use crate::services::Invocation;
 
-/// How often it is asked, and the pause between: a second look, because a server may need a moment.
-const LOOKS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(700);
+/// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
+const LOOKS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];
+/// How long unchanged things are watched until they count as not done: a gateway may have given up on a server that
+/// goes on. Never longer than `--timeout`.
+const WATCHED: Duration = Duration::from_secs(6);
+/// How long they are watched where unchanged things say nothing anyway.
+const GLANCED: Duration = Duration::from_millis(1400);
 /// How long one look may take. Whoever interrupts waits for it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -41,10 +45,10 @@ pub(super) async fn settle(
 ) -> Verdict {
     let (Some(before), Some(how)) = (before, &secret.settle) else { return Verdict::Unknown };
     let mut verdict = Verdict::Unknown;
-    for index in 0..LOOKS {
-        if index > 0 {
-            tokio::time::sleep(PAUSE).await;
-        }
+    let watched = if may_still_happen { GLANCED } else { watched(invocation) };
+    let started = tokio::time::Instant::now();
+    for part in LOOKS {
+        tokio::time::sleep_until(started + watched.mul_f64(part)).await;
         match look(invocation, secret).await {
             Ok(now) => match is_done(how, before, &now) {
                 Some(true) => return Verdict::Done,
@@ -52,12 +56,17 @@ pub(super) async fn settle(
                 _ => verdict = Verdict::Unknown,
             },
             // The value it was asked with stopped working: it was rotated.
-            Err(Some(401)) if secret.replaces && is_own(invocation, secret) => return Verdict::Done,
+            Err(Some(401)) if secret.replaces && is_own(invocation, secret) => verdict = Verdict::Done,
             // The last look counts: the first ones may have been too early.
             Err(_) => verdict = Verdict::Unknown,
         }
     }
     verdict
+}
+
+/// How long unchanged things are watched.
+pub(super) fn watched(invocation: &Invocation) -> Duration {
+    WATCHED.min(invocation.globals.time_limit())
 }
 
 /// One GET; the error is the status of a refusal.

@@ -71,6 +71,10 @@ enum Kind {
     ResetBefore,
     /// It is done, and the connection ends without an answer.
     ResetAfter,
+    /// The connection ends without an answer, and it is done a moment later.
+    ResetLate,
+    /// A refusal with this status, as of a gateway, and it is done a moment later.
+    StatusLate(u16),
     /// It is done, and the answer breaks off in its middle.
     Truncate,
     /// It is done, and the last byte of the answer does not come.
@@ -176,6 +180,14 @@ pub(super) async fn misbehave(State(server): State<Arc<Server>>, request: Reques
             let response = next.run(request).await;
             cut(wire, response)
         }
+        Some(Kind::ResetLate) => {
+            late(request, next);
+            cut(wire, Response::default())
+        }
+        Some(Kind::StatusLate(status)) => {
+            late(request, next);
+            refusal(status)
+        }
         Some(Kind::Truncate) => broken_off(next.run(request).await, |length| length / 2).await,
         Some(Kind::TruncateEnd) => broken_off(next.run(request).await, |length| length - 1).await,
         Some(Kind::NeverBefore) => std::future::pending().await,
@@ -184,6 +196,14 @@ pub(super) async fn misbehave(State(server): State<Arc<Server>>, request: Reques
             std::future::pending().await
         }
     }
+}
+
+/// Does the work when nobody waits for it any more.
+fn late(request: Request, next: Next) {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        next.run(request).await
+    });
 }
 
 fn cut(wire: Option<Wire>, response: Response) -> Response {

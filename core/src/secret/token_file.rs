@@ -1,0 +1,262 @@
+//! The sink `--token-file`: nobody ever sees half of it, and nothing is left beside it.
+//!
+//! The file has no name until the token is in it (`O_TMPFILE`, open(2)), so that a process that is killed leaves
+//! nothing. File systems without that get a temporary file beside the place.
+
+use std::{
+    fs::{self, File, Metadata, Permissions, TryLockError},
+    io::{self, ErrorKind, Write},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+
+use crate::{
+    error::{Result, While, code, usage},
+    files,
+    host::signals,
+};
+
+/// How long another process that replaces the same file is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Room that the file has for sure, in bytes.
+const ROOM: u64 = 16 * 1024;
+
+/// A file that was looked at and will hold the token.
+pub struct TokenFile {
+    path: PathBuf,
+    prepared: Mutex<Option<Prepared>>,
+    /// What the place may be taken from.
+    may_replace: Mutex<bool>,
+    /// Keeps others from asking for the next value of the file before this one is in it.
+    lock: OnceLock<File>,
+}
+
+/// Where the token is written before it has its place.
+enum Prepared {
+    Unnamed(File),
+    Named(tempfile::NamedTempFile),
+}
+
+impl Prepared {
+    fn beside(dir: &Path) -> io::Result<Self> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match openat(CWD, dir, flags, Mode::RUSR | Mode::WUSR) {
+            // It gets its name through /proc.
+            Ok(file) if name_of(&File::from(file.try_clone()?)).exists() => Ok(Self::Unnamed(file.into())),
+            // The named one says better what is wrong with the place.
+            _ => tempfile::Builder::new()
+                .prefix(".token-")
+                .permissions(Permissions::from_mode(0o600))
+                .tempfile_in(dir)
+                .map(Self::Named),
+        }
+    }
+
+    fn file(&mut self) -> &mut File {
+        match self {
+            Self::Unnamed(file) => file,
+            Self::Named(file) => file.as_file_mut(),
+        }
+    }
+
+    /// Gives it its place; a file that is there is replaced only with `replaces`.
+    fn place(self, path: &Path, replaces: bool) -> io::Result<()> {
+        match self {
+            Self::Named(file) if replaces => file.persist(path).map(drop).map_err(|error| error.error),
+            Self::Named(file) => file.persist_noclobber(path).map(drop).map_err(|error| error.error),
+            Self::Unnamed(file) if !replaces => link(&file, path),
+            Self::Unnamed(file) => {
+                let beside = path.with_file_name(format!(".token-{:08x}", fastrand::u32(..)));
+                link(&file, &beside)?;
+                fs::rename(&beside, path).inspect_err(|_| {
+                    let _ = fs::remove_file(&beside);
+                })
+            }
+        }
+    }
+}
+
+fn name_of(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    Ok(linkat(CWD, name_of(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+impl TokenFile {
+    /// Looks at the place, and makes room in it.
+    pub(super) fn prepare(path: &Path) -> Result<Self> {
+        let what = || format!("the token cannot be written to `{}`", path.display());
+        let path = std::path::absolute(path).while_doing(code::USAGE, what)?;
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(usage(what()).cause("it is the name of a directory"));
+        }
+        // A link stays one: what it points at is replaced.
+        let path = match path.metadata() {
+            Ok(found) if found.is_dir() => return Err(usage(what()).cause("it is a directory")),
+            Ok(found) if !found.is_file() => {
+                return Err(usage(what())
+                    .cause("it is not a regular file")
+                    .help("hand the token to a program with `--token-exec COMMAND`"));
+            }
+            Ok(_) => path.canonicalize().while_doing(code::USAGE, what)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => path,
+            Err(error) => return Err(error).while_doing(code::USAGE, what),
+        };
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            return Err(usage(what()).cause("it is a link to a file that is not there"));
+        }
+        let mut prepared = Prepared::beside(parent(&path)).while_doing(code::USAGE, what)?;
+        files::reserve(prepared.file(), ROOM).while_doing(code::USAGE, what)?;
+        Ok(Self {
+            path,
+            prepared: Mutex::new(Some(prepared)),
+            may_replace: Mutex::new(false),
+            lock: OnceLock::new(),
+        })
+    }
+
+    /// Whether it can take this secret: a file that exists is only replaced where the former value is.
+    pub(super) fn ready_for(&self, replaces: bool) -> Result<()> {
+        if !replaces && self.path.symlink_metadata().is_ok() {
+            return Err(usage(format!("`{}` exists already", self.path.display()))
+                .help("a new token never replaces a file: choose another `--token-file`"));
+        }
+        if replaces {
+            self.lock()?;
+        }
+        // A file that another process makes meanwhile holds another value: it is not replaced.
+        *held(&self.may_replace) = replaces && self.path.symlink_metadata().is_ok();
+        Ok(())
+    }
+
+    /// Of two that replace the file at once the second asks for its value when the first one is done: otherwise the
+    /// file could end with the value that the other request made invalid. A file that is not there yet is
+    /// represented by its directory.
+    fn lock(&self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let (place, is_file) = match File::open(&self.path) {
+                Ok(file) => (file, true),
+                Err(error) if error.kind() == ErrorKind::NotFound => match File::open(parent(&self.path)) {
+                    Ok(dir) => (dir, false),
+                    Err(_) => return Ok(()),
+                },
+                // What is not to be read cannot be locked.
+                Err(_) => return Ok(()),
+            };
+            match place.try_lock() {
+                Ok(()) => {
+                    let is_same =
+                        |now: Metadata| place.metadata().is_ok_and(|locked| locked.ino() == now.ino());
+                    let is_current = match is_file {
+                        true => self.path.metadata().is_ok_and(is_same),
+                        false => !self.path.exists(),
+                    };
+                    if is_current {
+                        // Locked twice is locked.
+                        let _ = self.lock.set(place);
+                        return Ok(());
+                    }
+                }
+                Err(TryLockError::WouldBlock) if self.lock.get().is_some() => return Ok(()),
+                Err(TryLockError::WouldBlock) => {
+                    if started.elapsed() > PATIENCE || signals::pending().is_some() {
+                        return Err(usage(format!(
+                            "`{}` is being replaced by another process",
+                            self.path.display()
+                        ))
+                        .help("nothing was sent; try again in a moment"));
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                // Some file systems have no locks.
+                Err(TryLockError::Error(_)) => return Ok(()),
+            }
+        }
+    }
+
+    /// Removes what was prepared.
+    pub(super) fn abandon(&self) {
+        drop(held(&self.prepared).take());
+    }
+
+    /// Where it will be.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes, syncs and puts the file in its place.
+    pub(super) fn write(&self, token: &str) -> Result<(), String> {
+        let taken = held(&self.prepared).take();
+        let Some(mut prepared) = taken else { return Err("it was written already".to_owned()) };
+        let replaces = *held(&self.may_replace);
+        let line = format!("{token}\n");
+        self.write_to(prepared.file(), &line, replaces)
+            .and_then(|()| match prepared.place(&self.path, replaces) {
+                // A file that is a mount of its own (a container's secret) cannot be replaced, only written.
+                Err(error) if replaces && error.raw_os_error() == Some(libc::EBUSY) => {
+                    self.write_in_place(&line)
+                }
+                placed => placed.and_then(|()| self.sync_dir()),
+            })
+            .map_err(|error| format!("`{}`: {error}", self.path.display()))
+    }
+
+    fn write_to(&self, file: &mut File, line: &str, replaces: bool) -> io::Result<()> {
+        if replaces {
+            // Whoever reads the file today reads it tomorrow: its owner and group stay, and what the group may do.
+            let former = self.path.metadata()?;
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (former.uid(), former.gid()) {
+                // Only root gives a file away; otherwise it belongs to whoever rotated.
+                let _ = std::os::unix::fs::fchown(&*file, Some(former.uid()), Some(former.gid()));
+            }
+            file.set_permissions(private(&former))?;
+        }
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    }
+
+    fn write_in_place(&self, line: &str) -> io::Result<()> {
+        let mut file = File::options().write(true).open(&self.path)?;
+        // Closed to others before the token is in it. Only its owner can do that.
+        let _ = file.set_permissions(private(&file.metadata()?));
+        file.set_len(0)?;
+        file.write_all(line.as_bytes())?;
+        file.sync_all()
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        match File::open(parent(&self.path)) {
+            Ok(dir) => dir.sync_all(),
+            // A directory that may be written to and not read: syncing the file syncs its entry on the file systems
+            // that journal both (ext4, xfs, btrfs).
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                File::open(&self.path).and_then(|file| file.sync_all())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The mode without others, and without what makes no sense for a token.
+fn private(former: &Metadata) -> Permissions {
+    Permissions::from_mode(former.mode() & 0o060 | 0o600)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
