@@ -79,6 +79,15 @@ impl Context {
         self.call(service::PROFILE_PUT, profile).await
     }
 
+    /// Changes what later commands act on: the directory file where one selected it, else the profile. Refused where
+    /// the profile or the token was chosen by a flag or a variable.
+    pub async fn select_for_later(
+        &self,
+        select: service::ContextSelect,
+    ) -> Result<service::ContextSelectAnswer> {
+        self.call(service::CONTEXT_SELECT, select).await
+    }
+
     /// Asks the host for a service by name: the way to one that this SDK has no method for.
     pub async fn call<T: DeserializeOwned>(&self, service: &str, body: impl Serialize) -> Result<T> {
         let request = message::encode_request(service, body).map_err(Error::from_failure)?;

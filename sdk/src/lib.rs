@@ -62,6 +62,7 @@ mod manifest;
 mod output;
 mod plugin;
 mod prompt;
+mod sort;
 mod spec;
 mod target;
 mod usage;
@@ -78,6 +79,7 @@ pub use error::{Error, Result};
 pub use http::{Http, HttpCall};
 pub use output::View;
 pub use plugin::{Command, Plugin};
+pub use sort::Sort;
 pub use spec::Spec;
 
 /// Used by [`export_plugin!`]; not for authors.
@@ -89,7 +91,7 @@ pub mod __private {
 
 /// Everything a plugin usually needs.
 pub mod prelude {
-    pub use crate::{Command, Context, Error, Plugin, Result, Spec, View, clap, export_plugin, serde};
+    pub use crate::{Command, Context, Error, Plugin, Result, Sort, Spec, View, clap, export_plugin, serde};
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};
 }

@@ -25,6 +25,7 @@ pub(crate) fn command(entry: &Entry) -> Command {
         see_also: spec.see_also.clone(),
         exit_codes: spec.exit_codes.clone(),
         needs: spec.needs.clone(),
+        several_profiles: spec.several_profiles,
         hidden: spec.hidden,
     }
 }

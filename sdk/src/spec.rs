@@ -9,6 +9,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::Sort;
+
 type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 
 /// What a command declares beside its clap struct. See [`crate::Command::declare`].
@@ -22,6 +24,7 @@ pub struct Spec {
     pub(crate) exit_codes: Vec<ExitCode>,
     pub(crate) needs: Needs,
     pub(crate) hidden: bool,
+    pub(crate) several_profiles: bool,
     pub(crate) args: Vec<ArgSpec>,
 }
 
@@ -90,6 +93,13 @@ impl Spec {
         self
     }
 
+    /// The command lists and changes nothing: it may run for several profiles at once (`--all-profiles`, or several
+    /// `--profile`), each row telling its profile.
+    pub fn for_several_profiles(&mut self) -> &mut Self {
+        self.several_profiles = true;
+        self
+    }
+
     /// The command delivers a one-time secret ([`crate::Context::emit_secret`]). The host adds the options that
     /// say where it goes, and looks before anything is sent whether it can go there.
     pub fn delivers_secret(&mut self) -> &mut Self {
@@ -151,6 +161,16 @@ impl Spec {
         read: fn(&str) -> Option<T>,
     ) -> &mut Self {
         let parser = Parser { reason: reason.to_owned(), read };
+        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
+        self
+    }
+
+    /// The order of a list's rows: `--sort FIELD[:asc|desc]`. The field is an `Option<Sort>`.
+    pub fn sort(&mut self, id: &str, fields: &'static [&'static str]) -> &mut Self {
+        let parser = Parser {
+            reason: format!("must be one of {}, with `:asc` or `:desc` if you like", fields.join(", ")),
+            read: move |text: &str| Sort::read(text).filter(|sort| sort.is_one_of(fields)),
+        };
         self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
         self
     }

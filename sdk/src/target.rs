@@ -54,15 +54,20 @@ impl Context {
             let index = self.select("Which deployment?", items, "--deployment <ID|NAME>", Vec::new()).await?;
             return Ok(found.swap_remove(index).id);
         };
-        if is_id(&setting.value) {
-            return Ok(setting.value.clone());
+        self.deployment_named(organization, &setting.value, &setting.origin).await
+    }
+
+    /// The ID of a deployment that was named as an argument, by ID or exact name.
+    pub async fn find_deployment(&self, organization: &str, wanted: &str) -> Result<String> {
+        self.deployment_named(organization, wanted, "the argument").await
+    }
+
+    async fn deployment_named(&self, organization: &str, wanted: &str, origin: &str) -> Result<String> {
+        if is_id(wanted) {
+            return Ok(wanted.to_owned());
         }
-        pick(
-            "deployment",
-            &setting.value,
-            &setting.origin,
-            all.query("names", &setting.value).pages("deployments", "id").await?,
-        )
+        let call = self.http().get(["organizations", organization, "deployments"]).query("names", wanted);
+        pick("deployment", wanted, origin, call.pages("deployments", "id").await?)
     }
 }
 

@@ -11,6 +11,7 @@ mod journeys;
 mod loading;
 mod misbehaving;
 mod network;
+mod platform;
 mod plugins;
 mod profiles;
 mod sandbox;

@@ -11,6 +11,10 @@ use crate::error::{Result, usage};
 pub struct Globals {
     /// `--profile`
     pub profile: Option<String>,
+    /// `--profile` when it was given several times: each once, in order.
+    pub profiles: Vec<String>,
+    /// `--all-profiles`, of commands that may run for several.
+    pub all_profiles: bool,
     /// `-o/--output`
     pub output: Option<String>,
     /// `--organization`
@@ -46,7 +50,8 @@ impl Globals {
     }
 
     /// Reads the matches of the command that was typed; clap hands global values down to it.
-    pub fn read(matches: &ArgMatches) -> Result<Self> {
+    /// `several`: the command may run for several profiles at once.
+    pub fn read(matches: &ArgMatches, several: bool) -> Result<Self> {
         let text = |id: &str| -> Result<Option<String>> {
             let mut values = matches.get_many::<String>(id).into_iter().flatten();
             let (first, second) = (values.next(), values.next());
@@ -59,8 +64,19 @@ impl Globals {
             }
         };
         let flag = |id: &str| matches.get_count(id) > 0;
+        let mut profiles: Vec<String> = Vec::new();
+        for name in matches.get_many::<String>("profile").into_iter().flatten().filter(|_| several) {
+            if !profiles.contains(name) {
+                profiles.push(name.clone());
+            }
+        }
+        if profiles.iter().any(String::is_empty) || profiles.len() < 2 {
+            profiles.clear();
+        }
         let globals = Self {
-            profile: text("profile")?,
+            profile: if profiles.is_empty() { text("profile")? } else { None },
+            profiles,
+            all_profiles: several && flag("all-profiles"),
             output: text("output")?,
             organization: text("organization")?,
             workspace: text("workspace")?,
@@ -76,6 +92,9 @@ impl Globals {
             version: flag("version"),
         };
         globals.check_choices()?;
+        if globals.all_profiles && (globals.profile.is_some() || !globals.profiles.is_empty()) {
+            return Err(usage("`--all-profiles` and `--profile` cannot be used together"));
+        }
         Ok(globals)
     }
 

@@ -3,7 +3,7 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
-    names::{BUILTIN_WORDS, GLOBALS, Global, SECRET_OPTIONS},
+    names::{BUILTIN_WORDS, GLOBALS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
 };
 use textwrap::Options;
 
@@ -120,6 +120,10 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
     if command.needs.secret {
         page.heading("Where the token goes");
         SECRET_OPTIONS.iter().for_each(|option| page.global(option));
+    }
+    if command.several_profiles {
+        page.heading("Several profiles");
+        SEVERAL_OPTIONS.iter().for_each(|option| page.global(option));
     }
     page.globals();
     for section in &command.sections {

@@ -53,7 +53,7 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
             Refusal::Problem(problem) => refused(&problem, &path, &options(command)),
         })?;
     let leaf = deepest(&matches);
-    let mut globals = Globals::read(leaf)?;
+    let mut globals = Globals::read(leaf, command.is_some_and(|command| command.several_profiles))?;
     for arg in command.iter().flat_map(|command| &command.args) {
         let Some(means) = &arg.means else { continue };
         if is_on(arg, leaf) {
@@ -83,10 +83,9 @@ pub fn options(command: Option<&Command>) -> Vec<String> {
         .flat_map(|command| &command.args)
         .flat_map(|arg| arg.long.iter().chain(&arg.aliases));
     let global = astro_plugin_protocol::names::GLOBALS.iter().map(|global| global.long.to_owned());
-    let secret = command.is_some_and(|command| command.needs.secret);
-    let secret = astro_plugin_protocol::names::SECRET_OPTIONS.iter().filter(move |_| secret);
+    let added = command.into_iter().flat_map(Command::host_options);
     own.cloned()
-        .chain(secret.map(|option| option.long.to_owned()))
+        .chain(added.map(|option| option.long.to_owned()))
         .chain(global)
         .map(|long| format!("--{long}"))
         .collect()

@@ -2,7 +2,7 @@
 
 use astro_plugin_protocol::{
     manifest::{Arity, Command, ValueKind, read_bool},
-    names::{GLOBALS, SECRET_OPTIONS},
+    names::GLOBALS,
 };
 
 /// The words among the arguments, in order: what is neither an option nor the value of a global option.
@@ -89,7 +89,7 @@ pub fn join_switches(args: &[String], command: &Command) -> Vec<String> {
 
 /// Whether an argument is an option of the command whose value is the next argument.
 fn takes_value(arg: &str, command: &Command) -> bool {
-    let secret = SECRET_OPTIONS.iter().filter(|option| command.needs.secret && option.value.is_some());
+    let secret = command.host_options().filter(|option| option.value.is_some());
     if secret.into_iter().any(|option| arg.strip_prefix("--") == Some(option.long)) {
         return true;
     }

@@ -4,7 +4,7 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Choice, Command, Group, ValueKind},
-    names::{GLOBALS, Global, SECRET_OPTIONS},
+    names::{GLOBALS, Global},
 };
 use clap::{ArgAction, builder::PossibleValue};
 
@@ -99,9 +99,7 @@ impl CommandSet {
                 .hide(child.hidden);
             if let Some(command) = self.command(&full) {
                 clap = clap.args(command.args.iter().map(argument));
-                if command.needs.secret {
-                    clap = clap.args(SECRET_OPTIONS.iter().map(|option| global(option).global(false)));
-                }
+                clap = clap.args(command.host_options().map(|option| global(option).global(false)));
             }
             parent = parent.subcommand(self.add_children(clap, &full));
         }

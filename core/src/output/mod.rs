@@ -57,6 +57,19 @@ pub struct Renderer {
     format: Format,
     sheet: Sheet,
     state: State,
+    /// Nothing is written: view and rows are taken out at the end.
+    collected: Option<Collected>,
+}
+
+/// A result that was not rendered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Collected {
+    /// How to show it.
+    pub view: View,
+    /// All of its rows.
+    pub rows: Vec<Value>,
+    /// It came to its end.
+    pub is_whole: bool,
 }
 
 #[derive(Default)]
@@ -86,11 +99,29 @@ pub struct Step {
 impl Renderer {
     /// A renderer for one command.
     pub fn new(format: Format, sheet: Sheet) -> Self {
-        Self { format, sheet, state: State::Idle }
+        Self { format, sheet, ..Self::default() }
+    }
+
+    /// One that collects what it gets.
+    pub fn collecting() -> Self {
+        Self { collected: Some(Collected::default()), ..Self::default() }
+    }
+
+    /// What was collected.
+    pub fn take_collected(&mut self) -> Option<Collected> {
+        self.collected.take()
     }
 
     /// Takes one message. Out of order ones are refused.
     pub fn step(&mut self, emit: Emit) -> Result<Step> {
+        if let Some(collected) = &mut self.collected {
+            match &emit {
+                Emit::Begin { view } => collected.view = view.clone(),
+                Emit::Rows { rows } => collected.rows.extend(rows.iter().cloned()),
+                Emit::End => collected.is_whole = true,
+                Emit::Unknown => {}
+            }
+        }
         match (emit, std::mem::take(&mut self.state)) {
             (Emit::Begin { view }, State::Idle) => {
                 let table = Table::new(&view);
@@ -126,6 +157,9 @@ impl Renderer {
             return Err(failed("a row is a JSON object"));
         }
         open.rows += rows.len();
+        if self.collected.is_some() {
+            return Ok(Vec::new());
+        }
         if open.view.list.is_none() && open.rows > 1 {
             return Err(failed("a single record has one row"));
         }
@@ -144,6 +178,9 @@ impl Renderer {
 
     fn end(&self, open: Open) -> Result<Step> {
         let Open { view, table, json, rows } = open;
+        if self.collected.is_some() {
+            return Ok(Step::default());
+        }
         if view.list.is_none() && rows == 0 {
             return Err(failed("a single record has one row"));
         }

@@ -10,6 +10,7 @@ mod output;
 mod profile;
 mod prompt;
 mod runtime;
+mod select;
 
 pub use output::Queue;
 
@@ -114,6 +115,10 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
         service::PROFILE_PUT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || profile::put(&invocation, &body));
+        }),
+        service::CONTEXT_SELECT => with(body, reply, |body, reply| {
+            let invocation = Arc::clone(invocation);
+            in_background(reply, move || select::select(&invocation, &body));
         }),
         unknown => reply.send(Err(Failure::new(
             code::UNIMPLEMENTED,

@@ -197,6 +197,11 @@ impl<'a> Api<'a> {
     }
 }
 
+/// ListApiTokens of a whole organization.
+pub(crate) async fn of_organization(ctx: &Context, organization: &str) -> Result<Vec<ApiToken>> {
+    ctx.http().get(["organizations", organization, "tokens"]).pages("tokens", "id").await
+}
+
 fn one_time(action: &str, labels: &[(&str, &str)], replaces: bool, settle: Settle) -> OneTimeSecret {
     OneTimeSecret {
         pointer: "/token".to_owned(),

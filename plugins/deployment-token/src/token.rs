@@ -54,6 +54,39 @@ impl Token {
         }
     }
 
+    /// The API's token as seen from each deployment it has a role on.
+    pub(crate) fn on_each_deployment(token: ApiToken) -> Vec<Self> {
+        let roles = token.roles.iter().filter(|role| role.entity_type == "DEPLOYMENT");
+        let deployments: Vec<String> = roles.map(|role| role.entity_id.clone()).collect();
+        deployments.iter().map(|deployment| Self::seen_from(deployment, token.clone())).collect()
+    }
+
+    /// A list of the tokens of many deployments.
+    pub(crate) fn organization_view() -> View {
+        View::list("tokens")
+            .id("id", "ID")
+            .text("name", "NAME")
+            .id("deployment_id", "DEPLOYMENT")
+            .id("scope", "SCOPE")
+            .text("role", "ROLE")
+            .time("created_at", "CREATED")
+            .expiry("expires_at", "EXPIRES")
+            .time("last_used_at", "LAST USED")
+            .text("created_by", "CREATED BY")
+            .optional_text("description", "DESCRIPTION")
+            .clean([
+                "id",
+                "name",
+                "scope",
+                "role",
+                "created_at",
+                "expires_at",
+                "last_used_at",
+                "deployment_id",
+            ])
+            .when_empty("No token of this organization has a role on a deployment.")
+    }
+
     /// One token as lines of `name  value`.
     pub(crate) fn record_view() -> View {
         View::record()

@@ -1,15 +1,23 @@
-//! Finding one's way: the deployments of an organization.
+//! Finding one's way: organizations, workspaces and deployments.
 
 #![deny(unsafe_code)]
 
-mod deployment_list;
+mod deployments;
+mod organizations;
+mod switch;
+mod workspaces;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
 export_plugin!(
     Plugin::new("platform", env!("CARGO_PKG_VERSION"))
-        .about("Deployments of Astro")
+        .about("Organizations, workspaces and deployments of Astro")
         .publisher("astro-host")
         .license("Apache-2.0")
-        .command::<deployment_list::List>()
+        .command::<organizations::List>()
+        .command::<organizations::Switch>()
+        .command::<workspaces::List>()
+        .command::<workspaces::Switch>()
+        .command::<deployments::List>()
+        .command::<deployments::Inspect>()
 );

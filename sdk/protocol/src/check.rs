@@ -9,6 +9,7 @@ use crate::{
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     names::{
         self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
+        SEVERAL_OPTIONS,
     },
 };
 
@@ -154,7 +155,7 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
             if names::global(long).is_some() {
                 say("takes the name of a global option");
             }
-            if SECRET_OPTIONS.iter().any(|option| option.long == long.as_str()) {
+            if SECRET_OPTIONS.iter().chain(SEVERAL_OPTIONS).any(|option| option.long == long.as_str()) {
                 say("takes the name of an option that astro gives to commands with a one-time secret");
             }
             if RESERVED_LONGS.contains(&long.as_str()) && !RESERVED_BUT_LENT.contains(&long.as_str()) {

@@ -135,6 +135,13 @@ pub const SECRET_OPTIONS: &[Global] = &[
     },
 ];
 
+/// The host's option of commands that may run for several profiles at once.
+pub const SEVERAL_OPTIONS: &[Global] = &[Global {
+    long: "all-profiles",
+    help: "Run for every profile at once, each row telling its profile; or pass `--profile` several times",
+    ..FLAG
+}];
+
 /// Long options that no plugin may take because the host will, one day, mean something by them.
 pub const RESERVED_LONGS: &[&str] = &[
     "dry-run",

@@ -13,6 +13,7 @@
 //! | [`CANCEL_WAIT`] | nothing | nothing, when the user interrupts |
 //! | [`CLOCK`] | nothing | [`Clock`] |
 //! | [`PROFILE_PUT`] | [`ProfilePut`] | [`ProfilePutAnswer`] |
+//! | [`CONTEXT_SELECT`] | [`ContextSelect`] | [`ContextSelectAnswer`] |
 //!
 //! A service this host does not know answers the code `unimplemented`.
 
@@ -43,6 +44,8 @@ pub const CANCEL_WAIT: &str = "cancel.wait";
 pub const CLOCK: &str = "clock";
 /// Creates or changes a profile that belongs to this plugin.
 pub const PROFILE_PUT: &str = "profile.put";
+/// Changes what later commands act on: the directory file where one selected it, else the profile.
+pub const CONTEXT_SELECT: &str = "context.select";
 
 /// A request to the API. The host adds address, credential, headers and timeout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -312,4 +315,22 @@ impl std::fmt::Debug for ProfilePut {
 pub struct ProfilePutAnswer {
     /// It is now the default profile: only in a private `ASTRO_HOME` that had none.
     pub active: bool,
+}
+
+/// Changes what later commands act on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContextSelect {
+    /// `organization`, `workspace`, `deployment`: the ID, or null to take the value out. What is not named stays.
+    pub values: BTreeMap<String, Option<String>>,
+}
+
+/// What became of a [`ContextSelect`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContextSelectAnswer {
+    /// Where it was written, in words: ``profile `prod` `` or the path of a directory file.
+    pub place: String,
+    /// Something else was there before.
+    pub changed: bool,
 }

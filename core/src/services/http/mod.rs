@@ -9,7 +9,8 @@ mod retry;
 mod settle;
 
 use std::{
-    sync::{Arc, OnceLock},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -241,9 +242,19 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
 }
 
 /// The client of this process.
-fn client(context: &Context) -> Result<&'static Client> {
-    static CLIENT: OnceLock<Result<Client>> = OnceLock::new();
-    CLIENT.get_or_init(|| build(builder(context)?)).as_ref().map_err(Clone::clone)
+fn client(context: &Context) -> Result<Client> {
+    /// What differs between the clients of two profiles.
+    type Kind = (bool, bool, Option<PathBuf>);
+    static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
+    let address = &context.address.value;
+    let kind = (address.is_plain(), address.is_loopback(), context.ca_file.clone());
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, client)) = clients.iter().find(|(known, _)| *known == kind) {
+        return Ok(client.clone());
+    }
+    let client = build(builder(context)?)?;
+    clients.push((kind, client.clone()));
+    Ok(client)
 }
 
 /// What every client has. For plain http no roots are loaded: that alone would take longer than the rest.

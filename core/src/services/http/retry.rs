@@ -35,7 +35,7 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
     loop {
         pace(&prepared.method).await;
         let started = Instant::now();
-        let outcome = prepared.send(client, |_| ()).await;
+        let outcome = prepared.send(&client, |_| ()).await;
         if let Ok(answered) = &outcome {
             debug(invocation, request, answered, started.elapsed());
         }

@@ -80,7 +80,7 @@ async fn look(invocation: &Invocation, secret: &OneTimeSecret) -> Result<Value, 
     let mut prepared = Prepared::new(invocation, &request).map_err(|_| None)?;
     prepared.deadline = Instant::now() + PATIENCE;
     let client = client(&invocation.context).map_err(|_| None)?;
-    match prepared.send(client, |_| ()).await {
+    match prepared.send(&client, |_| ()).await {
         Ok(answered) if answered.status == 200 => serde_json::from_slice(&answered.body).map_err(|_| None),
         Ok(answered) => Err(Some(answered.status)),
         Err(_) => Err(None),

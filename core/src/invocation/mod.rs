@@ -1,6 +1,10 @@
 //! One command of a plugin: verified, loaded, asked, and its answer turned into an exit code.
+//!
+//! [`several`]: the same for several profiles at once.
 
 #![forbid(unsafe_code)]
+
+mod several;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,6 +24,7 @@ use crate::{
         parse::{self, Parsed},
         report, wording,
     },
+    console::Conversation,
     context::{self, Context},
     error::{Result, code, plugin},
     exit_code, failpoint,
@@ -35,6 +40,9 @@ impl App {
     /// Loads the plugin and runs the command.
     pub(crate) fn invoke(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
         let globals = &parsed.globals;
+        if globals.all_profiles || !globals.profiles.is_empty() {
+            return self.invoke_for_several(command, parsed, owner);
+        }
         let context = self.context(globals)?;
         let format = context.output.value;
         let conversation = self.start_conversation(globals, format)?;
@@ -43,49 +51,22 @@ impl App {
         }
         let facts = self.console.facts;
         let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
-        let identity = format!("`{}` {}", owner.facts.name, owner.facts.version);
-        let dirs = self.dirs.as_ref().ok();
+        let identity = identity(owner);
         let delivery = match command.needs.secret {
             true => Some(Delivery::prepare(parsed.secret.clone(), format, &self.console, &self.dirs)?),
             false => None,
         };
-        let verified = verify::verify(&owner.store, &owner.facts, dirs)?;
-
-        process::keep_stdout_private();
-        signals::install();
-        let json = conversation.json_errors;
-        crash::arm(|what| crash_line(&identity, what, json));
-        let loaded = library::load(verified, &identity)?;
+        let loaded = self.load(owner, conversation)?;
         if command.needs.secret {
             process::keep_memory_private();
-        }
-        if loaded.without_proc {
-            let warning = plugin(
-                "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",
-            );
-            report::warning(&self.console, &warning);
         }
         if command.needs.api {
             // Better said once and first than by whatever the plugin would have missed next.
             context.authority(context::unix_now())?;
         }
 
-        let run = Run {
-            path: command.path.clone(),
-            args: canonical::arguments(command, &parsed.matches),
-            context: self.context_of(&context, &owner.facts.name),
-            terminal: Terminal {
-                interactive,
-                stdout: facts.stdout,
-                width: facts.width.and_then(|width| u16::try_from(width).ok()),
-            },
-            log_level: logging::level(),
-        };
-        let sheet = Sheet {
-            width: facts.width,
-            color: conversation.color_stdout,
-            now: context::timestamp(context::unix_now()),
-        };
+        let run = self.run_of(&context, command, parsed, interactive, &owner.facts.name);
+        let sheet = self.sheet(conversation);
         let invocation = Arc::new(Invocation {
             plugin: owner.facts.name.clone(),
             command: command.clone(),
@@ -121,6 +102,55 @@ impl App {
         }
     }
 
+    /// Verifies and loads the plugin of a command. From here on a crash is the plugin's.
+    fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
+        let identity = identity(owner);
+        let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
+        process::keep_stdout_private();
+        signals::install();
+        let (json, named) = (conversation.json_errors, identity.clone());
+        crash::arm(move |what| crash_line(&named, what, json));
+        let loaded = library::load(verified, &identity)?;
+        if loaded.without_proc {
+            let warning = plugin(
+                "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",
+            );
+            report::warning(&self.console, &warning);
+        }
+        Ok(loaded)
+    }
+
+    /// What the plugin is asked to run.
+    fn run_of(
+        &self,
+        context: &Context,
+        command: &Command,
+        parsed: &Parsed<'_>,
+        interactive: bool,
+        plugin: &str,
+    ) -> Run {
+        let facts = self.console.facts;
+        Run {
+            path: command.path.clone(),
+            args: canonical::arguments(command, &parsed.matches),
+            context: self.context_of(context, plugin),
+            terminal: Terminal {
+                interactive,
+                stdout: facts.stdout,
+                width: facts.width.and_then(|width| u16::try_from(width).ok()),
+            },
+            log_level: logging::level(),
+        }
+    }
+
+    fn sheet(&self, conversation: Conversation) -> Sheet {
+        Sheet {
+            width: self.console.facts.width,
+            color: conversation.color_stdout,
+            now: context::timestamp(context::unix_now()),
+        }
+    }
+
     fn context_of(&self, context: &Context, plugin: &str) -> invocation::Context {
         let setting =
             |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
@@ -138,6 +168,11 @@ impl App {
             private_home: dirs.is_some_and(|dirs| dirs.private_home),
         }
     }
+}
+
+/// The plugin in words.
+fn identity(owner: &Owner) -> String {
+    format!("`{}` {}", owner.facts.name, owner.facts.version)
 }
 
 /// How the answer becomes an exit code.

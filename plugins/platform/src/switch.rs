@@ -1,0 +1,85 @@
+//! What the two `switch` commands share: finding what was named, and making it what later commands act on.
+
+use std::collections::BTreeMap;
+
+use astro_plugin_sdk::{
+    is_id,
+    prelude::*,
+    protocol::{
+        invocation::Setting,
+        service::{ContextSelect, ContextSelectAnswer},
+    },
+};
+
+/// Something with an ID and a name.
+pub(crate) trait Named {
+    /// Its ID.
+    fn id(&self) -> &str;
+    /// Its name.
+    fn name(&self) -> &str;
+}
+
+/// Whether a setting, an ID or a name, means this.
+pub(crate) fn is_meant(setting: Option<&Setting>, item: &impl Named) -> bool {
+    setting.is_some_and(|setting| setting.value == item.id() || setting.value == item.name())
+}
+
+/// The one that was named, by ID or exact name; a person picks where nothing was named.
+pub(crate) async fn find<'a, T: Named>(
+    ctx: &Context,
+    word: &str,
+    wanted: Option<&str>,
+    all: &'a [T],
+) -> Result<&'a T> {
+    let label = |item: &T| format!("{} ({})", item.name(), item.id());
+    let Some(wanted) = wanted else {
+        if all.is_empty() {
+            return Err(Error::new(format!("there is no {word} to choose from")));
+        }
+        let items = all.iter().map(label).collect();
+        let help = vec![format!("see them with `astro {word} list`")];
+        let index = ctx.select(&format!("Which {word}?"), items, "<ID|NAME>", help).await?;
+        return Ok(&all[index]);
+    };
+    let found: Vec<&T> = all.iter().filter(|item| item.id() == wanted || item.name() == wanted).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let what = if is_id(wanted) { "ID" } else { "name" };
+            Err(Error::new(format!("there is no {word} with the {what} `{wanted}` that the credential sees"))
+                .help(format!("see them with `astro {word} list`")))
+        }
+        several => {
+            let error = Error::usage(format!("{} {word}s have the name `{wanted}`", several.len()));
+            Err(several.iter().fold(error, |error, item| {
+                error.help(format!("`astro {word} switch {}` is {}", item.id(), label(item)))
+            }))
+        }
+    }
+}
+
+/// What was done.
+#[derive(Serialize)]
+#[serde(crate = "astro_plugin_sdk::serde")]
+struct Switched<'a> {
+    id: &'a str,
+    name: &'a str,
+    action: &'a str,
+    place: &'a str,
+}
+
+/// Makes it what later commands act on; `values` are what changes with it.
+pub(crate) async fn switch(
+    ctx: &Context,
+    word: &str,
+    item: &impl Named,
+    values: BTreeMap<String, Option<String>>,
+) -> Result<()> {
+    let ContextSelectAnswer { place, changed } = ctx.select_for_later(ContextSelect { values }).await?;
+    let (action, text) = match changed {
+        true => ("switched", format!("Switched to the {word} {} ({}) in {place}.", item.name(), item.id())),
+        false => ("unchanged", format!("The {word} {} ({}) is in use already.", item.name(), item.id())),
+    };
+    let switched = Switched { id: item.id(), name: item.name(), action, place: &place };
+    ctx.emit(View::sentence(text).clean(["id", "name", "action", "place"]), &switched).await
+}

@@ -1,0 +1,143 @@
+//! `astro workspace list` and `astro workspace switch`
+
+use astro_plugin_sdk::{clap, prelude::*};
+
+use crate::switch::{Named, find, is_meant, switch};
+
+const FIELDS: &[&str] = &["id", "name", "description", "created_at"];
+
+/// List the workspaces of the organization in use
+#[derive(Args)]
+pub(crate) struct List {
+    /// Order of the rows: id, name, description or created_at, with `:desc` for the other way round
+    #[arg(long, value_name = "FIELD[:asc|desc]")]
+    sort: Option<Sort>,
+}
+
+/// Act in another workspace from now on
+///
+/// Changes the directory file where one selected the workspace, else the profile in use. The deployment is taken out,
+/// since it belongs to the former workspace.
+#[derive(Args)]
+pub(crate) struct Switch {
+    /// ID or exact name; a person picks without
+    #[arg(value_name = "ID|NAME")]
+    target: Option<String>,
+}
+
+/// A workspace as the API has it (schema `Workspace`).
+#[derive(Deserialize)]
+#[serde(crate = "astro_plugin_sdk::serde", rename_all = "camelCase")]
+struct ApiWorkspace {
+    id: String,
+    name: String,
+    description: Option<String>,
+    organization_id: String,
+    created_at: Option<String>,
+}
+
+/// A workspace as it is shown. Keys are only ever added.
+#[derive(Serialize)]
+#[serde(crate = "astro_plugin_sdk::serde")]
+pub(crate) struct Workspace {
+    id: String,
+    name: String,
+    description: Option<String>,
+    organization_id: String,
+    created_at: Option<String>,
+    /// It is the one in use.
+    current: bool,
+}
+
+impl Named for Workspace {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The workspaces of an organization that the credential sees.
+pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspace>> {
+    let call = ctx.http().get(["organizations", organization, "workspaces"]).query("sorts", "name:asc");
+    let found: Vec<ApiWorkspace> = call.pages("workspaces", "id").await?;
+    let in_use = ctx.resolved().workspace.as_ref();
+    let shown = found.into_iter().map(|workspace| {
+        let ApiWorkspace { id, name, description, organization_id, created_at } = workspace;
+        let mut shown = Workspace { id, name, description, organization_id, created_at, current: false };
+        shown.current = is_meant(in_use, &shown);
+        shown
+    });
+    Ok(shown.collect())
+}
+
+impl Command for List {
+    const PATH: &'static str = "workspace list";
+
+    fn declare(spec: &mut Spec) {
+        spec.alias("ls")
+            .needs_api()
+            .for_several_profiles()
+            .sort("sort", FIELDS)
+            .example("astro workspace list", "List the workspaces")
+            .example(
+                "astro workspace list --organization Acme -o json",
+                "Those of another organization, for a program",
+            )
+            .see_also("workspace switch")
+            .see_also("deployment list");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        let organization = ctx.organization_id().await?;
+        let mut rows = all(&ctx, &organization).await?;
+        if let Some(sort) = self.sort {
+            sort.apply(&mut rows, key, |row| &row.id);
+        }
+        let view = View::list("workspaces")
+            .id("id", "ID")
+            .text("name", "NAME")
+            .time("created_at", "CREATED")
+            .id("current", "CURRENT")
+            .optional_text("description", "DESCRIPTION")
+            .clean(["id", "name", "created_at", "current", "description"])
+            .when_empty("The credential sees no workspace of this organization.");
+        ctx.emit_list(view, rows).await
+    }
+}
+
+fn key(row: &Workspace, field: &str) -> Option<String> {
+    match field {
+        "id" => Some(row.id.clone()),
+        "description" => row.description.clone().filter(|text| !text.is_empty()),
+        "created_at" => row.created_at.clone(),
+        _ => Some(row.name.to_lowercase()),
+    }
+}
+
+impl Command for Switch {
+    const PATH: &'static str = "workspace switch";
+
+    fn declare(spec: &mut Spec) {
+        spec.needs_api()
+            .changes_profiles()
+            .example("astro workspace switch Reports", "Act in another workspace from now on")
+            .see_also("workspace list")
+            .see_also("profile edit")
+            .see_also("context");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        let organization = ctx.organization_id().await?;
+        let all = all(&ctx, &organization).await?;
+        let workspace = find(&ctx, "workspace", self.target.as_deref(), &all).await?;
+        let mut values =
+            std::collections::BTreeMap::from([("workspace".to_owned(), Some(workspace.id.clone()))]);
+        if !workspace.current {
+            values.insert("deployment".to_owned(), None);
+        }
+        switch(&ctx, "workspace", workspace, values).await
+    }
+}
