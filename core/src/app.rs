@@ -121,7 +121,10 @@ impl App {
         }
         match self.stores.word(first) {
             Some(found) => self.plugin_word(&args, found),
-            None => Err(self.unknown(first, &builtins)),
+            None => {
+                builtin::hand_over(&self.dirs, &args)?;
+                Err(self.unknown(first, &builtins))
+            }
         }
     }
 
@@ -339,6 +342,11 @@ impl App {
             failure.help.insert(
                 0,
                 format!("`{word}` is a command of the official Astro CLI, which this astro is not"),
+            );
+            failure.help.insert(
+                1,
+                "to hand such words to it: astro config set official.command /PATH/OF/THE/OFFICIAL/astro"
+                    .to_owned(),
             );
         }
         failure

@@ -79,6 +79,12 @@ impl Context {
         self.call(service::PROFILE_PUT, profile).await
     }
 
+    /// The plugin's own table `[plugins.NAME]` of the configuration. What is not set takes the type's defaults: give it
+    /// `#[serde(default)]`.
+    pub async fn config<T: DeserializeOwned>(&self) -> Result<T> {
+        self.call(service::CONFIG_GET, ()).await
+    }
+
     /// Changes what later commands act on: the directory file where one selected it, else the profile. Refused where
     /// the profile or the token was chosen by a flag or a variable.
     pub async fn select_for_later(

@@ -1,6 +1,7 @@
 //! The outside tests: few, and each a session with the installed binary.
 
 mod completion;
+mod configuration;
 mod corpus;
 mod delivery;
 mod directories;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod completion;
+mod config;
 mod context;
 mod help;
 mod login;
@@ -34,6 +35,7 @@ pub(crate) fn commands() -> CommandSet {
     for room in [
         profile::commands,
         context::commands,
+        config::commands,
         login::commands,
         plugin::commands,
         recover::commands,
@@ -45,6 +47,7 @@ pub(crate) fn commands() -> CommandSet {
     CommandSet {
         groups: vec![
             group("profile", "Choose who you are and where: named profiles"),
+            group("config", "Look at the configuration and change it"),
             group("recover", "Get tokens that were made and not delivered"),
             group("plugin", "List, link and remove plugins"),
         ],
@@ -52,6 +55,7 @@ pub(crate) fn commands() -> CommandSet {
     }
 }
 
+pub(crate) use config::hand_over;
 pub(crate) use recover::mention;
 
 /// Runs one.
@@ -67,6 +71,12 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
         "profile export" => profile::export(&request),
         "profile import" => profile::import(&request),
         "profile remove" => profile::remove(&request),
+        "config get" => config::get(&request),
+        "config set" => config::set(&request),
+        "config unset" => config::unset(&request),
+        "config list" => config::list(&request),
+        "config path" => config::path(&request),
+        "config edit" => config::edit(&request),
         "context" => context::show(&request),
         "login" => login::login(&request),
         "logout" => login::logout(&request),

@@ -24,6 +24,18 @@ pub struct Config {
     pub profiles: BTreeMap<String, Profile>,
     /// `[credentials.NAME]`
     pub credentials: BTreeMap<String, Credential>,
+    /// `[official]`
+    pub official: Official,
+    /// `[plugins.NAME]`: what belongs to each plugin.
+    pub plugins: BTreeMap<String, toml::Table>,
+}
+
+/// The official Astro CLI beside this one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Official {
+    /// Its program: it gets every first word that nobody here owns.
+    pub command: Option<PathBuf>,
 }
 
 /// A profile: a credential and the ids it is used with.

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     cli::globals::Globals,
-    config::Dirs,
+    config::{Config, Dirs},
     console::Console,
     context::Context,
     error::{Failure, Result, code, failed},
@@ -116,6 +116,10 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || profile::put(&invocation, &body));
         }),
+        service::CONFIG_GET => {
+            let invocation = Arc::clone(invocation);
+            in_background(reply, move || own_config(&invocation));
+        }
         service::CONTEXT_SELECT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || select::select(&invocation, &body));
@@ -141,6 +145,12 @@ fn in_background(reply: Reply, work: impl FnOnce() -> Result<Value> + Send + 'st
     if let Err(error) = spawned {
         tracing::error!("no thread for a service: {error}");
     }
+}
+
+/// The plugin's own table, and no other.
+fn own_config(invocation: &Invocation) -> Result<Value> {
+    let config = invocation.dirs.as_ref().map(Config::load).transpose()?.unwrap_or_default();
+    to_value(config.plugins.get(&invocation.plugin).cloned().unwrap_or_default())
 }
 
 fn clock() -> Result<Value> {

@@ -13,6 +13,7 @@
 //! | [`CANCEL_WAIT`] | nothing | nothing, when the user interrupts |
 //! | [`CLOCK`] | nothing | [`Clock`] |
 //! | [`PROFILE_PUT`] | [`ProfilePut`] | [`ProfilePutAnswer`] |
+//! | [`CONFIG_GET`] | nothing | the plugin's own table `[plugins.NAME]` of the configuration |
 //! | [`CONTEXT_SELECT`] | [`ContextSelect`] | [`ContextSelectAnswer`] |
 //!
 //! A service this host does not know answers the code `unimplemented`.
@@ -44,6 +45,8 @@ pub const CANCEL_WAIT: &str = "cancel.wait";
 pub const CLOCK: &str = "clock";
 /// Creates or changes a profile that belongs to this plugin.
 pub const PROFILE_PUT: &str = "profile.put";
+/// The plugin's own table of the configuration.
+pub const CONFIG_GET: &str = "config.get";
 /// Changes what later commands act on: the directory file where one selected it, else the profile.
 pub const CONTEXT_SELECT: &str = "context.select";
 

@@ -28,6 +28,7 @@ fn setup() -> Config {
         default_profile: None,
         profiles: [("a".to_owned(), profile("a", ORG_A)), ("b".to_owned(), profile("b", ORG_B))].into(),
         credentials: [("a".to_owned(), credential(SITE_A)), ("b".to_owned(), credential(SITE_B))].into(),
+        ..Config::default()
     }
 }
 
