@@ -15,9 +15,10 @@ use crate::{
         parse::{self, Parsed},
         report, scan,
     },
-    config::{self, Config, Dirs},
+    config::{Config, Dirs},
     console::{Console, Conversation, TerminalFacts},
-    context::{self, Context, Directory, Environment, Sources},
+    context::{self, Context, Directory, Environment, Origin, Sources},
+    credential,
     error::{Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
@@ -229,7 +230,10 @@ impl App {
             _ => (Config::default(), None),
         };
         let stored = |name: &str| match &self.dirs {
-            Ok(dirs) => config::stored(dirs, name),
+            Ok(dirs) => match config.credentials.get(name) {
+                Some(described) => credential::read(dirs, name, described),
+                None => Ok(None),
+            },
             Err(failure) => Err(failure.clone()),
         };
         let mut unread = None;
@@ -258,6 +262,33 @@ impl App {
             redact::hide(credential.value.expose());
         }
         Ok(Context { contradiction: broken.or(context.contradiction), ..context })
+    }
+
+    /// The context with a credential that does not expire during this command: a sign-in is renewed.
+    pub(crate) fn renewed(&self, mut context: Context) -> Result<Context> {
+        let now = context::unix_now();
+        let (Some(session), Some(credential), Ok(dirs)) = (&context.session, &context.credential, &self.dirs)
+        else {
+            return Ok(context);
+        };
+        let Origin::Credential(name) = &credential.origin else { return Ok(context) };
+        if context.contradiction.is_some() || !session.is_due(now) {
+            return Ok(context);
+        }
+        let Some(described) = Config::load(dirs)?.credentials.remove(name) else { return Ok(context) };
+        match credential::session::renew(dirs, name, &described) {
+            Ok(stored) => {
+                redact::hide(stored.token.expose());
+                context.renew(stored);
+                Ok(context)
+            }
+            // It works for a little longer.
+            Err(failure) if session.expires > now => {
+                report::warning(&self.console, &failure);
+                Ok(context)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Fixes what may be written to stderr, and starts the log.

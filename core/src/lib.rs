@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod context;
+pub mod credential;
 pub mod error;
 pub mod exit_code;
 pub mod failpoint;

@@ -16,6 +16,7 @@ mod platform;
 mod plugins;
 mod profiles;
 mod sandbox;
+mod signing_in;
 mod terminal;
 mod third_party;
 mod tokens;

@@ -216,6 +216,11 @@ pub fn may_mount() -> bool {
     Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success())
 }
 
+/// Whether a service that tests start is there; which ones are missing says `cargo xtask test`.
+pub fn has_service(program: &str) -> bool {
+    std::env::var("ASTRO_E2E_SERVICES").is_ok_and(|all| all.split_whitespace().any(|name| name == program))
+}
+
 /// The shells that are there to test in.
 pub fn shells() -> Vec<String> {
     std::env::var("ASTRO_E2E_SHELLS")

@@ -2,10 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-mod credentials;
 mod dirs;
 mod settings;
 
-pub use credentials::{Secret, Stored, forget, store, stored};
 pub use dirs::{Dirs, this_binary};
 pub use settings::{Config, Credential, Profile, edit, place_and_reason, set, table};

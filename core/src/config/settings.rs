@@ -63,9 +63,12 @@ pub struct Profile {
 pub struct Credential {
     /// The API's base it is sent to, and to no other.
     pub address: String,
-    /// Where the value is: `file`.
+    /// Where the value is: `file`, `keyring` or `command`.
     #[serde(default = "source_file")]
     pub source: String,
+    /// The program that prints it, of the source `command`.
+    #[serde(default)]
+    pub command: Option<String>,
 }
 
 fn source_file() -> String {

@@ -17,7 +17,7 @@ use std::{fmt, path::PathBuf};
 use astro_plugin_protocol::invocation::{Setting, Source};
 
 use crate::{
-    config::Secret,
+    credential::{self, Secret, Session, Stored},
     error::{Failure, Result, auth},
     output::Format,
 };
@@ -121,6 +121,10 @@ pub struct Context {
     pub ca_file: Option<PathBuf>,
     /// The credential, when there is one.
     pub credential: Option<Sourced<Secret>>,
+    /// Where a stored credential is kept.
+    pub source: credential::Source,
+    /// How it is renewed, when it came from a sign-in.
+    pub session: Option<Session>,
     /// What the credential says about itself.
     pub claims: Option<Claims>,
     /// Variables and files that are there and not used, each with the reason.
@@ -134,6 +138,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// Takes a renewed credential in the place of the one that was read.
+    pub fn renew(&mut self, stored: Stored) {
+        self.claims = Claims::read(stored.token.expose());
+        self.session = stored.session;
+        if let Some(credential) = &mut self.credential {
+            credential.value = stored.token;
+        }
+    }
+
     /// The id of the token in use, where it says so itself (claim `apiTokenId`).
     pub fn token_id(&self) -> Option<&str> {
         self.claims.as_ref()?.token_id.as_deref()

@@ -8,7 +8,8 @@ use astro_plugin_protocol::names;
 use super::{Address, Claims, Context, Directory, Origin, Overridden, Sourced};
 use crate::{
     cli::globals::Globals,
-    config::{Config, Profile, Secret, Stored},
+    config::{Config, Profile},
+    credential::{Secret, Session, Source, Stored},
     error::{Failure, Result, auth, config},
     output::Format,
 };
@@ -145,11 +146,11 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
         None
     });
     let is_of_environment = token.is_some();
-    let (address, credential) = match token {
-        Some(token) => (
-            of_environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)),
-            Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
-        ),
+    let Bundle { address, credential, source, session } = match token {
+        Some(token) => Bundle {
+            credential: Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
+            ..Bundle::at(of_environment)
+        },
         None => stored_bundle(&settings, config, of_environment, stored, &mut contradiction)?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
@@ -207,6 +208,8 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
         address,
         ca_file: settings.ca_file,
         credential,
+        source,
+        session,
         claims,
         ignored,
         overridden,
@@ -300,23 +303,38 @@ impl Organizations {
     }
 }
 
+/// What belongs together.
+struct Bundle {
+    address: Sourced<Address>,
+    credential: Option<Sourced<Secret>>,
+    source: Source,
+    session: Option<Session>,
+}
+
+impl Bundle {
+    /// An address, else the hosted API's, without a credential.
+    fn at(address: Option<Sourced<Address>>) -> Self {
+        let address = address.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default));
+        Self { address, credential: None, source: Source::File, session: None }
+    }
+}
+
 fn stored_bundle(
     settings: &Profile,
     config: &Config,
     environment: Option<Sourced<Address>>,
     stored: impl FnOnce(&str) -> Result<Option<Stored>>,
     contradiction: &mut Option<Failure>,
-) -> Result<(Sourced<Address>, Option<Sourced<Secret>>)> {
-    let Some(name) = &settings.credential else {
-        return Ok((environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)), None));
-    };
+) -> Result<Bundle> {
+    let Some(name) = &settings.credential else { return Ok(Bundle::at(environment)) };
     let origin = Origin::Credential(name.clone());
     let Some(described) = config.credentials.get(name) else {
         contradiction.get_or_insert(
             auth(format!("there is no credential `{name}`"))
-                .help(format!("store one with `astro login --with-token --credential {name} < FILE`")),
+                .help(format!("sign in with `astro login --credential {name}`"))
+                .help(format!("or store a token with `astro login --with-token --credential {name} < FILE`")),
         );
-        return Ok((environment.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default)), None));
+        return Ok(Bundle::at(environment));
     };
     let own = Sourced::new(Address::parse(&described.address, &origin.to_string())?, origin.clone());
     if let Some(other) = environment.filter(|other| other.value != own.value) {
@@ -327,20 +345,30 @@ fn stored_bundle(
             ))
             .help(format!("unset {}, or choose with --profile", other.origin)),
         );
-        return Ok((other, None));
+        return Ok(Bundle::at(Some(other)));
     }
-    let Some(stored) = stored(name)? else { return Ok((own, None)) };
-    if stored.address != own.value.as_str() {
+    let empty = Bundle { source: Source::of(name, described)?, ..Bundle::at(Some(own)) };
+    let stored = match stored(name) {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(empty),
+        // What sends nothing goes on without: a locked keyring is no reason to show nothing.
+        Err(failure) => {
+            contradiction.get_or_insert(failure);
+            return Ok(empty);
+        }
+    };
+    let own = &empty.address.value;
+    if stored.address != own.as_str() {
         contradiction.get_or_insert(
             auth(format!(
-                "the token of the credential `{name}` was stored for {}, but config.toml says {}",
-                stored.address, own.value
+                "the token of the credential `{name}` was stored for {}, but config.toml says {own}",
+                stored.address
             ))
-            .help(format!("store it again: astro login --with-token --credential {name} < FILE")),
+            .help(format!("sign in again: astro login --credential {name}")),
         );
-        return Ok((own, None));
+        return Ok(empty);
     }
-    Ok((own, Some(Sourced::new(stored.token, origin))))
+    Ok(Bundle { credential: Some(Sourced::new(stored.token, origin)), session: stored.session, ..empty })
 }
 
 fn address_of_environment(

@@ -43,11 +43,14 @@ impl App {
         if globals.all_profiles || !globals.profiles.is_empty() {
             return self.invoke_for_several(command, parsed, owner);
         }
-        let context = self.context(globals)?;
+        let mut context = self.context(globals)?;
         let format = context.output.value;
         let conversation = self.start_conversation(globals, format)?;
         for ignored in &context.ignored {
             self.console.notice(&format!("ignored: {ignored}"));
+        }
+        if command.needs.api {
+            context = self.renewed(context)?;
         }
         let facts = self.console.facts;
         let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;

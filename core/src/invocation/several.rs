@@ -137,9 +137,11 @@ impl App {
     /// The context of one profile, with which a request may be sent.
     fn context_for_one(&self, globals: &Globals, command: &Command) -> Result<Context> {
         let context = self.context(globals)?;
-        if command.needs.api {
-            context.authority(context::unix_now())?;
+        if !command.needs.api {
+            return Ok(context);
         }
+        let context = self.renewed(context)?;
+        context.authority(context::unix_now())?;
         Ok(context)
     }
 }

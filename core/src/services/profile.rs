@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
-    config::{self, Secret, Stored},
+    config,
     context::Address,
+    credential::{self, Secret, Stored},
     error::{Result, failed},
 };
 
@@ -63,7 +64,8 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     })?;
     crate::redact::hide(&put.token);
     let token = Secret::new(put.token.clone());
-    config::store(dirs, &put.name, &Stored { address: address.to_string(), token })?;
+    let stored = Stored { address: address.to_string(), token, session: None };
+    credential::file::store(dirs, &put.name, &stored)?;
     to_value(ProfilePutAnswer { active })
 }
 

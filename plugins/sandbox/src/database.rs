@@ -60,6 +60,7 @@ fn prepare(mut connection: Connection) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(crate::issuer::SCHEMA)?;
     if transaction.query_row("SELECT count(*) FROM organizations", [], |row| row.get::<_, i64>(0))? == 0 {
         seed(&transaction)?;
     }
@@ -76,9 +77,20 @@ pub(crate) fn in_memory() -> Connection {
 /// Puts the seed back: other tokens, among them every administrator's, stop working.
 pub(crate) fn reset(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for table in
-        ["issued", "token_roles", "tokens", "roles", "deployments", "workspaces", "organizations", "meta"]
-    {
+    for table in [
+        "issued",
+        "token_roles",
+        "tokens",
+        "roles",
+        "deployments",
+        "workspaces",
+        "organizations",
+        "meta",
+        "issuer_codes",
+        "issuer_devices",
+        "issuer_sessions",
+        "issuer_used",
+    ] {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
     }
     seed(&transaction)?;

@@ -11,6 +11,10 @@ use crate::{
 /// Shells in which completion is tested; Debian's packages have the same names.
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
+/// What tests of the keyring and of signing in start by themselves, and Debian's packages of it.
+const SERVICES: &[(&str, &str)] =
+    &[("chromium", "chromium"), ("dbus-daemon", "dbus"), ("gnome-keyring-daemon", "gnome-keyring")];
+
 /// How a step ended.
 enum Outcome {
     Passed,
@@ -31,7 +35,10 @@ pub(crate) fn run(args: &[&str]) -> Result {
     };
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut steps = Steps { in_ci, done: Vec::new() };
-    let available = shells(&mut steps, install_packages || in_ci);
+    packages(&mut steps, install_packages || in_ci);
+    let shells: Vec<&str> = SHELLS.iter().copied().filter(|shell| shell::has(shell)).collect();
+    let services: Vec<&str> =
+        SERVICES.iter().map(|(program, _)| *program).filter(|name| shell::has(name)).collect();
     let may_mount = program("unshare").args(["-m", "true"]).stderr(std::process::Stdio::null()).status();
     if !may_mount.is_ok_and(|status| status.success()) {
         steps.skip(
@@ -67,7 +74,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 .env("ASTRO_E2E_ROOT", install::quick_root())
                 .env("ASTRO_E2E_HELLO", hello)
                 .env("ASTRO_E2E_MISBEHAVING", bad)
-                .env("ASTRO_E2E_SHELLS", available.join(" ")),
+                .env("ASTRO_E2E_SHELLS", shells.join(" "))
+                .env("ASTRO_E2E_SERVICES", services.join(" ")),
         )
     });
     steps.step("api documentation", || {
@@ -96,26 +104,32 @@ pub(crate) fn run(args: &[&str]) -> Result {
     steps.finish()
 }
 
-/// The shells that are there, after installing what is missing where that is wanted.
-fn shells(steps: &mut Steps, install: bool) -> Vec<&'static str> {
-    let missing: Vec<&str> = SHELLS.iter().copied().filter(|shell| !shell::has(shell)).collect();
-    if !missing.is_empty() {
-        let line = format!("apt-get install -y {}", missing.join(" "));
-        if install {
-            steps.step("system packages", || {
-                shell::run(program("apt-get").args(["update", "-qq"]))?;
-                shell::run(
-                    program("apt-get")
-                        .args(["install", "-y", "-qq", "--no-install-recommends"])
-                        .args(&missing)
-                        .env("DEBIAN_FRONTEND", "noninteractive"),
-                )
-            });
-        } else {
-            steps.skip("completion in every shell", format!("{} not found; {line}", missing.join(", ")));
-        }
+/// Installs what is missing where that is wanted; otherwise what cannot be tested is named.
+fn packages(steps: &mut Steps, install: bool) {
+    let shells = SHELLS.iter().map(|shell| (*shell, *shell, "completion in every shell"));
+    let services = SERVICES.iter().map(|(program, package)| {
+        let what = if *program == "chromium" { "signing in with a browser" } else { "the system's keyring" };
+        (*program, *package, what)
+    });
+    let missing: Vec<_> = shells.chain(services).filter(|(program, _, _)| !shell::has(program)).collect();
+    if missing.is_empty() {
+        return;
     }
-    SHELLS.iter().copied().filter(|shell| shell::has(shell)).collect()
+    if !install {
+        for (program, package, what) in missing {
+            steps.skip(what, format!("{program} not found; apt-get install -y {package}"));
+        }
+        return;
+    }
+    steps.step("system packages", || {
+        shell::run(program("apt-get").args(["update", "-qq"]))?;
+        shell::run(
+            program("apt-get")
+                .args(["install", "-y", "-qq", "--no-install-recommends"])
+                .args(missing.iter().map(|(_, package, _)| package))
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    });
 }
 
 impl Steps {

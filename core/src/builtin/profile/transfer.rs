@@ -21,6 +21,7 @@ use super::{
 use crate::{
     config::{self, Config, Profile},
     context::Address,
+    credential,
     error::{Failure, Result, failed, usage},
     files,
     output::Format,
@@ -159,7 +160,12 @@ pub(in crate::builtin) fn import(request: &Request<'_>) -> Result<i32> {
         app.console.notice("Every profile is there already.");
     }
     for name in portable.credentials.keys() {
-        if config::stored(&dirs, name)?.is_none() {
+        let known = Config::load(&dirs)?;
+        // A keyring that is locked says nothing of what is in it.
+        let is_empty = known.credentials.get(name).is_none_or(|described| {
+            credential::read(&dirs, name, described).is_ok_and(|stored| stored.is_none())
+        });
+        if is_empty {
             app.console.notice(&format!(
                 "The credential `{name}` has no token yet: astro login --credential {name}"
             ));

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::config::{Credential, Stored};
+use crate::{config::Credential, credential::Stored};
 
 const ORG_A: &str = "caaaaaaaaaaaaaaaaaaaaaaaa";
 const ORG_B: &str = "cbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -23,7 +23,8 @@ fn setup() -> Config {
         output: Some("json".to_owned()),
         ..Profile::default()
     };
-    let credential = |address: &str| Credential { address: address.to_owned(), source: "file".to_owned() };
+    let credential =
+        |address: &str| Credential { address: address.to_owned(), source: "file".to_owned(), command: None };
     Config {
         default_profile: None,
         profiles: [("a".to_owned(), profile("a", ORG_A)), ("b".to_owned(), profile("b", ORG_B))].into(),
@@ -34,7 +35,7 @@ fn setup() -> Config {
 
 fn stored(name: &str) -> Result<Option<Stored>> {
     let (address, organization) = if name == "a" { (SITE_A, ORG_A) } else { (SITE_B, ORG_B) };
-    Ok(Some(Stored { address: address.to_owned(), token: Secret::new(token(organization)) }))
+    Ok(Some(Stored { address: address.to_owned(), token: Secret::new(token(organization)), session: None }))
 }
 
 fn resolved(globals: &Globals, variables: &[(&'static str, &str)], config: &Config) -> Context {
@@ -127,7 +128,8 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
     }
     let with_claims = layers.contains(&Claim);
     let stored = |name: &str| {
-        let opaque = Stored { address: SITE_A.to_owned(), token: Secret::new("opaque".to_owned()) };
+        let opaque =
+            Stored { address: SITE_A.to_owned(), token: Secret::new("opaque".to_owned()), session: None };
         if with_claims { stored(name) } else { Ok(Some(opaque)) }
     };
     let environment = &Environment::of(&variables);

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     cli::report,
-    config::{self, Stored},
     context::Origin,
+    credential::{self, Secret, Stored},
     error::{Failure, Result, auth, code, failed},
     failpoint,
     host::{last_words, signals},
@@ -194,9 +194,9 @@ fn renew_own(invocation: &Invocation, secret: &OneTimeSecret, value: &str) {
     let (notice, is_dead) =
         match (context.credential.as_ref().map(|credential| &credential.origin), &invocation.dirs) {
             (Some(Origin::Credential(name)), Some(dirs)) => {
-                let token = config::Secret::new(value.to_owned());
-                match config::store(dirs, name, &Stored { address: context.address.value.to_string(), token })
-                {
+                let token = Secret::new(value.to_owned());
+                let stored = Stored { address: context.address.value.to_string(), token, session: None };
+                match credential::write(dirs, name, context.source, &stored) {
                     Ok(()) => (format!("The credential `{name}` now holds the new value."), false),
                     Err(failure) => {
                         let message =

@@ -4,13 +4,16 @@ use axum::http::HeaderMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Refusal;
-use crate::{database, token};
+use crate::{database, issuer::Session, token};
 
 /// The authenticated token.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) id: String,
+    /// The one that is asked about.
     pub(super) organization: String,
+    /// Those it belongs to: of a token one, of a person all.
+    pub(super) organizations: Vec<String>,
     roles: Vec<Role>,
 }
 
@@ -40,6 +43,9 @@ impl Caller {
         let value = header
             .and_then(|header| header.strip_prefix("Bearer "))
             .ok_or_else(|| Refusal::unauthorized("Missing bearer token"))?;
+        if let Some(session) = Session::of(connection, key, value)? {
+            return Self::person(connection, session);
+        }
         let claims =
             token::verify(key, value).ok_or_else(|| Refusal::unauthorized("Invalid or expired token"))?;
         let found: Option<(i64, String)> = connection
@@ -66,7 +72,22 @@ impl Caller {
                 Ok(Role { entity_type: row.get(0)?, entity_id: row.get(1)?, role: row.get(2)? })
             })?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Self { id: claims.token_id, organization, roles })
+        let organizations = vec![organization.clone()];
+        Ok(Self { id: claims.token_id, organization, organizations, roles })
+    }
+
+    /// A person who signed in owns every organization.
+    fn person(connection: &Connection, session: Session) -> Result<Self, Refusal> {
+        let mut statement = connection.prepare_cached("SELECT id FROM organizations ORDER BY rowid")?;
+        let organizations =
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+        let roles = organizations.iter().map(|id| Role {
+            entity_type: "ORGANIZATION".to_owned(),
+            entity_id: id.clone(),
+            role: "ORGANIZATION_OWNER".to_owned(),
+        });
+        let organization = organizations.first().cloned().unwrap_or_default();
+        Ok(Self { id: session.user, organization, roles: roles.collect(), organizations })
     }
 
     /// What it may do in the whole organization.

@@ -49,10 +49,15 @@ pub(crate) struct Server {
     /// Milliseconds after `started` of the newest request.
     last_request: AtomicU64,
     faults: faults::Faults,
+    session_lifetime: Duration,
 }
 
 impl Server {
-    pub(crate) fn new(connection: Connection, limits: Limits) -> rusqlite::Result<Self> {
+    pub(crate) fn new(
+        connection: Connection,
+        limits: Limits,
+        session_lifetime: Duration,
+    ) -> rusqlite::Result<Self> {
         let key = database::key(&connection)?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -60,7 +65,30 @@ impl Server {
             started: Instant::now(),
             last_request: AtomicU64::new(0),
             faults: faults::Faults::new(limits),
+            session_lifetime,
         })
+    }
+
+    /// How long an access token of the issuer works.
+    pub(crate) fn session_lifetime(&self) -> Duration {
+        self.session_lifetime
+    }
+
+    /// The database for one piece of work.
+    pub(crate) fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.touch();
+        work(&self.database())
+    }
+
+    /// The same with the signing key.
+    pub(crate) fn with_key<T>(
+        &self,
+        work: impl FnOnce(&Connection, &[u8]) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.with_database(|connection| work(connection, &self.key(connection)?))
     }
 
     fn database(&self) -> MutexGuard<'_, Connection> {
@@ -127,6 +155,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/sandbox/requests", get(endpoint(|call, _| control::requests(call))))
         .route("/sandbox/issued", get(endpoint(|call, _| control::issued(call))))
         .merge(api)
+        .merge(crate::issuer::router())
         .fallback(async |method: Method, uri: Uri| {
             Refusal::not_found(&format!("no operation {method} {}", uri.path())).into_response()
         })
@@ -181,12 +210,13 @@ fn answer(
     let mut connection = server.database();
     let answered = (|| {
         let key = server.key(&connection)?;
-        let caller = Caller::identify(&connection, &key, headers)?;
-        if let Some(organization) = ids.first()
-            && *organization != caller.organization
-        {
-            organizations::exists(&connection, organization)?;
-            return Err(Refusal::forbidden("the token does not belong to this organization"));
+        let mut caller = Caller::identify(&connection, &key, headers)?;
+        if let Some(organization) = ids.first() {
+            if !caller.organizations.contains(organization) {
+                organizations::exists(&connection, organization)?;
+                return Err(Refusal::forbidden("the token does not belong to this organization"));
+            }
+            caller.organization.clone_from(organization);
         }
         let query = Query::parse(query.as_deref().unwrap_or_default());
         handle(&mut Call { server, connection: &mut connection, caller, query, body })

@@ -18,7 +18,8 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
         return Err(Refusal::field("oneof", "product", "must be HOSTED or HYBRID"));
     }
     let hosted = if products.is_empty() || products.contains(&"HOSTED") { "" } else { " AND 0" };
-    let condition = format!("1{}{hosted}", filter("id", &[&call.caller.organization]));
+    let own: Vec<&str> = call.caller.organizations.iter().map(String::as_str).collect();
+    let condition = format!("1{}{hosted}", filter("id", &own));
     let source = Source {
         key: "organizations",
         table: "organizations",

@@ -34,7 +34,10 @@ impl Api {
         let (acme, globex) = (administrator("Acme"), administrator("Globex"));
         let spec = serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML");
         Self {
-            router: router(Arc::new(Server::new(connection, super::Limits::default()).expect("a key"))),
+            router: router(Arc::new(
+                Server::new(connection, super::Limits::default(), std::time::Duration::from_secs(60))
+                    .expect("a key"),
+            )),
             spec,
             acme,
             globex,

@@ -38,6 +38,9 @@ struct Conditions {
     /// Apply the API's limits: 25 GET, 10 POST and 5 DELETE a second for each token
     #[arg(long)]
     rate_limits: bool,
+    /// How many seconds a sign-in's access token works
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    session_lifetime: u32,
 }
 
 impl Conditions {
@@ -45,10 +48,15 @@ impl Conditions {
         Limits { latency: Duration::from_millis(u64::from(self.latency)), rate_limits: self.rate_limits }
     }
 
+    fn session_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.session_lifetime))
+    }
+
     /// The same conditions for the process in the background.
     fn arguments(&self) -> Vec<String> {
         let latency = format!("--latency={}", self.latency);
-        std::iter::once(latency).chain(self.rate_limits.then(|| "--rate-limits".to_owned())).collect()
+        let lifetime = format!("--session-lifetime={}", self.session_lifetime);
+        [latency, lifetime].into_iter().chain(self.rate_limits.then(|| "--rate-limits".to_owned())).collect()
     }
 }
 

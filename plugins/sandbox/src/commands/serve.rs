@@ -42,6 +42,7 @@ impl Command for Serve {
             .range::<u16>("port", 1..=65535, "port")
             .range::<u32>("idle_minutes", 1..=100_000, "minutes")
             .range::<u32>("latency", 0..=60_000, "milliseconds")
+            .range::<u32>("session_lifetime", 1..=1_000_000, "seconds")
             .example(
                 "astro sandbox serve --port 8888",
                 "Serve where the official CLI looks with ASTRO_DOMAIN=localhost",
@@ -73,7 +74,8 @@ impl Command for Serve {
             port: listener.local_addr()?.port(),
             started_at: database::now(),
         };
-        let server = Arc::new(Server::new(connection, self.conditions.limits())?);
+        let server =
+            Arc::new(Server::new(connection, self.conditions.limits(), self.conditions.session_lifetime())?);
         let idle = Duration::from_secs(u64::from(self.idle_minutes) * 60);
         let database = instance.database();
         let (stop, stopped) = oneshot::channel::<()>();

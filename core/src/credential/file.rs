@@ -1,46 +1,15 @@
 //! The credential source `file`: tokens in a file only its owner can read.
 
-use std::{fmt, os::unix::fs::MetadataExt};
+use std::os::unix::fs::MetadataExt;
 
 use toml_edit::DocumentMut;
 
-use super::Dirs;
+use super::{Secret, Session, Stored};
 use crate::{
+    config::Dirs,
     error::{Result, config},
     files,
 };
-
-/// A credential's value: no `Display`, and a `Debug` that says nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a value.
-    pub fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The value: every use is a place where it can leak.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
-
-/// A stored token and the address it was stored for. They are written together, so that no order of writes and
-/// no crash between them can send a token elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// The API's base, as in `config.toml` at the time of the sign-in.
-    pub address: String,
-    /// The token.
-    pub token: Secret,
-}
 
 /// The stored token of a credential.
 pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
@@ -53,10 +22,15 @@ pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
             .help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())));
     }
     let document = parse(dirs, &text)?;
-    let text = |key: &str| document.get(name).and_then(|item| item.get(key)).and_then(|value| value.as_str());
-    Ok(text("address")
-        .zip(text("token"))
-        .map(|(address, token)| Stored { address: address.to_owned(), token: Secret::new(token.to_owned()) }))
+    let value =
+        |key: &str| document.get(name).and_then(|item| item.get(key)).and_then(|item| item.as_value());
+    let text = |key: &str| value(key).and_then(|value| value.as_str()).map(str::to_owned);
+    let number = |key: &str| value(key).and_then(toml_edit::Value::as_integer);
+    Ok(text("address").zip(text("token")).map(|(address, token)| Stored {
+        address,
+        token: Secret::new(token),
+        session: Session::from_fields(&text, &number),
+    }))
 }
 
 /// Stores the token of a credential with the address it belongs to.
@@ -65,6 +39,12 @@ pub fn store(dirs: &Dirs, name: &str, stored: &Stored) -> Result<()> {
         let mut table = toml_edit::Table::new();
         table["address"] = toml_edit::value(stored.address.as_str());
         table["token"] = toml_edit::value(stored.token.expose());
+        for (key, text) in stored.session.iter().flat_map(Session::texts) {
+            table[key] = toml_edit::value(text);
+        }
+        for (key, number) in stored.session.iter().flat_map(Session::numbers) {
+            table[key] = toml_edit::value(number);
+        }
         document[name] = toml_edit::Item::Table(table);
     })
 }
