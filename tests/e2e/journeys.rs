@@ -1,10 +1,12 @@
-//! The sessions of a newcomer, from nothing to a token that expires, mistakes included, and of a pipeline. Those of
+//! The sessions of a newcomer, from nothing to a token that expires, mistakes included, of a pipeline and of a consultant. Those of
 //! the other kinds of user are in `profiles.rs` (several accounts) and `third_party.rs` (author); all are stored
 //! in `tests/journeys`.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use astro_e2e::TestEnv;
+
+use crate::profiles::{address, token};
 
 #[test]
 fn a_newcomer_makes_and_keeps_a_token() {
@@ -71,4 +73,61 @@ fn a_pipeline_and_its_secret_manager() {
     session.assert("journeys/pipeline.txt");
     let kept = fs::read_to_string(env.path("vault-ci")).expect("kept");
     assert!(kept.starts_with("eyJ") && kept.ends_with('\n'));
+}
+
+/// Three customers, two of them at one address and the third at another; seven profiles, three credentials, two shells.
+#[test]
+fn a_consultant_with_three_customers() {
+    let env = TestEnv::with_sandbox();
+    let third = TestEnv::with_sandbox();
+    let mut session = env.transcript();
+    session.note("one sign-in for each customer; each is kept with the address it belongs to");
+    for (name, home, organization) in
+        [("acme", &env, "Acme"), ("globex", &env, "Globex"), ("initech", &third, "Acme")]
+    {
+        session.set("ASTRO_API_URL", &address(home));
+        session
+            .run_with_input(&format!("login --with-token --credential {name}"), &token(home, organization));
+    }
+    session.set("ASTRO_API_URL", "");
+    session.note("seven profiles share them");
+    for (name, credential, more) in [
+        ("acme", "acme", "--workspace \"Data Platform\" --deployment Ingest"),
+        ("acme-staging", "acme", "--workspace \"Data Platform\" --deployment \"Ingest Staging\""),
+        ("acme-reports", "acme", "--workspace Analytics --deployment Reports"),
+        ("globex", "globex", "--deployment Production"),
+        ("globex-reports", "globex", "--deployment Reports"),
+        ("initech", "initech", "--deployment Ingest"),
+        ("initech-reports", "initech", "--deployment Reports"),
+    ] {
+        session.run(&format!("profile add {name} --credential {credential} {more} -q"));
+    }
+    session.run("profile list");
+    session.note("one shell works for Globex, whatever directory it is in");
+    session.set("ASTRO_PROFILE", "globex");
+    session.run("deployment token create --name release --role RELEASE_BOT -c");
+    session.run("deployment token list -o clean");
+    session.set("ASTRO_PROFILE", "");
+    session.note("the other one goes from project to project");
+    session.cd("work/acme");
+    session.run("profile use acme-staging --here");
+    session.run("deployment token list");
+    session.run("context -o clean");
+    session.cd("work/initech");
+    session.run("profile use initech --here");
+    session.run("context");
+    session.note("a variable that was left over from Globex does not reach Initech");
+    session.set("ASTRO_ORGANIZATION_ID", astro_e2e::GLOBEX);
+    session.run("deployment list");
+    session.set("ASTRO_ORGANIZATION_ID", "");
+    session.set("ASTRO_API_TOKEN", &token(&env, "Globex"));
+    session.run("deployment list --profile initech -o clean");
+    session.set("ASTRO_API_TOKEN", "");
+    session.note("what expires anywhere, in one look");
+    session.run("deployment token list --all-deployments --profile acme --profile globex --profile initech");
+    session.note("Initech is done");
+    session.run("logout --credential initech");
+    session.run("deployment list");
+    session.run("deployment token list --all-deployments --profile globex --profile initech -o json");
+    session.assert("journeys/consultant.txt");
 }

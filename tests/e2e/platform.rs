@@ -16,6 +16,7 @@ fn finding_and_switching() {
     session.run("deployment inspect");
     session.run("deployment inspect Reports -o clean");
     session.run("deployment inspect Nothing");
+    session.run("context --check");
     session.note("a switch changes the profile in use, and takes out what belonged to the former one");
     session.run("workspace switch \"Analytics\"");
     session.run("context");

@@ -112,6 +112,13 @@ fn one_sign_in_for_several_profiles() {
         let listed = env.run(["deployment", "list", "--all", "--profile", name, "-o", "clean"]).ok();
         assert!(listed.lines().all(|line| line.contains(part)) && !listed.is_empty(), "{listed}");
     }
+    let checked = env.run(["context", "--check", "--profile", "acme", "-o", "json"]).json();
+    let row = |name: &str| {
+        let mut rows = checked["settings"].as_array().expect("a list").iter();
+        rows.find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name}: {checked}"))["value"].clone()
+    };
+    assert_eq!(row("belongs_to"), "user@sandbox.localhost");
+    assert_eq!(row("organizations"), "Acme, Globex");
     env.run(["profile", "use", "acme"]).ok();
     let both = env.run(["organization", "list", "-o", "clean"]).ok();
     assert_eq!(both.lines().count(), 2, "{both}");

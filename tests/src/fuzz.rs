@@ -10,7 +10,7 @@ use astro_host::{
     },
     config::Config,
     console::{escaped, is_control, width},
-    context::{Address, Claims},
+    context::{Address, Claims, Directory},
     output::{Format, Renderer, Sheet},
     secret::value_at,
     store::index::{RootFile, WordFile},
@@ -100,6 +100,7 @@ pub fn files(data: &[u8]) {
     let _ = serde_json::from_slice::<RootFile>(data);
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = Config::parse(text);
+    let _ = Directory::parse("/.astro.toml".as_ref(), text);
     let _ = Claims::read(text);
     if let Ok(address) = Address::parse(text, "a test") {
         let again = Address::parse(address.as_str(), "a test").expect("an address stays one");

@@ -1,16 +1,20 @@
 //! `astro context`: what is in effect, and why.
 
+use std::sync::{Arc, Mutex};
+
 use astro_plugin_protocol::{
-    manifest::{Arg, Command},
+    manifest::{Arg, Command, Needs},
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, positional};
+use super::{Request, command, positional, switch};
 use crate::{
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
+    credential::issuer::Issuer,
     error::{Failure, Result, usage},
-    output::Format,
+    output::{Format, Renderer},
+    services::{Invocation, Queue, ResultState, ask_api},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -19,10 +23,15 @@ pub(super) fn commands() -> Vec<Command> {
     let mut context = command(
         "context",
         "Show who you are and where: every value and where it came from",
-        vec![official.clone(), Arg { id: "rest".to_owned(), repeated: true, ..official }],
+        vec![
+            switch("check", "Ask the API and the issuer who the credential belongs to, and whether it works"),
+            official.clone(),
+            Arg { id: "rest".to_owned(), repeated: true, ..official },
+        ],
         &[
             ("astro context", "Show what is in effect"),
             ("astro context -o json", "The same for a program"),
+            ("astro context --check", "Also ask the server"),
             (
                 "astro context -o clean",
                 "One line for a prompt: profile, organization, workspace, deployment, ready or blocked",
@@ -30,7 +39,7 @@ pub(super) fn commands() -> Vec<Command> {
         ],
     );
     context.aliases = vec!["whoami".to_owned()];
-    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Nothing is sent for it.".to_owned();
+    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Nothing is sent for it without `--check`.".to_owned();
     vec![context]
 }
 
@@ -67,6 +76,12 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     row("workspace", text(&context.workspace));
     row("deployment", text(&context.deployment));
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
+    if request.flag("check") {
+        let context = app.renewed(context.clone())?;
+        for (name, value, origin) in check(request, &context)? {
+            rows.push(json!({ "name": name, "value": value, "origin": origin }));
+        }
+    }
     let blocked = context.authority(unix_now()).err().map(|failure| match failure.causes.first() {
         Some(cause) => format!("{}: {cause}", failure.message),
         None => failure.message,
@@ -116,6 +131,49 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         app.console.notice(&format!("nothing can be sent: {blocked}"));
     }
     Ok(code)
+}
+
+/// What the server says about the credential: to whom it belongs, what it is for, until when. An error when it is not
+/// accepted.
+fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, Value, &'static str)>> {
+    const API: &str = "the API";
+    context.authority(unix_now())?;
+    let app = request.app;
+    let needs = Needs { api: true, ..Needs::default() };
+    let invocation = Invocation {
+        plugin: "astro".to_owned(),
+        command: Command { path: "context".to_owned(), needs, ..Command::default() },
+        context: context.clone(),
+        globals: request.parsed.globals.clone(),
+        console: Arc::clone(&app.console),
+        dirs: app.dirs.as_ref().ok().cloned(),
+        interactive: false,
+        delivery: None,
+        result: Mutex::new(ResultState::new(Renderer::default())),
+        queue: Queue::default(),
+    };
+    let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
+    if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
+        let found = ask_api(&invocation, &["organizations", organization, "tokens", token])?;
+        return Ok(vec![
+            ("belongs_to", found["name"].clone(), API),
+            ("scope", found["scope"].clone(), API),
+            ("expires_at", found["endAt"].clone(), API),
+        ]);
+    }
+    let found = ask_api(&invocation, &["organizations"])?;
+    let names =
+        found["organizations"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str());
+    let names: Vec<&str> = names.collect();
+    let mut rows = Vec::new();
+    if let (Some(_), Some(credential)) = (&context.session, &context.credential) {
+        let who = Issuer::of(&context.address.value)?.who(&credential.value);
+        rows.push(("belongs_to", who.into(), "the issuer"));
+    }
+    rows.push(("organizations", names.join(", ").into(), API));
+    let expires = context.session.as_ref().map(|session| timestamp(session.expires));
+    rows.push(("expires_at", expires.into(), "the issuer"));
+    Ok(rows)
 }
 
 /// One line for a shell's prompt: who and where, and whether a request could be sent.

@@ -159,16 +159,11 @@ impl Context {
         }
         let Some(credential) = &self.credential else {
             let failure = match &self.profile {
-                Some(profile) => {
-                    auth(format!("profile `{}` has no credential", profile.value)).help(format!(
-                        "store a token for it: astro login --with-token --credential {} < FILE",
-                        profile.value
-                    ))
-                }
+                Some(profile) => auth(format!("profile `{}` has no credential", profile.value))
+                    .help(format!("sign in for it: astro login --credential {}", profile.value)),
                 None if self.has_profiles => auth("not signed in: no profile is chosen")
                     .help("choose one with `--profile NAME`, or `astro profile use NAME` for every shell"),
-                None => auth("not signed in")
-                    .help("store a token with `astro login --with-token < FILE`, or set ASTRO_API_TOKEN"),
+                None => auth("not signed in").help("sign in with `astro login`, or set ASTRO_API_TOKEN"),
             };
             return Err(failure.help("see what is in use with `astro context`"));
         };
@@ -187,9 +182,9 @@ pub fn renewal(origin: &Origin) -> String {
     match origin {
         Origin::Variable(name) => format!("set {name} to a token that works, or unset it to use a profile"),
         Origin::Credential(name) => {
-            format!("store another token: astro login --with-token --credential {name} < FILE")
+            format!("sign in again: astro login --credential {name}")
         }
-        _ => "store another token with `astro login --with-token < FILE`".to_owned(),
+        _ => "sign in again with `astro login`".to_owned(),
     }
 }
 

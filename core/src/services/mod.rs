@@ -12,6 +12,7 @@ mod prompt;
 mod runtime;
 mod select;
 
+pub(crate) use http::get as ask_api;
 pub use output::Queue;
 
 use std::sync::{Arc, Mutex};

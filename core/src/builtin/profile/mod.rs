@@ -108,9 +108,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     })?;
     app.console.notice(&format!("Added the profile `{name}`."));
     if credential.is_none() {
-        app.console.notice(&format!(
-            "It has no credential yet: astro login --with-token --credential {name} < FILE"
-        ));
+        app.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
     }
     if first {
         app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
@@ -232,5 +230,5 @@ fn no_credential(name: &str, config: &Config) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help(format!("store it first: astro login --with-token --credential {name} < FILE"))
+    .help(format!("sign in first: astro login --credential {name}"))
 }

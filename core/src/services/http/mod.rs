@@ -60,6 +60,13 @@ pub(super) fn request(invocation: &Arc<Invocation>, request: HttpRequest, reply:
     }
 }
 
+/// One GET of the host's own, waited for.
+pub(crate) fn get(invocation: &Invocation, path: &[&str]) -> Result<Value> {
+    let path = path.iter().map(|segment| (*segment).to_owned()).collect();
+    let request = HttpRequest { method: "GET".to_owned(), path, ..HttpRequest::default() };
+    Ok(runtime::handle()?.block_on(retry::perform(invocation, &request))?.body)
+}
+
 /// A request with a one-time secret that is under way; also when its task panics it ends.
 struct UnderWay(Arc<Invocation>);
 
