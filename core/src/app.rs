@@ -15,10 +15,8 @@ use crate::{
         parse::{self, Parsed},
         report, scan,
     },
-    config::{Config, Dirs},
+    config::Dirs,
     console::{Console, Conversation, TerminalFacts},
-    context::{self, Context, Directory, Environment, Origin, Sources},
-    credential,
     error::{Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
@@ -216,79 +214,6 @@ impl App {
     pub(crate) fn group_page(&self, path: &str, found: &Found) -> String {
         let about = found.set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
         help::group(&self.binary, path, about, &found.set, &found.owners_below(path), self.layout())
-    }
-
-    pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
-        let environment = Environment::of_process()?;
-        let (config, broken) = match &self.dirs {
-            // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
-            Ok(dirs) if environment.uses_profiles(globals) => match Config::load(dirs) {
-                Ok(config) => (config, None),
-                // It keeps requests from being sent, and commands that send none from nothing.
-                Err(failure) => (Config::default(), Some(failure)),
-            },
-            _ => (Config::default(), None),
-        };
-        let stored = |name: &str| match &self.dirs {
-            Ok(dirs) => match config.credentials.get(name) {
-                Some(described) => credential::read(dirs, name, described),
-                None => Ok(None),
-            },
-            Err(failure) => Err(failure.clone()),
-        };
-        let mut unread = None;
-        let directory = Directory::of_process().unwrap_or_else(|failure| {
-            unread = Some(failure);
-            None
-        });
-        let sources = Sources {
-            globals,
-            environment: &environment,
-            directory: directory.as_ref(),
-            config: &config,
-            on_terminal: self.console.facts.stdout,
-        };
-        let mut context = context::resolve(sources, stored)?;
-        // What a flag or a token chose does not depend on a file that nobody can read.
-        if let Some(failure) = unread {
-            if environment.uses_profiles(globals) && globals.profile.is_none() {
-                context.contradiction.get_or_insert(failure);
-            } else {
-                let reason = failure.causes.first().cloned().unwrap_or_default();
-                context.ignored.push(format!("{}: {reason}", failure.message));
-            }
-        }
-        if let Some(credential) = &context.credential {
-            redact::hide(credential.value.expose());
-        }
-        Ok(Context { contradiction: broken.or(context.contradiction), ..context })
-    }
-
-    /// The context with a credential that does not expire during this command: a sign-in is renewed.
-    pub(crate) fn renewed(&self, mut context: Context) -> Result<Context> {
-        let now = context::unix_now();
-        let (Some(session), Some(credential), Ok(dirs)) = (&context.session, &context.credential, &self.dirs)
-        else {
-            return Ok(context);
-        };
-        let Origin::Credential(name) = &credential.origin else { return Ok(context) };
-        if context.contradiction.is_some() || !session.is_due(now) {
-            return Ok(context);
-        }
-        let Some(described) = Config::load(dirs)?.credentials.remove(name) else { return Ok(context) };
-        match credential::session::renew(dirs, name, &described) {
-            Ok(stored) => {
-                redact::hide(stored.token.expose());
-                context.renew(stored);
-                Ok(context)
-            }
-            // It works for a little longer.
-            Err(failure) if session.expires > now => {
-                report::warning(&self.console, &failure);
-                Ok(context)
-            }
-            Err(failure) => Err(failure),
-        }
     }
 
     /// Fixes what may be written to stderr, and starts the log.

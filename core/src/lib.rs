@@ -20,6 +20,7 @@ pub mod exit_code;
 pub mod failpoint;
 pub mod files;
 pub mod host;
+mod identity;
 mod invocation;
 pub mod logging;
 pub mod output;

@@ -1,16 +1,20 @@
 //! Flags, variables, directory file, profile, claims, defaults: which one wins. Pure: everything comes in as values.
 //!
-//! Address, credential and organization are one bundle and never mixed from two layers:
+//! Address, credential and organization are one bundle ([`bundle`], [`organizations`]) and never mixed from two layers:
 //! `--profile` sets all three; `ASTRO_API_TOKEN` without `--profile` means that no profile is in use.
 
-use astro_plugin_protocol::names;
+mod bundle;
+mod organizations;
 
-use super::{Address, Claims, Context, Directory, Origin, Overridden, Sourced};
+use bundle::{Bundle, address_of_environment, stored_bundle};
+use organizations::Organizations;
+
+use super::{Claims, Context, Directory, Origin, Overridden, Sourced};
 use crate::{
     cli::globals::Globals,
     config::{Config, Profile},
-    credential::{Secret, Session, Source, Stored},
-    error::{Failure, Result, auth, config},
+    credential::{Secret, Stored},
+    error::{Failure, Result, config},
     output::Format,
 };
 
@@ -254,134 +258,6 @@ fn first<const N: usize>(
     Some(chosen)
 }
 
-/// Which organization each layer names. Whoever names one brings the credential for it, so that layers may not
-/// disagree; only a flag is a person's own word for this one command.
-struct Organizations {
-    flag: Option<Sourced<String>>,
-    variable: Option<Sourced<String>>,
-    directory: Option<Sourced<String>>,
-    profile: Option<Sourced<String>>,
-    claim: Option<Sourced<String>>,
-}
-
-impl Organizations {
-    fn contradiction(&self, is_token_of_environment: bool) -> Option<Failure> {
-        let differ = |one: &Option<Sourced<String>>, other: &Option<Sourced<String>>| match (one, other) {
-            (Some(one), Some(other)) if one.value != other.value => Some(two_organizations(one, other)),
-            _ => None,
-        };
-        let layers = if self.flag.is_some() {
-            None
-        } else {
-            differ(&self.directory, &self.profile)
-                .or_else(|| differ(&self.variable, &self.directory))
-                .or_else(|| differ(&self.variable, &self.profile))
-        };
-        layers.or_else(|| {
-            let wanted = [&self.flag, &self.variable, &self.directory, &self.profile].into_iter().flatten().next()?;
-            match &self.claim {
-                // A name is looked up among the organizations that the token sees.
-                Some(own) if names::is_id(&wanted.value) && wanted.value != own.value => {
-                    Some(two_organizations(wanted, own))
-                }
-                // A directory must not choose the organization of a token that comes from elsewhere and does not
-                // say whose it is.
-                None if is_token_of_environment && matches!(wanted.origin, Origin::Directory { .. }) => Some(
-                    auth(format!(
-                        "the organization `{}` is from {}, and the token from ASTRO_API_TOKEN does not say whose it is; nothing was sent",
-                        wanted.value, wanted.origin
-                    ))
-                    .help("name the organization with --organization or ASTRO_ORGANIZATION_ID"),
-                ),
-                _ => None,
-            }
-        })
-    }
-
-    fn into_candidates(self) -> [Option<Sourced<String>>; 5] {
-        [self.flag, self.variable, self.directory, self.profile, self.claim]
-    }
-}
-
-/// What belongs together.
-struct Bundle {
-    address: Sourced<Address>,
-    credential: Option<Sourced<Secret>>,
-    source: Source,
-    session: Option<Session>,
-}
-
-impl Bundle {
-    /// An address, else the hosted API's, without a credential.
-    fn at(address: Option<Sourced<Address>>) -> Self {
-        let address = address.unwrap_or_else(|| Sourced::new(Address::hosted(), Origin::Default));
-        Self { address, credential: None, source: Source::File, session: None }
-    }
-}
-
-fn stored_bundle(
-    settings: &Profile,
-    config: &Config,
-    environment: Option<Sourced<Address>>,
-    stored: impl FnOnce(&str) -> Result<Option<Stored>>,
-    contradiction: &mut Option<Failure>,
-) -> Result<Bundle> {
-    let Some(name) = &settings.credential else { return Ok(Bundle::at(environment)) };
-    let origin = Origin::Credential(name.clone());
-    let Some(described) = config.credentials.get(name) else {
-        contradiction.get_or_insert(
-            auth(format!("there is no credential `{name}`"))
-                .help(format!("sign in with `astro login --credential {name}`"))
-                .help(format!("or store a token with `astro login --with-token --credential {name} < FILE`")),
-        );
-        return Ok(Bundle::at(environment));
-    };
-    let own = Sourced::new(Address::parse(&described.address, &origin.to_string())?, origin.clone());
-    if let Some(other) = environment.filter(|other| other.value != own.value) {
-        contradiction.get_or_insert(
-            auth(format!(
-                "the credential `{name}` belongs to {}, but {} says {}",
-                own.value, other.origin, other.value
-            ))
-            .help(format!("unset {}, or choose with --profile", other.origin)),
-        );
-        return Ok(Bundle::at(Some(other)));
-    }
-    let empty = Bundle { source: Source::of(name, described)?, ..Bundle::at(Some(own)) };
-    let stored = match stored(name) {
-        Ok(Some(stored)) => stored,
-        Ok(None) => return Ok(empty),
-        // What sends nothing goes on without: a locked keyring is no reason to show nothing.
-        Err(failure) => {
-            contradiction.get_or_insert(failure);
-            return Ok(empty);
-        }
-    };
-    let own = &empty.address.value;
-    if stored.address != own.as_str() {
-        contradiction.get_or_insert(
-            auth(format!(
-                "the token of the credential `{name}` was stored for {}, but config.toml says {own}",
-                stored.address
-            ))
-            .help(format!("sign in again: astro login --credential {name}")),
-        );
-        return Ok(empty);
-    }
-    Ok(Bundle { credential: Some(Sourced::new(stored.token, origin)), session: stored.session, ..empty })
-}
-
-fn address_of_environment(
-    url: Option<Sourced<String>>,
-    domain: Option<Sourced<String>>,
-) -> Result<Option<Sourced<Address>>> {
-    match (url, domain) {
-        (Some(url), _) => Ok(Some(Sourced::new(Address::parse(&url.value, "ASTRO_API_URL")?, url.origin))),
-        (None, Some(domain)) => Ok(Some(Sourced::new(Address::of_domain(&domain.value)?, domain.origin))),
-        (None, None) => Ok(None),
-    }
-}
-
 fn output(
     globals: &Globals,
     environment: &Environment,
@@ -408,14 +284,6 @@ fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {
         None => failure,
     }
     .help("see the profiles with `astro profile list`, add one with `astro profile add NAME`")
-}
-
-fn two_organizations(one: &Sourced<String>, other: &Sourced<String>) -> Failure {
-    auth(format!(
-        "two organizations: `{}` from {} and `{}` from {}; nothing was sent",
-        one.value, one.origin, other.value, other.origin
-    ))
-    .help("choose one bundle with --profile, or unset the variable; see `astro context`")
 }
 
 #[cfg(test)]

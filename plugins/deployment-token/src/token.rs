@@ -61,32 +61,6 @@ impl Token {
         deployments.iter().map(|deployment| Self::seen_from(deployment, token.clone())).collect()
     }
 
-    /// A list of the tokens of many deployments.
-    pub(crate) fn organization_view() -> View {
-        View::list("tokens")
-            .id("id", "ID")
-            .text("name", "NAME")
-            .id("deployment_id", "DEPLOYMENT")
-            .id("scope", "SCOPE")
-            .text("role", "ROLE")
-            .time("created_at", "CREATED")
-            .expiry("expires_at", "EXPIRES")
-            .time("last_used_at", "LAST USED")
-            .text("created_by", "CREATED BY")
-            .optional_text("description", "DESCRIPTION")
-            .clean([
-                "id",
-                "name",
-                "scope",
-                "role",
-                "created_at",
-                "expires_at",
-                "last_used_at",
-                "deployment_id",
-            ])
-            .when_empty("No token of this organization has a role on a deployment.")
-    }
-
     /// One token as lines of `name  value`.
     pub(crate) fn record_view() -> View {
         View::record()
@@ -101,20 +75,32 @@ impl Token {
             .clean(["id"])
     }
 
-    /// A list of tokens.
+    /// A list of the tokens of one deployment.
     pub(crate) fn list_view(empty: &str) -> View {
-        View::list("tokens")
-            .id("id", "ID")
-            .text("name", "NAME")
-            .id("scope", "SCOPE")
+        Self::columns(View::list("tokens").id("id", "ID").text("name", "NAME"))
+            .clean(Self::CLEAN.iter().copied())
+            .when_empty(empty)
+    }
+
+    /// A list of the tokens of many deployments.
+    pub(crate) fn organization_view() -> View {
+        let view = View::list("tokens").id("id", "ID").text("name", "NAME").id("deployment_id", "DEPLOYMENT");
+        Self::columns(view)
+            .clean(Self::CLEAN.iter().copied().chain(["deployment_id"]))
+            .when_empty("No token of this organization has a role on a deployment.")
+    }
+
+    const CLEAN: &[&str] = &["id", "name", "scope", "role", "created_at", "expires_at", "last_used_at"];
+
+    /// What both lists show of a token.
+    fn columns(view: View) -> View {
+        view.id("scope", "SCOPE")
             .text("role", "ROLE")
             .time("created_at", "CREATED")
             .expiry("expires_at", "EXPIRES")
             .time("last_used_at", "LAST USED")
             .text("created_by", "CREATED BY")
             .optional_text("description", "DESCRIPTION")
-            .clean(["id", "name", "scope", "role", "created_at", "expires_at", "last_used_at"])
-            .when_empty(empty)
     }
 }
 

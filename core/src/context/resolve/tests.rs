@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::{config::Credential, credential::Stored};
+use crate::{config::Credential, context::Address, credential::Stored};
 
 const ORG_A: &str = "caaaaaaaaaaaaaaaaaaaaaaaa";
 const ORG_B: &str = "cbbbbbbbbbbbbbbbbbbbbbbbb";
