@@ -4,7 +4,7 @@
 
 use std::{io::Write, sync::Arc};
 
-use astro_plugin_protocol::manifest::Command;
+use astro_plugin_protocol::{manifest::Command, names::BUILTIN_WORDS};
 
 use crate::{
     builtin,
@@ -113,16 +113,19 @@ impl App {
         let Some(first) = words.first().copied() else {
             return self.root(&args);
         };
-        let builtins = builtin::commands();
-        if !builtins.locate(&words).0.is_empty() {
-            let parsed = parse::parse(&args, &builtins)?;
-            return self.builtin(&parsed, &builtins);
+        // Describing the host's own commands takes longer than the rest of a plugin's start.
+        if BUILTIN_WORDS.contains(&first) {
+            let builtins = builtin::commands();
+            if !builtins.locate(&words).0.is_empty() {
+                let parsed = parse::parse(&args, &builtins)?;
+                return self.builtin(&parsed, &builtins);
+            }
         }
         match self.stores.word(first) {
             Some(found) => self.plugin_word(&args, found),
             None => {
                 builtin::hand_over(&self.dirs, &args)?;
-                Err(self.unknown(first, &builtins))
+                Err(self.unknown(first, &builtin::commands()))
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     cli::{globals::Globals, report},
-    config::Config,
+    config::{Config, Credential},
     context::{self, Context, Directory, Environment, Origin, Sources},
     credential,
     error::Result,
@@ -13,6 +13,15 @@ use crate::{
 impl App {
     /// The context of this invocation.
     pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
+        self.context_of(globals, |_| true)
+    }
+
+    /// The same for a prompt, which is shown after every command: no keyring is asked and no program run for it.
+    pub(crate) fn context_at_hand(&self, globals: &Globals) -> Result<Context> {
+        self.context_of(globals, |described| described.source == credential::Source::File.name())
+    }
+
+    fn context_of(&self, globals: &Globals, may_ask: fn(&Credential) -> bool) -> Result<Context> {
         let environment = Environment::of_process()?;
         let (config, broken) = match &self.dirs {
             // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
@@ -25,8 +34,8 @@ impl App {
         };
         let stored = |name: &str| match &self.dirs {
             Ok(dirs) => match config.credentials.get(name) {
-                Some(described) => credential::read(dirs, name, described),
-                None => Ok(None),
+                Some(described) if may_ask(described) => credential::read(dirs, name, described),
+                _ => Ok(None),
             },
             Err(failure) => Err(failure.clone()),
         };

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command, thread};
 
-use astro_e2e::{ACME, GLOBEX, INGEST, TestEnv};
+use astro_e2e::{
+    ACME, GLOBEX, INGEST, TestEnv,
+    stub::{Reply, Stub},
+};
 use serde_json::Value;
 
 use crate::profiles::{address, token};
@@ -244,4 +247,92 @@ fn profiles_are_edited_renamed_and_carried_over() {
     session.assert("profiles-edit");
     let official = fs::read_to_string(env.path(".astro/config.yaml")).expect("there");
     assert_eq!(official, include_str!("../fixtures/official-config.yaml"));
+}
+
+/// Customer A in the environment; profile, directory, flags and default of customer B, in all combinations, with
+/// servers of both: no request carries A's credential with B's organization or to B's address, nor the other way round.
+#[test]
+fn requests_of_two_customers_are_never_mixed() {
+    let env = TestEnv::new();
+    let stub = || {
+        Stub::new(|_| Reply::Json(200, r#"{"deployments":[],"totalCount":0,"limit":1000,"offset":0}"#.into()))
+    };
+    let (at_a, at_b) = (stub(), stub());
+    // Tokens that say whose they are, as the API's do; nobody checks the signature here.
+    let token = |organization: &str| {
+        let claims = format!(r#"{{"permissions":["organizationId:{organization}"]}}"#);
+        let encoded = Command::new("sh")
+            .args(["-c", "printf %s \"$0\" | base64 -w0 | tr '+/' '-_' | tr -d ="])
+            .arg(claims)
+            .output();
+        format!("e30.{}.c2lnbmF0dXJl", String::from_utf8(encoded.expect("runs").stdout).expect("text"))
+    };
+    let (a, b) = (token(ACME), token(GLOBEX));
+    let line = format!(
+        "export ASTRO_API_URL={}; echo {b} | astro login --with-token --credential b -q",
+        at_b.address()
+    );
+    assert_eq!(env.shell("bash", &line).code, Some(0));
+    env.run(["profile", "edit", "b", "--organization", GLOBEX]).ok();
+    let directories = [
+        String::new(),
+        "profile = \"b\"\n".to_owned(),
+        format!("organization = \"{GLOBEX}\"\n"),
+        format!("profile = \"b\"\norganization = \"{ACME}\"\n"),
+    ];
+    for (at, text) in directories.iter().enumerate() {
+        fs::create_dir_all(env.path(&format!("d{at}"))).expect("made");
+        if !text.is_empty() {
+            fs::write(env.path(&format!("d{at}/.astro.toml")), text).expect("written");
+        }
+    }
+    let config = env.path(".astro-host/config.toml");
+    let with_default = fs::read_to_string(&config).expect("there");
+    let without_default = with_default.replace("default_profile = \"b\"", "");
+    assert_ne!(with_default, without_default);
+    let mut sent = 0;
+    for default in [&with_default, &without_default] {
+        fs::write(&config, default).expect("written");
+        for case in 0..2 * 2 * 2 * 4 * 2 * 3 {
+            let mut rest = case;
+            let mut digit = |of: usize| {
+                let digit = rest % of;
+                rest /= of;
+                digit
+            };
+            let mut command = env.astro();
+            command.args(["deployment", "list", "--all", "-o", "json", "--timeout", "5"]);
+            // Without an address a token belongs to the hosted API, which is not asked from here.
+            command.env("HTTPS_PROXY", "http://127.0.0.1:9");
+            if digit(2) == 1 {
+                command.env("ASTRO_API_TOKEN", &a).env("ASTRO_API_URL", at_a.address());
+            }
+            if digit(2) == 1 {
+                command.args(["--profile", "b"]);
+            }
+            if digit(2) == 1 {
+                command.env("ASTRO_PROFILE", "b");
+            }
+            command.current_dir(env.path(&format!("d{}", digit(4))));
+            if digit(2) == 1 {
+                command.args(["--organization", GLOBEX]);
+            }
+            if let Some(organization) = [None, Some(ACME), Some(GLOBEX)][digit(3)] {
+                command.env("ASTRO_ORGANIZATION_ID", organization);
+            }
+            let ran = env.ran(&mut command);
+            assert!(matches!(ran.code, Some(0 | 2 | 4)), "case {case}: {ran:?}");
+            sent += usize::from(ran.code == Some(0));
+        }
+    }
+    for (stub, token, organization) in [(&at_a, &a, ACME), (&at_b, &b, GLOBEX)] {
+        let (seen, heads) = (stub.seen(), stub.heads());
+        assert!(!seen.is_empty());
+        for (request, head) in seen.iter().zip(&heads) {
+            assert!(request.contains(organization), "{request}");
+            assert!(head.contains(&format!("Bearer {token}")), "{request}: {head}");
+        }
+    }
+    let all = at_a.seen().len() + at_b.seen().len();
+    assert!(sent > 50 && all == sent, "{sent} lists, {all} requests");
 }

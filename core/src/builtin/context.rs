@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Request, command, positional, switch};
 use crate::{
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
-    credential::issuer::Issuer,
+    credential::{Source, issuer::Issuer},
     error::{Failure, Result, usage},
     output::{Format, Renderer},
     services::{Invocation, Queue, ResultState, ask_api},
@@ -34,7 +34,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro context --check", "Also ask the server"),
             (
                 "astro context -o clean",
-                "One line for a prompt: profile, organization, workspace, deployment, ready or blocked",
+                "One line for a prompt: profile, organization, workspace, deployment, and ready, blocked or unread",
             ),
         ],
     );
@@ -48,7 +48,9 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         return Err(official_spelling(word));
     }
     let app = request.app;
-    let context = app.context(&request.parsed.globals)?;
+    let globals = &request.parsed.globals;
+    let is_prompt = request.format()? == Format::Clean && !request.flag("check");
+    let context = if is_prompt { app.context_at_hand(globals)? } else { app.context(globals)? };
     let format = context.output.value;
     app.start_conversation(&request.parsed.globals, format)?;
     let mut rows = Vec::new();
@@ -181,12 +183,20 @@ fn prompt_line(context: &Context, is_blocked: bool) -> Value {
     let text = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
     let who = text(&context.profile)
         .or_else(|| context.credential.as_ref().map(|credential| credential.origin.to_string()));
+    // What the keyring or a program holds was not asked.
+    let is_unread =
+        context.contradiction.is_none() && context.credential.is_none() && context.source != Source::File;
+    let state = match (is_unread, is_blocked) {
+        (true, _) => "unread",
+        (false, true) => "blocked",
+        (false, false) => "ready",
+    };
     json!({
         "profile": who,
         "organization": text(&context.organization),
         "workspace": text(&context.workspace),
         "deployment": text(&context.deployment),
-        "state": if is_blocked { "blocked" } else { "ready" },
+        "state": state,
     })
 }
 

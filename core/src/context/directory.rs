@@ -40,6 +40,11 @@ impl Directory {
     /// The nearest file, from `start` upwards. The walk ends after a directory of `homes`, at the border of a file
     /// system, and before a directory that belongs to somebody else than `start`'s reader.
     pub fn nearest(start: &Path, homes: &[PathBuf]) -> Result<Option<Self>> {
+        // Most directories select nothing: that is found out with one question each.
+        if !start.ancestors().any(|dir| dir.join(FILE).symlink_metadata().is_ok()) {
+            return Ok(None);
+        }
+        let homes: Vec<_> = homes.iter().filter_map(|home| home.metadata().ok()).collect();
         let user = rustix::process::geteuid().as_raw();
         let mut device = None;
         for dir in start.ancestors() {
@@ -51,7 +56,7 @@ impl Directory {
             if path.symlink_metadata().is_ok() {
                 return read(&path, user).and_then(|text| Self::parse(&path, &text)).map(Some);
             }
-            if homes.iter().any(|home| home == dir) {
+            if homes.iter().any(|home| (home.dev(), home.ino()) == (metadata.dev(), metadata.ino())) {
                 return Ok(None);
             }
         }
@@ -63,7 +68,7 @@ impl Directory {
         // A directory that was removed selects nothing.
         let Ok(start) = working() else { return Ok(None) };
         let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
-        let homes: Vec<PathBuf> = homes.filter_map(|home| Path::new(&home).canonicalize().ok()).collect();
+        let homes: Vec<PathBuf> = homes.map(PathBuf::from).collect();
         Self::nearest(&start, &homes)
     }
 

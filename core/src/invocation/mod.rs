@@ -136,7 +136,7 @@ impl App {
         Run {
             path: command.path.clone(),
             args: canonical::arguments(command, &parsed.matches),
-            context: self.context_of(context, plugin),
+            context: self.context_for_plugin(context, plugin),
             terminal: Terminal {
                 interactive,
                 stdout: facts.stdout,
@@ -154,7 +154,7 @@ impl App {
         }
     }
 
-    fn context_of(&self, context: &Context, plugin: &str) -> invocation::Context {
+    fn context_for_plugin(&self, context: &Context, plugin: &str) -> invocation::Context {
         let setting =
             |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
         let dirs = self.dirs.as_ref().ok();

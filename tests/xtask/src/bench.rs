@@ -51,6 +51,12 @@ const LIMITS: &[Limit] = &[
         to: "astro hello (1)",
         most: 1.1,
     },
+    Limit::Ratio {
+        what: "who am I, for a prompt, to the floor",
+        of: "astro context -o clean",
+        to: "floor hello",
+        most: 1.5,
+    },
     Limit::Milliseconds { what: "root help with 1,000 plugins, ms", of: "astro --help (1000)", most: 6.0 },
     Limit::Ratio {
         what: "list 20 tokens -o json, to curl",
@@ -305,6 +311,19 @@ impl Bench {
                 "-o",
                 "json",
             ]);
+            command
+        }));
+        // A prompt, in a directory that selects its profile, below other ones.
+        let deep = home.join("project/deep");
+        fs::create_dir_all(&deep).map_err(|error| format!("{}: {error}", deep.display()))?;
+        let prompt_binary = self.sandbox.clone();
+        let mut choose = self.astro(&prompt_binary, &home);
+        read(choose.current_dir(home.join("project")).args(["profile", "use", "sandbox", "--here", "-q"]))?;
+        let prompt_home = home.clone();
+        subjects.push(subject("astro context -o clean", move || {
+            let mut command = Command::new(&prompt_binary);
+            command.env_clear().env("HOME", &prompt_home).env("ASTRO_HOME", &prompt_home);
+            command.current_dir(&deep).args(["context", "-o", "clean"]);
             command
         }));
         if has("curl") {
