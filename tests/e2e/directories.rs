@@ -102,6 +102,11 @@ fn a_hostile_directory_is_refused() {
             }),
             "everybody",
         ),
+        (
+            "an id that acts on a terminal",
+            Box::new(|| write(b"workspace = \"\\u001b]0;x\\u0007\"")),
+            "control character",
+        ),
         ("an escape sequence", Box::new(|| write(b"\"\\u001b]0;x\\u0007\" = 1")), "line 1"),
     ];
     if Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n") {

@@ -9,6 +9,7 @@ mod failures;
 mod guides;
 mod help;
 mod journeys;
+mod keeping;
 mod loading;
 mod misbehaving;
 mod network;

@@ -31,6 +31,13 @@ fn finding_and_switching() {
     session.run("workspace switch \"Data Platform\"");
     session.run("context -o clean");
     assert!(std::fs::read_to_string(env.path("project/.astro.toml")).expect("there").starts_with("# ours\n"));
+    session.note("what belongs to the former organization does not stay, wherever it was selected");
+    session.write("project/.astro.toml", "workspace = \"Analytics\"\ndeployment = \"Reports\"\n");
+    session.run("organization switch Acme --workspace \"Data Platform\"");
+    session.run("context -o clean");
+    session.run("profile edit sandbox --deployment Reports -q");
+    session.write("project/.astro.toml", "workspace = \"Analytics\"\n");
+    session.run("workspace switch \"Data Platform\"");
     session.note("what a flag or a variable chose is not switched");
     session.run("workspace switch \"Data Platform\" --profile sandbox");
     session.set("ASTRO_PROFILE", "sandbox");

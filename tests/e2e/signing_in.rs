@@ -1,19 +1,16 @@
-//! Signing in at the sandbox's issuer, and what keeps the session: renewal, two at once, the keyring, a command.
+//! Signing in at the sandbox's issuer, and what keeps the session: renewal, two at once, signing out.
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    os::unix::{fs::PermissionsExt, net::UnixListener},
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
+use crate::profiles::address;
 use astro_e2e::{ACME, GLOBEX, Ran, TestEnv, has_service};
-use serde_json::Value;
-
-use crate::profiles::{address, token};
 
 /// The port that the issuer sends a browser back to is one for the whole machine.
 fn port() -> MutexGuard<'static, ()> {
@@ -202,7 +199,8 @@ fn on_another_device() {
     assert!(get(&url).contains("No such code"));
 }
 
-fn kept(env: &TestEnv) -> String {
+/// The file of stored credentials.
+pub(crate) fn kept(env: &TestEnv) -> String {
     fs::read_to_string(env.path(".astro-host/credentials.toml")).expect("there")
 }
 
@@ -248,176 +246,49 @@ fn eight_renew_at_once() {
     env.run(["deployment", "list", "--profile", "me"]).ok();
 }
 
+/// Signing out while a renewal is under way: what was removed does not come back, and a new sign-in stays.
 #[test]
-fn a_command_prints_the_token() {
-    let env = TestEnv::with_sandbox();
-    let keeper = env.path("keeper");
-    let script = |text: &str| {
-        fs::write(&keeper, format!("#!/bin/sh\n{text}\n")).expect("written");
-        fs::set_permissions(&keeper, fs::Permissions::from_mode(0o755)).expect("set");
-    };
-    script(&format!("env | grep -q ASTRO_API_TOKEN && exit 9\necho '{}'", token(&env, "Globex")));
-    let login = |line: &str| {
+fn a_renewal_under_way_brings_nothing_back() {
+    use astro_e2e::stub::{Reply, Stub};
+    let env = TestEnv::new();
+    let asked = std::sync::Arc::new(Mutex::new(0));
+    let seen = std::sync::Arc::clone(&asked);
+    let stub = Stub::new(move |request| match request {
+        "POST /renew" => {
+            *seen.lock().expect("held shortly") += 1;
+            let body = r#"{"access_token":"access-token-two","refresh_token":"refresh-token-two","token_type":"bearer","expires_in":3600}"#;
+            Reply::Later(std::time::Duration::from_millis(700), 200, body.to_owned())
+        }
+        _ => Reply::Json(200, r#"{"deployments":[],"totalCount":0}"#.to_owned()),
+    });
+    let base = stub.address();
+    let url = format!("{}/renew", base.trim_end_matches("/v1"));
+    for next in ["logout --credential s", "login --with-token --credential s"] {
+        let before = *asked.lock().expect("held shortly");
         let line = format!(
-            "export ASTRO_API_URL={}; astro login --credential own --command \"{line}\"",
-            address(&env)
+            "echo first-access-token | ASTRO_API_URL={base} astro login --with-token --credential s -q"
         );
-        env.shell("bash", &line)
-    };
-    let ran = login(&keeper.display().to_string());
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(!kept(&env).contains("[own]"), "astro keeps nothing");
-    env.run(["profile", "add", "own", "--credential", "own"]).ok();
-    assert!(env.run(["deployment", "list", "--profile", "own", "-o", "clean"]).ok().contains("Production"));
-    for (text, part) in [("exit 3", "ended with"), ("true", "one word"), ("echo two words", "one word")] {
-        script(text);
-        let ran = env.run(["deployment", "list", "--profile", "own"]);
-        assert!(ran.code == Some(4) && ran.stderr.contains(part), "{text}: {ran:?}");
-        assert_eq!(env.run(["context", "--profile", "own"]).code, Some(0), "{text}");
-    }
-    fs::remove_file(&keeper).expect("removed");
-    assert!(login("/nowhere/keeper").stderr.contains("gave no token"));
-    script("touch \"$HOME/was-run\"");
-    assert!(env.run(["context", "-o", "clean", "--profile", "own"]).ok().ends_with("\tunread\n"));
-    assert!(!env.path("was-run").exists(), "a prompt runs nothing");
-    // Only the user's own configuration names a command.
-    let ran = env.run(["logout", "--credential", "own"]);
-    assert!(ran.stderr.contains("its command keeps the token"), "{ran:?}");
-}
-
-/// A session bus and a keyring of a test's own; they end with it.
-struct Keyring {
-    bus: Child,
-    daemon: Option<Child>,
-    address: String,
-}
-
-impl Keyring {
-    fn start(env: &TestEnv, unlocked: bool) -> Self {
-        let mut bus = Command::new("dbus-daemon");
-        bus.args(["--session", "--nofork", "--print-address"]).env("HOME", env.home()).stdout(Stdio::piped());
-        let mut bus = bus.stderr(Stdio::null()).spawn().expect("dbus-daemon runs");
-        let mut address = String::new();
-        BufReader::new(bus.stdout.take().expect("piped")).read_line(&mut address).expect("an address");
-        let address = address.trim().to_owned();
-        let run = env.path("run");
-        fs::create_dir_all(&run).expect("made");
-        fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).expect("set");
-        let mut daemon = Command::new("gnome-keyring-daemon");
-        daemon.args(["--foreground", "--components=secrets"]).args(unlocked.then_some("--unlock"));
-        daemon.env("DBUS_SESSION_BUS_ADDRESS", &address).env("HOME", env.home()).env("XDG_RUNTIME_DIR", &run);
-        daemon
-            .env("XDG_DATA_HOME", env.path("data"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut daemon = daemon.spawn().expect("gnome-keyring-daemon runs");
-        daemon
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(if unlocked { b"secret" } else { b"" })
-            .expect("written");
-        let found = Self { bus, daemon: Some(daemon), address };
-        // Its name on the bus is there when it answers.
-        for _ in 0..200 {
-            let mut ask = Command::new("dbus-send");
-            ask.args([
-                "--session",
-                "--print-reply",
-                "--dest=org.freedesktop.DBus",
-                "/",
-                "org.freedesktop.DBus.NameHasOwner",
-            ]);
-            ask.arg("string:org.freedesktop.secrets").env("DBUS_SESSION_BUS_ADDRESS", &found.address);
-            let answer = ask.output().expect("dbus-send runs");
-            if String::from_utf8_lossy(&answer.stdout).contains("boolean true") {
-                return found;
+        assert_eq!(env.shell("bash", &line).code, Some(0));
+        let text = kept(&env);
+        let session = format!(
+            "{text}refresh_token = \"refresh-token-one\"\nclient_id = \"x\"\ntoken_url = \"{url}\"\nexpires = 1\nlifetime = 3600\n"
+        );
+        fs::write(env.path(".astro-host/credentials.toml"), session).expect("written");
+        env.run(["profile", "edit", "s", "--credential", "s"]);
+        thread::scope(|scope| {
+            let listing = scope.spawn(|| {
+                env.run(["deployment", "list", "--profile", "s", "--organization", "cm0a", "--timeout", "9"])
+            });
+            while *asked.lock().expect("held shortly") == before {
+                thread::yield_now();
             }
-            thread::sleep(std::time::Duration::from_millis(50));
-        }
-        panic!("the keyring did not come to the bus");
+            let line = format!("echo newer-access-token | ASTRO_API_URL={base} astro {next}");
+            let ran = env.shell("bash", &line);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            listing.join().expect("ends");
+        });
+        let left = kept(&env);
+        assert!(!left.contains("token-one") && !left.contains("token-two"), "{next}: {left}");
+        assert_eq!(left.contains("newer-access-token"), next.starts_with("login"), "{next}: {left}");
     }
-}
-
-impl Drop for Keyring {
-    fn drop(&mut self) {
-        for child in self.daemon.iter_mut().chain([&mut self.bus]) {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn login(env: &TestEnv, bus: &str, more: &str) -> Ran {
-    let line = format!(
-        "export DBUS_SESSION_BUS_ADDRESS='{bus}' ASTRO_API_URL={}; echo {} | astro login --with-token --credential ring {more}",
-        address(env),
-        token(env, "Globex")
-    );
-    env.shell("bash", &line)
-}
-
-fn with_bus(env: &TestEnv, bus: &str, args: &[&str]) -> Ran {
-    let mut command = env.astro();
-    env.ran(command.env("DBUS_SESSION_BUS_ADDRESS", bus).args(args))
-}
-
-#[test]
-fn the_keyring_keeps_it() {
-    if !has_service("dbus-daemon") || !has_service("gnome-keyring-daemon") {
-        return;
-    }
-    let env = TestEnv::with_sandbox();
-    let keyring = Keyring::start(&env, true);
-    let ran = login(&env, &keyring.address, "");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(!ran.stderr.contains("cannot be used"), "{ran:?}");
-    assert!(!kept(&env).contains("[ring]"), "it is in no file");
-    let config = fs::read_to_string(env.path(".astro-host/config.toml")).expect("there");
-    assert!(config.contains("source = \"keyring\""), "{config}");
-    env.run(["profile", "add", "ring", "--credential", "ring"]).ok();
-    let listed =
-        with_bus(&env, &keyring.address, &["deployment", "list", "--profile", "ring", "-o", "clean"]);
-    assert!(listed.ok().contains("Production"));
-    // Without the bus it is said, and what needs no token goes on.
-    let ran = env.run(["deployment", "list", "--profile", "ring"]);
-    assert!(ran.code == Some(4) && ran.stderr.contains("no session bus"), "{ran:?}");
-    assert!(ran.stderr.contains("--insecure-storage"), "{ran:?}");
-    assert_eq!(env.run(["context", "--profile", "ring"]).code, Some(0));
-    // A token of the environment asks no keyring.
-    let mut command = env.astro();
-    command.env("ASTRO_API_TOKEN", token(&env, "Acme")).env("ASTRO_API_URL", address(&env));
-    assert_eq!(env.ran(command.args(["deployment", "list", "--all"])).code, Some(0));
-    // To a file and back.
-    assert_eq!(login(&env, &keyring.address, "--insecure-storage").code, Some(0));
-    assert!(kept(&env).contains("[ring]"));
-    assert_eq!(login(&env, &keyring.address, "").code, Some(0));
-    assert!(!kept(&env).contains("[ring]"), "the file's copy is gone");
-    let out = with_bus(&env, &keyring.address, &["logout", "--credential", "ring"]);
-    assert_eq!(out.code, Some(0), "{out:?}");
-    let ran = with_bus(&env, &keyring.address, &["logout", "--credential", "ring"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-}
-
-/// A keyring that is locked or hangs costs three seconds and falls through to the file.
-#[test]
-fn a_keyring_that_does_not_answer() {
-    let env = TestEnv::with_sandbox();
-    let hanging = env.path("hanging");
-    let _listener = UnixListener::bind(&hanging).expect("bound");
-    let ran = login(&env, &format!("unix:path={}", hanging.display()), "");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("did not answer within 3 s"), "{ran:?}");
-    assert!(kept(&env).contains("[ring]"));
-    env.run(["logout", "--credential", "ring"]).ok();
-    let absent = login(&env, "unix:path=/nowhere", "");
-    assert!(absent.code == Some(0) && absent.stderr.contains("cannot be used"), "{absent:?}");
-    if has_service("dbus-daemon") && has_service("gnome-keyring-daemon") {
-        env.run(["logout", "--credential", "ring"]).ok();
-        let keyring = Keyring::start(&env, false);
-        let locked = login(&env, &keyring.address, "");
-        assert!(locked.code == Some(0) && locked.stderr.contains("cannot be used"), "{locked:?}");
-    }
-    let _: Value = env.run(["context", "-o", "json"]).json();
 }

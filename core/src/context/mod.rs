@@ -152,6 +152,12 @@ impl Context {
         self.claims.as_ref()?.token_id.as_deref()
     }
 
+    /// Why no request could be sent now. A sign-in that has expired is no reason: it is renewed when it is used.
+    pub fn obstacle(&self, now: i64) -> Option<Failure> {
+        let now = if self.session.is_some() { i64::MIN } else { now };
+        self.authority(now).err()
+    }
+
     /// The credential, when everything allows a request. `now` is in seconds since 1970.
     pub fn authority(&self, now: i64) -> Result<&Secret> {
         if let Some(contradiction) = &self.contradiction {

@@ -149,7 +149,6 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
         contradiction.get_or_insert(failure);
         None
     });
-    let is_of_environment = token.is_some();
     let Bundle { address, credential, source, session } = match token {
         Some(token) => Bundle {
             credential: Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
@@ -170,7 +169,7 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
         profile: from_profile(&settings.organization),
         claim: claimed(|claims| &claims.organization, "organizationId"),
     };
-    if let Some(failure) = organizations.contradiction(is_of_environment) {
+    if let Some(failure) = organizations.contradiction(profile.as_ref()) {
         contradiction.get_or_insert(failure);
     }
     let organization = first("organization", organizations.into_candidates(), &mut overridden);

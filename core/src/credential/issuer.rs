@@ -3,8 +3,8 @@
 use std::{sync::OnceLock, time::Duration};
 
 use oauth2::{
-    AccessToken, AuthUrl, ClientId, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RefreshToken, RequestTokenError, TokenResponse, TokenUrl,
+    AccessToken, AuthUrl, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken,
+    RequestTokenError, TokenResponse, TokenUrl,
     basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse},
 };
 use reqwest::{Client, Url, redirect::Policy};
@@ -19,8 +19,8 @@ use crate::{
 /// How long one question may take. Others wait for the answer under the lock of a renewal.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The client of the crate, with the two places every flow needs.
-pub type OAuth = BasicClient<EndpointSet, EndpointMaybeSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// What is known of an issuer.
 #[derive(Debug, Clone)]
@@ -247,13 +247,21 @@ pub fn send(request: HttpRequest) -> std::result::Result<HttpResponse, reqwest::
             .retry(reqwest::retry::never())
             .timeout(TIMEOUT);
         let builder = if is_plain { builder.no_proxy().tls_certs_only([]) } else { builder };
-        let response = builder.build()?.execute(request).await?;
+        let mut response = builder.build()?.execute(request).await?;
         let mut answer = oauth2::http::Response::builder().status(response.status());
         if let Some(kind) = response.headers().get("content-type") {
             answer = answer.header("content-type", kind);
         }
-        let body = response.bytes().await?;
-        Ok(answer.body(body.to_vec()).expect("a status and a header that were one before"))
+        let mut body = Vec::new();
+        // Half an answer is not read as one; more than this is none.
+        while let Some(piece) = response.chunk().await? {
+            body.extend_from_slice(&piece);
+            if body.len() > LARGEST_ANSWER {
+                body.clear();
+                break;
+            }
+        }
+        Ok(answer.body(body).expect("a status and a header that were one before"))
     })
 }
 

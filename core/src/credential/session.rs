@@ -68,10 +68,16 @@ impl Session {
     }
 }
 
+/// Whoever changes what is kept of a credential holds this: a renewal under way must neither bring back what was removed
+/// nor take the place of what is new.
+pub fn lock(dirs: &Dirs, name: &str) -> Result<Lock> {
+    Lock::beside(&dirs.state.join("credentials").join(name))
+}
+
 /// Renews the token of a credential, unless another process just did.
 pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<Stored> {
     let source = Source::of(name, described)?;
-    let _lock = Lock::beside(&dirs.state.join("credentials").join(name))?;
+    let _lock = lock(dirs, name)?;
     let gone = || {
         auth(format!("the credential `{name}` was removed")).help(format!("astro login --credential {name}"))
     };
@@ -79,12 +85,17 @@ pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<Stored> 
     let Some(session) = stored.session.as_ref().filter(|session| session.is_due(unix_now())) else {
         return Ok(stored);
     };
+    // What cannot be written must be known before the only refresh token is spent.
+    write(dirs, name, source, &stored)?;
     // Between the issuer's answer and the store the only copy of the next refresh token is here.
     signals::install();
     let _deferral = signals::defer(false);
     crate::redact::hide(session.refresh.expose());
     let (token, session) = issuer::refresh(name, session)?;
-    let renewed = Stored { address: stored.address, token, session: Some(session) };
-    write(dirs, name, source, &renewed)?;
+    let renewed = Stored { token, session: Some(session), address: stored.address.clone() };
+    // What could be written a moment ago and cannot be now is lost for the next run, not for this one.
+    if let Err(failure) = write(dirs, name, source, &renewed) {
+        tracing::error!("the renewed sign-in of `{name}` could not be stored: {}", failure.message);
+    }
     Ok(renewed)
 }

@@ -43,7 +43,9 @@ impl App {
         if globals.all_profiles || !globals.profiles.is_empty() {
             return self.invoke_for_several(command, parsed, owner);
         }
-        let mut context = self.context(globals)?;
+        // What sends nothing asks no keyring and runs no program for a token.
+        let mut context =
+            if command.needs.api { self.context(globals)? } else { self.context_at_hand(globals)? };
         let format = context.output.value;
         let conversation = self.start_conversation(globals, format)?;
         for ignored in &context.ignored {

@@ -41,6 +41,12 @@ impl App {
         parsed: &Parsed<'_>,
         owner: &Owner,
     ) -> Result<i32> {
+        if let Some(organization) = &parsed.globals.organization {
+            return Err(usage(format!(
+                "`--organization {organization}` cannot be used for several profiles"
+            ))
+            .help("each profile has its own"));
+        }
         let format = several_format(&parsed.globals)?;
         let conversation = self.start_conversation(&parsed.globals, format)?;
         let profiles = self.profiles_of(&parsed.globals)?;

@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::{Invocation, to_value};
 use crate::{
     config,
-    context::{Origin, Sourced, directory},
+    context::{
+        Directory, Origin, Sourced,
+        directory::{self, FILE},
+    },
     error::{Failure, Result, failed, usage},
 };
 
@@ -67,29 +70,58 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
     };
     // The first key is what was switched; a directory that selected it keeps selecting it.
     let selected = ["organization", "workspace"].into_iter().find(|key| select.values.contains_key(*key));
-    if let Some(Origin::Directory { path, .. }) = selected.and_then(origin_of) {
-        let dir = path.parent().unwrap_or(path);
+    let directory = Directory::of_process()?;
+    let selects = |key: &str| {
+        directory.as_ref().is_some_and(|file| match key {
+            "organization" => file.organization.is_some(),
+            "workspace" => file.workspace.is_some(),
+            _ => file.deployment.is_some(),
+        })
+    };
+    let file = directory.as_ref().filter(|_| selected.is_some_and(selects)).map(|file| file.path.clone());
+    // What belonged to the former one goes where it is: in the directory file, too, when the profile is switched.
+    let mut changed = false;
+    let is_cleared = |key: &str| values.iter().any(|(cleared, value)| *cleared == key && value.is_none());
+    if let Some(path) = directory.as_ref().map(|directory| &directory.path) {
+        let own: Vec<(&str, Option<&str>)> =
+            values.iter().filter(|(key, _)| file.is_some() || selects(key)).copied().collect();
         let before = std::fs::read(path).unwrap_or_default();
-        let written = directory::set(dir, &values)?;
-        let changed = std::fs::read(&written).unwrap_or_default() != before;
-        return to_value(ContextSelectAnswer { place: written.display().to_string(), changed });
+        if !own.is_empty() {
+            directory::set(path.parent().unwrap_or(path), &own)?;
+        }
+        changed |= std::fs::read(path).unwrap_or_default() != before;
     }
-    let changed = config::edit(dirs, |document| {
-        let before = document.to_string();
-        let table = config::table(document, "profiles", &profile.value)?;
-        for (key, value) in &values {
-            if table.get(key).and_then(|now| now.as_str()) != *value {
-                config::set(table, key, *value);
+    let place = match &file {
+        Some(path) => path.display().to_string(),
+        None => {
+            changed |= config::edit(dirs, |document| {
+                let before = document.to_string();
+                let table = config::table(document, "profiles", &profile.value)?;
+                for (key, value) in &values {
+                    if table.get(key).and_then(|now| now.as_str()) != *value {
+                        config::set(table, key, *value);
+                    }
+                }
+                Ok(document.to_string() != before)
+            })?;
+            format!("profile `{}`", profile.value)
+        }
+    };
+    for (key, _) in &values {
+        match origin_of(key) {
+            Some(origin @ Origin::Variable(_)) => {
+                invocation.console.notice(&format!("{origin} names another {key} and wins here."));
             }
-        }
-        Ok(document.to_string() != before)
-    })?;
-    for key in select.values.keys() {
-        if let Some(origin @ Origin::Variable(_)) = origin_of(key) {
-            invocation.console.notice(&format!("{origin} names another {key} and wins here."));
+            // The profile is of other directories, too.
+            Some(origin @ Origin::Profile(_)) if file.is_some() && is_cleared(key) => {
+                invocation.console.notice(&format!(
+                    "The {key} of the {origin} stays in effect and may belong to another place: choose one with `--{key}`, or in {FILE}."
+                ));
+            }
+            _ => {}
         }
     }
-    to_value(ContextSelectAnswer { place: format!("profile `{}`", profile.value), changed })
+    to_value(ContextSelectAnswer { place, changed })
 }
 
 /// The options that say the same.

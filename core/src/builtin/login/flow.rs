@@ -3,6 +3,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,9 @@ const REDIRECT: &str = "http://localhost:12345/callback";
 const PORT: u16 = 12345;
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The longest pause between two questions that an issuer may ask for, and the longest time for the other device.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_DEVICE: Duration = Duration::from_secs(3600);
 /// How long a browser may take for one request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest request that is read.
@@ -74,6 +78,9 @@ pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<BasicTokenRes
         .add_extra_param("audience", &issuer.audience)
         .request(&send)
         .map_err(refused)?;
+    if details.interval() > LONGEST_PAUSE || details.expires_in() > LONGEST_DEVICE {
+        return Err(failed("the issuer asks for pauses or times that nobody waits"));
+    }
     let page = details
         .verification_uri_complete()
         .map_or_else(|| details.verification_uri().to_string(), |complete| complete.secret().clone());
@@ -123,18 +130,26 @@ fn listen() -> Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// Waits for the browser to come back with this state; anything else that knocks is answered and waited past.
+/// Waits for the browser to come back with this state; anything else that knocks is answered and waited past, each on
+/// a thread of its own: whoever says nothing holds up nobody.
 fn wait(listeners: &[TcpListener], state: &CsrfToken) -> Result<String> {
     let end = Instant::now() + PATIENCE;
+    let (outcomes, outcome) = mpsc::channel();
     while Instant::now() < end {
         for listener in listeners {
             let Ok((stream, _)) = listener.accept() else { continue };
-            // Whoever breaks off is not the browser that is waited for.
-            if let Some(outcome) = answer(stream, state) {
-                return outcome;
-            }
+            let (state, outcomes) = (state.clone(), outcomes.clone());
+            // Without a thread for it the browser tries again.
+            let _ = std::thread::Builder::new().spawn(move || {
+                answer(stream, &state).into_iter().for_each(|outcome| {
+                    // The first one ends the waiting.
+                    let _ = outcomes.send(outcome);
+                });
+            });
         }
-        std::thread::sleep(Duration::from_millis(20));
+        if let Ok(outcome) = outcome.recv_timeout(Duration::from_millis(20)) {
+            return outcome;
+        }
     }
     Err(auth(format!("nobody signed in within {} s", PATIENCE.as_secs())).help("try again: astro login"))
 }
@@ -169,7 +184,10 @@ fn answer(mut stream: TcpStream, state: &CsrfToken) -> Option<Result<String>> {
         let reason = field("error_description").unwrap_or(error);
         return Some(Err(auth("the sign-in was refused").cause(reason).help("try again: astro login")));
     }
-    let code = field("code")?;
+    let Some(code) = field("code") else {
+        respond(&mut stream, "400 Bad Request", "Not signed in", "The issuer sent no code.");
+        return None;
+    };
     respond(&mut stream, "200 OK", "Signed in", "You can close this page and go back to the terminal.");
     Some(Ok(code))
 }

@@ -19,8 +19,13 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let credential =
-        || option("credential", "NAME", "Name of the credential; `default` when it is not given");
+    let credential = || {
+        option(
+            "credential",
+            "NAME",
+            "Name of the credential; without it that of the profile named by `--profile` or ASTRO_PROFILE, else `default`",
+        )
+    };
     let mut login = command(
         "login",
         "Sign in, or store a token for later commands",
@@ -63,13 +68,13 @@ pub(super) fn commands() -> Vec<Command> {
 pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let app = request.app;
-    let name = credential_name(request)?;
+    let dirs = app.dirs.clone()?;
+    let name = credential_name(request, &dirs)?;
     let ways = ["with-token", "device", "no-browser"].into_iter().filter(|way| request.flag(way));
     let ways: Vec<&str> = ways.chain(request.text("command").map(|_| "command")).collect();
     if let [one, other, ..] = ways.as_slice() {
         return Err(usage(format!("`--{one}` and `--{other}` cannot be used together")));
     }
-    let dirs = app.dirs.clone()?;
     let address = address(request, &dirs, &name)?;
     let described = |source: Source| Credential {
         address: address.to_string(),
@@ -103,6 +108,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         }
     };
     let claims = Claims::read(stored.token.expose());
+    let _lock = credential::session::lock(&dirs, &name)?;
     let before = Config::load(&dirs)?.credentials.remove(&name);
     // The token first: a description without a token would look like being signed in.
     let source = match ways.first() {
@@ -190,8 +196,9 @@ fn use_in_profiles(document: &mut toml_edit::DocumentMut, name: &str) -> Result<
 pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let app = request.app;
-    let name = credential_name(request)?;
     let dirs = app.dirs.clone()?;
+    let name = credential_name(request, &dirs)?;
+    let _lock = credential::session::lock(&dirs, &name)?;
     let config = Config::load(&dirs)?;
     let described = config.credentials.get(&name);
     let source = described.and_then(|described| Source::of(&name, described).ok());
@@ -237,13 +244,28 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
     request.done(format, &name, "removed")
 }
 
-fn credential_name(request: &Request<'_>) -> Result<String> {
-    let name = request.text("credential").unwrap_or("default");
-    if !names::is_name(name) {
+/// Which credential is meant: the one that was named, else the one of the profile that was, else `default`.
+fn credential_name(request: &Request<'_>, dirs: &Dirs) -> Result<String> {
+    let by_profile = || -> Result<Option<String>> {
+        let by_flag = request.parsed.globals.profile.clone();
+        let by_variable = || std::env::var("ASTRO_PROFILE").ok().filter(|name| !name.is_empty());
+        let Some(profile) = by_flag.or_else(by_variable) else { return Ok(None) };
+        let config = Config::load(dirs)?;
+        match config.profiles.get(&profile) {
+            Some(settings) => Ok(Some(settings.credential.clone().unwrap_or(profile))),
+            None => Err(super::profile::no_profile(&profile, &config)
+                .help(format!("or name the credential itself: --credential {profile}"))),
+        }
+    };
+    let name = match request.text("credential") {
+        Some(name) => name.to_owned(),
+        None => by_profile()?.unwrap_or_else(|| "default".to_owned()),
+    };
+    if !names::is_name(&name) {
         return Err(usage(format!("`{name}` is not a name for a credential"))
             .help("use letters, digits, `-`, `_` and `.`"));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
 /// The token on standard input, without the line break at its end. On a terminal it is asked for and not shown.

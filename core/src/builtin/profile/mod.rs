@@ -34,7 +34,11 @@ pub(super) fn commands() -> Vec<Command> {
         "Add a profile",
         vec![
             name(true),
-            option("credential", "NAME", "The stored credential it uses; `default` when there is one"),
+            option(
+                "credential",
+                "NAME",
+                "The stored credential it uses; without it the one of its own name, else `default`",
+            ),
         ],
         &[
             (
@@ -91,7 +95,11 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
             return Err(no_credential(credential, &known));
         }
         Some(credential) => Some(credential.to_owned()),
-        None => Some("default".to_owned()).filter(|name| known.credentials.contains_key(name)),
+        // Its own, when there is one of its name; else the one that everything uses.
+        None => [name, "default"]
+            .into_iter()
+            .find(|name| known.credentials.contains_key(*name))
+            .map(str::to_owned),
     };
     let first = config::edit(&dirs, |document| {
         if document.get("profiles").and_then(|profiles| profiles.get(name)).is_some() {
@@ -107,6 +115,11 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         Ok(known.profiles.is_empty())
     })?;
     app.console.notice(&format!("Added the profile `{name}`."));
+    if let Some(credential) = credential.as_ref().filter(|_| request.text("credential").is_none()) {
+        app.console.notice(&format!(
+            "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
+        ));
+    }
     if credential.is_none() {
         app.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
     }
@@ -215,7 +228,7 @@ fn check_name(name: &str) -> Result<()> {
     Err(usage(format!("`{name}` is not a name for a profile")).help("use letters, digits, `-`, `_` and `.`"))
 }
 
-fn no_profile(name: &str, config: &Config) -> Failure {
+pub(super) fn no_profile(name: &str, config: &Config) -> Failure {
     let failure = failed(format!("there is no profile `{name}`"));
     match suggest::nearest(name, config.profiles.keys().map(String::as_str)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),

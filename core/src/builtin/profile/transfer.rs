@@ -159,7 +159,7 @@ pub(in crate::builtin) fn import(request: &Request<'_>) -> Result<i32> {
     if added.is_empty() {
         app.console.notice("Every profile is there already.");
     }
-    for name in portable.credentials.keys() {
+    for (name, credential) in &portable.credentials {
         let known = Config::load(&dirs)?;
         // A keyring that is locked says nothing of what is in it.
         let is_empty = known.credentials.get(name).is_none_or(|described| {
@@ -167,7 +167,8 @@ pub(in crate::builtin) fn import(request: &Request<'_>) -> Result<i32> {
         });
         if is_empty {
             app.console.notice(&format!(
-                "The credential `{name}` has no token yet: astro login --credential {name}"
+                "The credential `{name}` for {} has no token yet. If that is the right address: astro login --credential {name}",
+                credential.address
             ));
         }
     }

@@ -18,9 +18,16 @@ pub(super) struct Organizations {
 }
 
 impl Organizations {
-    pub(super) fn contradiction(&self, is_token_of_environment: bool) -> Option<Failure> {
+    /// Why nothing may be sent. `profile` chose the credential; without one it is the environment's.
+    pub(super) fn contradiction(&self, profile: Option<&Sourced<String>>) -> Option<Failure> {
         let differ = |one: &Option<Sourced<String>>, other: &Option<Sourced<String>>| match (one, other) {
-            (Some(one), Some(other)) if one.value != other.value => Some(two_organizations(one, other)),
+            // A name and an ID can mean the same; what the token says decides when the name was looked up.
+            (Some(one), Some(other))
+                if one.value != other.value
+                    && (names::is_id(&one.value) == names::is_id(&other.value) || self.claim.is_none()) =>
+            {
+                Some(two_organizations(one, other))
+            }
             _ => None,
         };
         let layers = if self.flag.is_some() {
@@ -37,15 +44,26 @@ impl Organizations {
                 Some(own) if names::is_id(&wanted.value) && wanted.value != own.value => {
                     Some(two_organizations(wanted, own))
                 }
-                // A directory must not choose the organization of a token that comes from elsewhere and does not
-                // say whose it is.
-                None if is_token_of_environment && matches!(wanted.origin, Origin::Directory { .. }) => Some(
-                    auth(format!(
-                        "the organization `{}` is from {}, and the token from ASTRO_API_TOKEN does not say whose it is; nothing was sent",
+                // A token that does not say whose it is takes its organization from where it was chosen, or from a
+                // person's own word.
+                None if !is_of_same_layer(&wanted.origin, profile.map(|profile| &profile.origin)) => {
+                    let whose = match profile {
+                        Some(profile) => format!("the profile `{}` ({})", profile.value, profile.origin),
+                        None => "ASTRO_API_TOKEN".to_owned(),
+                    };
+                    let failure = auth(format!(
+                        "the organization `{}` is from {}, and the credential is of {whose}, which names none; nothing was sent",
                         wanted.value, wanted.origin
                     ))
-                    .help("name the organization with --organization or ASTRO_ORGANIZATION_ID"),
-                ),
+                    .help(format!("for this command: --organization {}", wanted.value));
+                    Some(match profile {
+                        Some(profile) => failure.help(format!(
+                            "for good: astro profile edit {} --organization {}",
+                            profile.value, wanted.value
+                        )),
+                        None => failure.help("or set ASTRO_ORGANIZATION_ID beside ASTRO_API_TOKEN"),
+                    })
+                }
                 _ => None,
             }
         })
@@ -53,6 +71,16 @@ impl Organizations {
 
     pub(super) fn into_candidates(self) -> [Option<Sourced<String>>; 5] {
         [self.flag, self.variable, self.directory, self.profile, self.claim]
+    }
+}
+
+/// Whether an organization comes from the layer that chose the credential.
+fn is_of_same_layer(organization: &Origin, profile: Option<&Origin>) -> bool {
+    match (organization, profile) {
+        (Origin::Flag(_) | Origin::Profile(_), _)
+        | (Origin::Variable(_), None | Some(Origin::Variable(_))) => true,
+        (Origin::Directory { path: one, .. }, Some(Origin::Directory { path: other, .. })) => one == other,
+        _ => false,
     }
 }
 

@@ -126,7 +126,8 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
             (Claim, _) => {}
         }
     }
-    let with_claims = layers.contains(&Claim);
+    // A token that does not say whose it is takes no organization from another layer.
+    let with_claims = layers.contains(&Claim) || key == "organization";
     let stored = |name: &str| {
         let opaque =
             Stored { address: SITE_A.to_owned(), token: Secret::new("opaque".to_owned()), session: None };
@@ -217,6 +218,44 @@ fn a_directory_for_another_profile_selects_nothing() {
         assert_eq!(value(&context.deployment).as_deref(), *deployment, "row {at}");
         let told = context.ignored.iter().any(|line| line.starts_with("/p/.astro.toml"));
         assert_eq!(told, *is_ignored, "row {at}: {:?}", context.ignored);
+    }
+}
+
+/// A sign-in may belong to several organizations and does not say which: the layer that chose it says, or a person.
+#[test]
+fn a_token_without_claims_takes_its_organization_from_its_own_layer() {
+    let mut config = setup();
+    config.default_profile = Some("a".to_owned());
+    config.profiles.values_mut().for_each(|profile| profile.organization = None);
+    let file = |text: &str| Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("read");
+    let of_b = file(&format!("organization = \"{ORG_B}\""));
+    let both = file(&format!("profile = \"a\"\norganization = \"{ORG_B}\""));
+    let variable = ("ASTRO_ORGANIZATION_ID", ORG_B);
+    let flag = Globals { organization: Some(ORG_B.to_owned()), ..Globals::default() };
+    let none = Globals::default();
+    type Row<'a> = (&'a Globals, &'a [(&'static str, &'a str)], Option<&'a Directory>, bool);
+    let rows: &[Row<'_>] = &[
+        (&none, &[], None, true),
+        (&flag, &[], None, true),
+        (&none, &[variable], None, false),
+        (&none, &[variable, ("ASTRO_PROFILE", "a")], None, true),
+        (&none, &[], Some(&of_b), false),
+        (&none, &[("ASTRO_PROFILE", "a")], Some(&of_b), false),
+        (&none, &[], Some(&both), true),
+        (&none, &[("ASTRO_API_TOKEN", "opaque")], Some(&of_b), false),
+        (&none, &[("ASTRO_API_TOKEN", "opaque"), variable], None, true),
+        (&flag, &[("ASTRO_API_TOKEN", "opaque")], None, true),
+    ];
+    for (at, (globals, variables, directory, may_send)) in rows.iter().enumerate() {
+        let environment = &Environment::of(variables);
+        let sources =
+            Sources { globals, environment, directory: *directory, config: &config, on_terminal: true };
+        let opaque = |_: &str| {
+            let token = Secret::new("opaque".to_owned());
+            Ok(Some(Stored { address: SITE_A.to_owned(), token, session: None }))
+        };
+        let sent = resolve(sources, opaque).expect("resolves").authority(0).map(|_| ());
+        assert_eq!(sent.is_ok(), *may_send, "row {at}: {sent:?}");
     }
 }
 

@@ -93,6 +93,18 @@ struct Prepared {
     deadline: Instant,
 }
 
+/// Whatever name was looked up on the way here: a token that says whose it is goes with no other organization.
+fn one_customer(context: &Context, request: &HttpRequest) -> Result<()> {
+    let own = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
+    match (request.path.as_slice(), own) {
+        ([first, wanted, ..], Some(own)) if first == "organizations" && wanted != own => Err(auth(format!(
+            "the organization `{wanted}` is not the one of the token (`{own}`, token claim `organizationId`); nothing was sent"
+        ))
+        .help("choose the profile of that organization with --profile; see `astro context`")),
+        _ => Ok(()),
+    }
+}
+
 /// An answer as it came.
 struct Answered {
     status: u16,
@@ -120,6 +132,7 @@ impl Prepared {
         }
         let context = &invocation.context;
         let token = context.authority(unix_now())?;
+        one_customer(context, request)?;
         let method = match request.method.as_str() {
             "GET" => Method::GET,
             "POST" => Method::POST,
