@@ -99,6 +99,7 @@ impl Store {
             path: record.path,
             linked: record.source == Source::Link,
             hash: record.hash,
+            described_by: record.described_by,
             ..Facts::default()
         };
         let mut manifest = record.manifest;

@@ -33,8 +33,12 @@ pub fn bundle(library: &Path, store: &Store) -> Result<()> {
     let path = PathBuf::from(format!("{}.{EXTENSION}", manifest.name));
     let target = store.dir.join(&path);
     let known = store.records().0.into_iter().find(|record| record.name == manifest.name);
-    if known.is_some_and(|record| record.hash == hash) && target.is_file() {
-        return Ok(());
+    let described_by = Some(crate::VERSION.to_owned());
+    if let Some(known) = known.filter(|record| record.hash == hash && target.is_file()) {
+        return match known.described_by == described_by {
+            true => Ok(()),
+            false => store.write_record(&Installed { described_by, ..known }),
+        };
     }
     files::write(&target, &file)?;
     store.write_record(&Installed {
@@ -45,6 +49,7 @@ pub fn bundle(library: &Path, store: &Store) -> Result<()> {
         hash,
         installed_at: crate::context::unix_now(),
         manifest,
+        described_by,
         stamp: None,
     })
 }

@@ -59,6 +59,9 @@ pub struct Facts {
     pub glibc: Option<(u32, u32)>,
     /// SHA-256 as installed.
     pub hash: String,
+    /// The version of the host that checked its layout when it was described.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_by: Option<String>,
     /// Why it cannot be used, when it cannot. Its commands stay known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,

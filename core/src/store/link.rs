@@ -69,6 +69,7 @@ fn described(path: &Path) -> Result<Installed> {
         hash,
         installed_at: crate::context::unix_now(),
         manifest,
+        described_by: Some(crate::VERSION.to_owned()),
         stamp: Some(stamp),
     })
 }

@@ -40,6 +40,9 @@ pub struct Installed {
     /// Its manifest. An installed file carries its own, which is the one that counts; this one still tells which
     /// commands are missing when the file is gone or damaged.
     pub manifest: Manifest,
+    /// The version of the host that loaded it to describe it, and so checked its layout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_by: Option<String>,
     /// What a linked library looked like when it was described: another look means that it was built again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
