@@ -80,7 +80,10 @@ impl App {
         }
         let Some(described) = Config::load(dirs)?.credentials.remove(name) else { return Ok(context) };
         match credential::session::renew(dirs, name, &described) {
-            Ok(stored) => {
+            Ok((stored, unstored)) => {
+                if let Some(failure) = unstored {
+                    report::warning(&self.console, &failure);
+                }
                 redact::hide(stored.token.expose());
                 context.renew(stored);
                 Ok(context)

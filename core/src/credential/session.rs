@@ -5,7 +5,7 @@ use super::{Secret, Source, Stored, issuer, read, write};
 use crate::{
     config::{Credential, Dirs},
     context::unix_now,
-    error::{Result, auth},
+    error::{Failure, Result, auth},
     files::Lock,
     host::signals,
 };
@@ -74,8 +74,9 @@ pub fn lock(dirs: &Dirs, name: &str) -> Result<Lock> {
     Lock::beside(&dirs.state.join("credentials").join(name))
 }
 
-/// Renews the token of a credential, unless another process just did.
-pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<Stored> {
+/// Renews the token of a credential, unless another process just did. With it comes why it could not be stored, when it
+/// could not: it works for this run.
+pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<(Stored, Option<Failure>)> {
     let source = Source::of(name, described)?;
     let _lock = lock(dirs, name)?;
     let gone = || {
@@ -83,7 +84,7 @@ pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<Stored> 
     };
     let stored = read(dirs, name, described)?.ok_or_else(gone)?;
     let Some(session) = stored.session.as_ref().filter(|session| session.is_due(unix_now())) else {
-        return Ok(stored);
+        return Ok((stored, None));
     };
     // What cannot be written must be known before the only refresh token is spent.
     write(dirs, name, source, &stored)?;
@@ -93,9 +94,11 @@ pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<Stored> 
     crate::redact::hide(session.refresh.expose());
     let (token, session) = issuer::refresh(name, session)?;
     let renewed = Stored { token, session: Some(session), address: stored.address.clone() };
-    // What could be written a moment ago and cannot be now is lost for the next run, not for this one.
-    if let Err(failure) = write(dirs, name, source, &renewed) {
-        tracing::error!("the renewed sign-in of `{name}` could not be stored: {}", failure.message);
-    }
-    Ok(renewed)
+    // It could be written a moment ago.
+    let unstored = write(dirs, name, source, &renewed).err().map(|failure| {
+        auth(format!("the renewed sign-in `{name}` could not be stored"))
+            .cause(failure.message)
+            .help(format!("sign in again: astro login --credential {name}"))
+    });
+    Ok((renewed, unstored))
 }
