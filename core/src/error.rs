@@ -45,6 +45,12 @@ impl<T, E: Display> While<T> for std::result::Result<T, E> {
     }
 }
 
+/// What is at the bottom of an error: the layers above it (`client error (Connect)`) say nothing to a person.
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// `Permission denied (os error 13)` without the number, in lower case.
 pub fn plain_io(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);

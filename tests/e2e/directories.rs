@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::profiles::{address, token};
 
 /// Two customers, each with a profile, a credential and a project.
-fn two_customers(env: &TestEnv) {
+pub(crate) fn two_customers(env: &TestEnv) {
     let address = address(env);
     for (name, organization, id) in [("acme", "Acme", ACME), ("globex", "Globex", GLOBEX)] {
         let line = format!(

@@ -1,6 +1,6 @@
 //! Organizations, workspaces and deployments; switching; several profiles at once.
 
-use astro_e2e::{ACME, GLOBEX, TestEnv};
+use astro_e2e::{ACME, TestEnv};
 
 use crate::profiles::{address, token};
 
@@ -52,15 +52,7 @@ fn finding_and_switching() {
 #[test]
 fn several_profiles_at_once() {
     let env = TestEnv::with_sandbox();
-    let address = address(&env);
-    for (name, organization, id) in [("acme", "Acme", ACME), ("globex", "Globex", GLOBEX)] {
-        let line = format!(
-            "export ASTRO_API_URL={address}; echo {} | astro login --with-token --credential {name} -q; \
-             astro profile add {name} --credential {name} --organization {id} -q",
-            token(&env, organization)
-        );
-        assert_eq!(env.shell("bash", &line).code, Some(0));
-    }
+    crate::directories::two_customers(&env);
     let mut session = env.transcript();
     session.run("deployment token create --profile globex --deployment Production --name release --role RELEASE_BOT -c");
     session.run("deployment token list --all-deployments");

@@ -13,7 +13,7 @@ mod profile;
 mod recover;
 
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group};
-use astro_plugin_protocol::service::{Emit, View};
+use astro_plugin_protocol::service::View;
 use serde_json::Value;
 
 use crate::{
@@ -139,19 +139,7 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let name = self
-            .parsed
-            .globals
-            .output
-            .clone()
-            .or_else(|| std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty()));
-        let format = match name.as_deref() {
-            None => Format::Table,
-            Some(name) => Format::parse(name).ok_or_else(|| {
-                crate::error::config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))
-                    .help("use one of: table, json, clean")
-            })?,
-        };
+        let format = Format::without_context(&self.parsed.globals)?;
         self.app.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }
@@ -176,16 +164,11 @@ impl Request<'_> {
             color: console.conversation().color_stdout,
             now: timestamp(crate::context::unix_now()),
         };
-        let mut renderer = Renderer::new(format, sheet);
-        let mut bytes = Vec::new();
-        for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
-            let step = renderer.step(emit)?;
-            bytes.extend(step.bytes);
-            if let Some(notice) = step.notice {
-                console.notice(&notice);
-            }
+        let whole = Renderer::whole(format, sheet, view, rows)?;
+        if let Some(notice) = whole.notice {
+            console.notice(&notice);
         }
-        self.app.print_bytes(&bytes)
+        self.app.print_bytes(&whole.bytes)
     }
 }
 

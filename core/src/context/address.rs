@@ -31,10 +31,7 @@ impl Address {
         };
         let url = reqwest::Url::parse(text).map_err(|_| refused("is not a URL"))?;
         let loopback = match url.host_str() {
-            Some("localhost") => true,
-            Some(host) => {
-                host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
+            Some(host) => is_loopback(host),
             None => return Err(refused("has no host")),
         };
         if !url.username().is_empty()
@@ -95,6 +92,12 @@ impl Address {
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
+}
+
+/// Whether a URL's host is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 impl fmt::Display for Address {

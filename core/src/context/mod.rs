@@ -7,7 +7,7 @@ mod claims;
 pub mod directory;
 mod resolve;
 
-pub use address::Address;
+pub use address::{Address, is_loopback};
 pub use claims::Claims;
 pub use directory::Directory;
 pub use resolve::{Environment, Sources, resolve};

@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use super::{Secret, Session};
 use crate::{
-    context::{Address, unix_now},
-    error::{Failure, Result, While, auth, code, failed},
+    context::{Address, is_loopback, unix_now},
+    error::{Failure, Result, While, auth, code, failed, innermost},
 };
 
 /// How long one question may take. Others wait for the answer under the lock of a renewal.
@@ -190,14 +190,6 @@ pub fn refused<E: std::error::Error + 'static>(error: RequestTokenError<E, Basic
     }
 }
 
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
 fn seconds(granted: &BasicTokenResponse) -> i64 {
     let lifetime = granted.expires_in().unwrap_or(Duration::from_secs(3600));
     i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
@@ -217,15 +209,9 @@ fn hidden(token: &RefreshToken) -> Secret {
 fn safe(url: &str) -> Result<()> {
     let refused = |reason: &str| failed(format!("the issuer's address `{url}` {reason}"));
     let url = Url::parse(url).map_err(|_| refused("is not a URL"))?;
-    let host = url.host_str().unwrap_or_default();
-    let is_loopback = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(()),
-        "http" if is_loopback => Ok(()),
+        "http" if url.host_str().is_some_and(is_loopback) => Ok(()),
         _ => Err(refused("is not https")),
     }
 }

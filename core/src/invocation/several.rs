@@ -13,7 +13,7 @@ use astro_plugin_protocol::{
     invocation::kind,
     manifest::Command,
     message,
-    service::{Column, ColumnKind, Emit, View},
+    service::{Column, ColumnKind, View},
 };
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ use crate::{
     app::App,
     cli::{globals::Globals, parse::Parsed, report},
     config::Config,
-    context::{self, Context, Environment},
+    context::{self, Context},
     error::{Failure, Result, plugin, usage},
     exit_code,
     host::{Answering, Services, Transport, executor, signals},
@@ -47,7 +47,8 @@ impl App {
             ))
             .help("each profile has its own"));
         }
-        let format = several_format(&parsed.globals)?;
+        // Of several profiles none has the say.
+        let format = Format::without_context(&parsed.globals)?;
         let conversation = self.start_conversation(&parsed.globals, format)?;
         let profiles = self.profiles_of(&parsed.globals)?;
         let loaded = self.load(owner, conversation)?;
@@ -152,20 +153,6 @@ impl App {
     }
 }
 
-/// The format: of several profiles none has the say.
-fn several_format(globals: &Globals) -> Result<Format> {
-    let config = Config::default();
-    let globals = Globals { profile: None, ..globals.clone() };
-    let sources = context::Sources {
-        globals: &globals,
-        environment: &Environment::of_process()?,
-        directory: None,
-        config: &config,
-        on_terminal: false,
-    };
-    Ok(context::resolve(sources, |_| Ok(None))?.output.value)
-}
-
 /// Polls all of them until each is done.
 async fn all(mut answering: Vec<Answering>) -> Vec<Vec<u8>> {
     let mut answers: Vec<Option<Vec<u8>>> = answering.iter().map(|_| None).collect();
@@ -201,12 +188,7 @@ fn rendered(
         let errors: Vec<Value> = failures.iter().map(|(profile, failure)| error(profile, failure)).collect();
         let document =
             Value::Object(Map::from_iter([(key, rows.into()), ("errors".to_owned(), errors.into())]));
-        let mut renderer = Renderer::new(format, sheet);
-        let mut bytes = Vec::new();
-        for emit in [Emit::Begin { view: View::default() }, Emit::Rows { rows: vec![document] }, Emit::End] {
-            bytes.extend(renderer.step(emit)?.bytes);
-        }
-        return Ok(bytes);
+        return Ok(Renderer::whole(format, sheet, View::default(), vec![document])?.bytes);
     }
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -222,12 +204,7 @@ fn rendered(
     view.columns.insert(0, column);
     // Scripts count columns: what is new comes last.
     view.clean.push(PROFILE.to_owned());
-    let mut renderer = Renderer::new(format, sheet);
-    let mut bytes = Vec::new();
-    for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
-        bytes.extend(renderer.step(emit)?.bytes);
-    }
-    Ok(bytes)
+    Ok(Renderer::whole(format, sheet, view, rows)?.bytes)
 }
 
 fn with_profile(profile: &str, row: Value) -> Value {

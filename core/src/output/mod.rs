@@ -13,7 +13,10 @@ mod table;
 use astro_plugin_protocol::service::{Emit, Secret, View};
 use serde_json::Value;
 
-use crate::error::{Failure, Result, code, failed};
+use crate::{
+    cli::globals::Globals,
+    error::{Failure, Result, code, config, failed},
+};
 
 pub use clean::line as clean_line;
 pub use table::{Sheet, Table};
@@ -38,6 +41,18 @@ impl Format {
             "json" => Some(Self::Json),
             "clean" => Some(Self::Clean),
             _ => None,
+        }
+    }
+
+    /// The format where no profile has a say: the flag's, else the variable's, else the table.
+    pub fn without_context(globals: &Globals) -> Result<Self> {
+        let variable = || std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty());
+        match globals.output.clone().or_else(variable) {
+            None => Ok(Self::Table),
+            Some(name) => Self::parse(&name).ok_or_else(|| {
+                config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))
+                    .help("use one of: table, json, clean")
+            }),
         }
     }
 
@@ -110,6 +125,18 @@ impl Renderer {
     /// What was collected.
     pub fn take_collected(&mut self) -> Option<Collected> {
         self.collected.take()
+    }
+
+    /// A result that is there as a whole.
+    pub fn whole(format: Format, sheet: Sheet, view: View, rows: Vec<Value>) -> Result<Step> {
+        let mut renderer = Self::new(format, sheet);
+        let mut whole = Step::default();
+        for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
+            let step = renderer.step(emit)?;
+            whole.bytes.extend(step.bytes);
+            whole.notice = step.notice.or(whole.notice);
+        }
+        Ok(whole)
     }
 
     /// Takes one message. Out of order ones are refused.

@@ -28,54 +28,32 @@ pub(crate) struct Inspect {
 
 const FIELDS: &[&str] = &["id", "name", "workspace", "status", "created_at"];
 
-/// A deployment as the API has it (schema `Deployment`).
-#[derive(Deserialize)]
-#[serde(crate = "astro_plugin_sdk::serde", rename_all = "camelCase")]
-struct ApiDeployment {
-    id: String,
-    name: String,
-    workspace_id: String,
-    workspace_name: Option<String>,
-    status: String,
-    status_reason: Option<String>,
-    namespace: Option<String>,
-    astro_runtime_version: Option<String>,
-    airflow_version: Option<String>,
-    r#type: Option<String>,
-    executor: Option<String>,
-    cloud_provider: Option<String>,
-    region: Option<String>,
-    cluster_id: Option<String>,
-    cluster_name: Option<String>,
-    is_cicd_enforced: Option<bool>,
-    ui_url: Option<String>,
-    created_at: Option<String>,
-    updated_at: Option<String>,
-}
-
-/// A deployment as it is shown. Keys are only ever added.
-#[derive(Serialize)]
-#[serde(crate = "astro_plugin_sdk::serde")]
+/// A deployment in a list: read as the API has it (schema `Deployment`), and shown. Keys are only ever added.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
 struct Deployment {
     id: String,
     name: String,
     workspace_id: String,
+    #[serde(rename(deserialize = "workspaceName"))]
     workspace: Option<String>,
     status: String,
     created_at: Option<String>,
 }
 
-/// Everything about one deployment. Keys are only ever added.
-#[derive(Serialize)]
-#[serde(crate = "astro_plugin_sdk::serde")]
+/// Everything about one deployment, read and shown likewise. Keys are only ever added.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
 struct Details {
     id: String,
     name: String,
     workspace_id: String,
+    #[serde(rename(deserialize = "workspaceName"))]
     workspace: Option<String>,
     status: String,
     status_reason: Option<String>,
     namespace: Option<String>,
+    #[serde(rename(deserialize = "astroRuntimeVersion"))]
     runtime_version: Option<String>,
     airflow_version: Option<String>,
     r#type: Option<String>,
@@ -83,8 +61,11 @@ struct Details {
     cloud_provider: Option<String>,
     region: Option<String>,
     cluster_id: Option<String>,
+    #[serde(rename(deserialize = "clusterName"))]
     cluster: Option<String>,
+    #[serde(rename(deserialize = "isCicdEnforced"))]
     cicd_enforced: Option<bool>,
+    #[serde(rename(deserialize = "uiUrl"))]
     url: Option<String>,
     created_at: Option<String>,
     updated_at: Option<String>,
@@ -118,16 +99,7 @@ impl Command for List {
         {
             call = call.query("workspaceIds", workspace);
         }
-        let found: Vec<ApiDeployment> = call.pages("deployments", "id").await?;
-        let rows = found.into_iter().map(|deployment| Deployment {
-            id: deployment.id,
-            name: deployment.name,
-            workspace_id: deployment.workspace_id,
-            workspace: deployment.workspace_name,
-            status: deployment.status,
-            created_at: deployment.created_at,
-        });
-        let mut rows: Vec<Deployment> = rows.collect();
+        let mut rows: Vec<Deployment> = call.pages("deployments", "id").await?;
         if let Some(sort) = self.sort {
             sort.apply(&mut rows, key, |row| &row.id);
         }
@@ -170,7 +142,7 @@ impl Command for Inspect {
             None => ctx.deployment_id(&organization).await?,
         };
         let path = ["organizations", organization.as_str(), "deployments", id.as_str()];
-        let found: ApiDeployment = ctx.http().get(path).json().await?;
+        let details: Details = ctx.http().get(path).json().await?;
         let view = View::record()
             .id("id", "ID")
             .text("name", "NAME")
@@ -191,27 +163,6 @@ impl Command for Inspect {
             .time("created_at", "CREATED")
             .time("updated_at", "UPDATED")
             .clean(["id", "name", "workspace", "status", "runtime_version", "airflow_version", "url"]);
-        let details = Details {
-            id: found.id,
-            name: found.name,
-            workspace_id: found.workspace_id,
-            workspace: found.workspace_name,
-            status: found.status,
-            status_reason: found.status_reason,
-            namespace: found.namespace,
-            runtime_version: found.astro_runtime_version,
-            airflow_version: found.airflow_version,
-            r#type: found.r#type,
-            executor: found.executor,
-            cloud_provider: found.cloud_provider,
-            region: found.region,
-            cluster_id: found.cluster_id,
-            cluster: found.cluster_name,
-            cicd_enforced: found.is_cicd_enforced,
-            url: found.ui_url,
-            created_at: found.created_at,
-            updated_at: found.updated_at,
-        };
         ctx.emit(view, &details).await
     }
 }

@@ -1,5 +1,7 @@
 //! `astro organization list` and `astro organization switch`
 
+use std::collections::BTreeMap;
+
 use astro_plugin_sdk::{clap, prelude::*};
 
 use crate::{
@@ -28,20 +30,9 @@ pub(crate) struct Switch {
     target: Option<String>,
 }
 
-/// An organization as the API has it (schema `Organization`).
-#[derive(Deserialize)]
-#[serde(crate = "astro_plugin_sdk::serde", rename_all = "camelCase")]
-struct ApiOrganization {
-    id: String,
-    name: String,
-    product: Option<String>,
-    status: Option<String>,
-    created_at: Option<String>,
-}
-
-/// An organization as it is shown. Keys are only ever added.
-#[derive(Serialize)]
-#[serde(crate = "astro_plugin_sdk::serde")]
+/// An organization: read as the API has it (schema `Organization`), and shown. Keys are only ever added.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
 struct Organization {
     id: String,
     name: String,
@@ -49,6 +40,7 @@ struct Organization {
     status: Option<String>,
     created_at: Option<String>,
     /// It is the one in use.
+    #[serde(skip_deserializing)]
     current: bool,
 }
 
@@ -63,16 +55,11 @@ impl Named for Organization {
 }
 
 async fn all(ctx: &Context) -> Result<Vec<Organization>> {
-    let found: Vec<ApiOrganization> =
+    let mut found: Vec<Organization> =
         ctx.http().get(["organizations"]).query("sorts", "name:asc").pages("organizations", "id").await?;
     let in_use = ctx.resolved().organization.as_ref();
-    let shown = found.into_iter().map(|organization| {
-        let ApiOrganization { id, name, product, status, created_at } = organization;
-        let mut shown = Organization { id, name, product, status, created_at, current: false };
-        shown.current = is_meant(in_use, &shown);
-        shown
-    });
-    Ok(shown.collect())
+    found.iter_mut().for_each(|organization| organization.current = is_meant(in_use, organization));
+    Ok(found)
 }
 
 impl Command for List {
@@ -142,13 +129,9 @@ impl Command for Switch {
             }
             None => None,
         };
-        let mut values = [("organization".to_owned(), Some(organization.id.clone()))].into();
+        let mut values = BTreeMap::from([("organization".to_owned(), Some(organization.id.clone()))]);
         if !organization.current || workspace.is_some() {
-            values = std::collections::BTreeMap::from([
-                ("organization".to_owned(), Some(organization.id.clone())),
-                ("workspace".to_owned(), workspace),
-                ("deployment".to_owned(), None),
-            ]);
+            values.extend([("workspace".to_owned(), workspace), ("deployment".to_owned(), None)]);
         }
         switch(&ctx, "organization", organization, values).await
     }

@@ -25,20 +25,9 @@ pub(crate) struct Switch {
     target: Option<String>,
 }
 
-/// A workspace as the API has it (schema `Workspace`).
-#[derive(Deserialize)]
-#[serde(crate = "astro_plugin_sdk::serde", rename_all = "camelCase")]
-struct ApiWorkspace {
-    id: String,
-    name: String,
-    description: Option<String>,
-    organization_id: String,
-    created_at: Option<String>,
-}
-
-/// A workspace as it is shown. Keys are only ever added.
-#[derive(Serialize)]
-#[serde(crate = "astro_plugin_sdk::serde")]
+/// A workspace: read as the API has it (schema `Workspace`), and shown. Keys are only ever added.
+#[derive(Serialize, Deserialize)]
+#[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
 pub(crate) struct Workspace {
     id: String,
     name: String,
@@ -46,6 +35,7 @@ pub(crate) struct Workspace {
     organization_id: String,
     created_at: Option<String>,
     /// It is the one in use.
+    #[serde(skip_deserializing)]
     current: bool,
 }
 
@@ -62,15 +52,10 @@ impl Named for Workspace {
 /// The workspaces of an organization that the credential sees.
 pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspace>> {
     let call = ctx.http().get(["organizations", organization, "workspaces"]).query("sorts", "name:asc");
-    let found: Vec<ApiWorkspace> = call.pages("workspaces", "id").await?;
+    let mut found: Vec<Workspace> = call.pages("workspaces", "id").await?;
     let in_use = ctx.resolved().workspace.as_ref();
-    let shown = found.into_iter().map(|workspace| {
-        let ApiWorkspace { id, name, description, organization_id, created_at } = workspace;
-        let mut shown = Workspace { id, name, description, organization_id, created_at, current: false };
-        shown.current = is_meant(in_use, &shown);
-        shown
-    });
-    Ok(shown.collect())
+    found.iter_mut().for_each(|workspace| workspace.current = is_meant(in_use, workspace));
+    Ok(found)
 }
 
 impl Command for List {

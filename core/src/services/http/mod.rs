@@ -28,7 +28,7 @@ use serde_json::Value;
 use super::{Invocation, runtime, to_value};
 use crate::{
     context::{Address, Context, renewal, unix_now},
-    error::{Failure, Result, While, auth, code, config, failed, plain_io, usage},
+    error::{Failure, Result, While, auth, code, config, failed, innermost, plain_io, usage},
     files,
     host::port::Reply,
     secret::Delivery,
@@ -338,12 +338,6 @@ fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Fa
     } else {
         failure
     }
-}
-
-/// The layers between (`client error (Connect)`) say nothing to a person; the innermost one does.
-fn innermost(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn unknown_outcome(method: &Method) -> Failure {

@@ -14,7 +14,7 @@ use crate::{
     cli::report,
     context::Origin,
     credential::{self, Secret, Stored},
-    error::{Failure, Result, auth, code, failed},
+    error::{Failure, Result, auth, code, failed, innermost},
     failpoint,
     host::{last_words, signals},
     secret::{
@@ -88,7 +88,7 @@ pub(super) async fn perform(
             return Err(unreachable(&error, address, &reqwest::Method::GET));
         }
         (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
-        (Err(Unanswered::Lost(error)), _) => (super::innermost(&error), None, false),
+        (Err(Unanswered::Lost(error)), _) => (innermost(&error), None, false),
         (Err(Unanswered::BrokeOff(failure)), _) => (failure.message, None, true),
     };
     let failure = if let Some(value) = value {
