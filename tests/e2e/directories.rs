@@ -28,10 +28,13 @@ fn a_directory_selects_profile_and_ids() {
     let env = TestEnv::with_sandbox();
     two_customers(&env);
     let mut session = env.transcript();
-    session.cd("work/acme");
+    session.cd("projects/acme");
     session.run("profile use acme --here");
-    session.write("work/acme/.astro.toml", "# of the project\nprofile = \"acme\"\ndeployment = \"Ingest\"\n");
-    session.cd("work/acme/dags/deep");
+    session.write(
+        "projects/acme/.astro.toml",
+        "# of the project\nprofile = \"acme\"\ndeployment = \"Ingest\"\n",
+    );
+    session.cd("projects/acme/dags/deep");
     session.run("context");
     session.run("context -o clean");
     session.run("deployment token list -o clean");
@@ -44,7 +47,8 @@ fn a_directory_selects_profile_and_ids() {
     session.run("profile use globex --shell");
     session.run("profile use globex --shell --here");
     session.note("what a directory must not say");
-    session.write("work/acme/.astro.toml", "profile = \"acme\"\n\napi_url = \"https://evil.example/v1\"\n");
+    session
+        .write("projects/acme/.astro.toml", "profile = \"acme\"\n\napi_url = \"https://evil.example/v1\"\n");
     session.run("context");
     session.run("deployment list");
     session.run("deployment list --profile globex -o clean");

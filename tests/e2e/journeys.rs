@@ -109,11 +109,11 @@ fn a_consultant_with_three_customers() {
     session.run("deployment token list -o clean");
     session.set("ASTRO_PROFILE", "");
     session.note("the other one goes from project to project");
-    session.cd("work/acme");
+    session.cd("projects/acme");
     session.run("profile use acme-staging --here");
     session.run("deployment token list");
     session.run("context -o clean");
-    session.cd("work/initech");
+    session.cd("projects/initech");
     session.run("profile use initech --here");
     session.run("context");
     session.note("a variable that was left over from Globex does not reach Initech");
