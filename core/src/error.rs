@@ -3,35 +3,7 @@
 
 use std::fmt::Display;
 
-pub use astro_plugin_protocol::message::{Failure, code};
-
-/// The host's result.
-pub type Result<T, E = Failure> = std::result::Result<T, E>;
-
-/// A plain failure.
-pub fn failed(message: impl Into<String>) -> Failure {
-    Failure::new(code::FAILED, message)
-}
-
-/// The command line or an input is wrong.
-pub fn usage(message: impl Into<String>) -> Failure {
-    Failure::new(code::USAGE, message)
-}
-
-/// Configuration cannot be read or is invalid.
-pub fn config(message: impl Into<String>) -> Failure {
-    Failure::new(code::CONFIG, message)
-}
-
-/// Not signed in, or the credential is refused.
-pub fn auth(message: impl Into<String>) -> Failure {
-    Failure::new(code::AUTH, message)
-}
-
-/// The plugin is unusable.
-pub fn plugin(message: impl Into<String>) -> Failure {
-    Failure::new(code::PLUGIN, message)
-}
+pub use astro_plugin_cli::error::{Failure, Result, auth, code, config, failed, plain_io, plugin, usage};
 
 /// Adds what was being done to a low-level error; the error becomes the cause.
 pub trait While<T> {
@@ -49,16 +21,4 @@ impl<T, E: Display> While<T> for std::result::Result<T, E> {
 pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// `Permission denied (os error 13)` without the number, in lower case.
-pub fn plain_io(text: &str) -> String {
-    let text = text.split(" (os error").next().unwrap_or(text);
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
-    }
 }

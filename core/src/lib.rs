@@ -16,18 +16,18 @@ pub mod console;
 pub mod context;
 pub mod credential;
 pub mod error;
-pub mod exit_code;
 pub mod failpoint;
 pub mod files;
 pub mod host;
 mod identity;
 mod invocation;
 pub mod logging;
-pub mod output;
 pub mod redact;
 pub mod secret;
 pub mod services;
 pub mod store;
+
+pub use astro_plugin_cli::{exit_code, output};
 
 /// The version of the host.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

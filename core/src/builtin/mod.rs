@@ -139,7 +139,7 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let format = Format::without_context(&self.parsed.globals)?;
+        let format = Format::without_context(&self.parsed.globals, std::env::var("ASTRO_OUTPUT").ok())?;
         self.app.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }

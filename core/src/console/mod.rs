@@ -2,10 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-mod escape;
 mod question;
 mod result;
-mod style;
 
 use std::{
     io::{IsTerminal, Write},
@@ -14,10 +12,12 @@ use std::{
 
 use crate::redact::redacted;
 
-pub use escape::{escaped, is_control, width};
+pub use astro_plugin_cli::{
+    escape::{escaped, is_control, width},
+    style::{Style, styled},
+};
 pub use question::{declined, is_yes, no_answer};
 pub use result::{ResultError, ResultStream};
-pub use style::{Style, styled};
 
 /// Facts about the terminal, read once at the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -48,7 +48,7 @@ impl App {
             .help("each profile has its own"));
         }
         // Of several profiles none has the say.
-        let format = Format::without_context(&parsed.globals)?;
+        let format = Format::without_context(&parsed.globals, std::env::var("ASTRO_OUTPUT").ok())?;
         let conversation = self.start_conversation(&parsed.globals, format)?;
         let profiles = self.profiles_of(&parsed.globals)?;
         let loaded = self.load(owner, conversation)?;

@@ -85,6 +85,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
             "-p",
             "astro-plugin-protocol",
             "-p",
+            "astro-plugin-cli",
+            "-p",
             "astro-plugin-sdk",
             "-p",
             "astro-host",

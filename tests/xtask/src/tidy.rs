@@ -54,8 +54,9 @@ fn check(name: &str, text: &str, problems: &mut Vec<String>) {
 fn layers(problems: &mut Vec<String>) -> Result {
     for (package, never) in [
         ("core", &["astro-plugin-sdk"][..]),
-        ("sdk/protocol", &["astro-plugin-sdk", "astro-plugin-abi", "astro-host"]),
-        ("sdk/abi", &["astro-plugin-sdk", "astro-plugin-protocol", "astro-host"]),
+        ("sdk/protocol", &["astro-plugin-sdk", "astro-plugin-abi", "astro-plugin-cli", "astro-host"]),
+        ("sdk/cli", &["astro-plugin-sdk", "astro-plugin-abi", "astro-host"]),
+        ("sdk/abi", &["astro-plugin-sdk", "astro-plugin-cli", "astro-plugin-protocol", "astro-host"]),
         ("sdk", &["astro-host"]),
     ] {
         let path = root().join(package).join("Cargo.toml");

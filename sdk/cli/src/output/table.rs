@@ -6,7 +6,10 @@
 use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
 
-use crate::console::{Style, escaped, styled, width};
+use crate::{
+    escape::{escaped, width},
+    style::{Style, styled},
+};
 
 /// What text columns are shortened to at the least.
 const NARROWEST: usize = 8;

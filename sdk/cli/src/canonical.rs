@@ -33,7 +33,7 @@ mod tests {
     use astro_plugin_protocol::manifest::{Arg, ValueKind};
 
     use super::*;
-    use crate::cli::{scan::join_switches, tree::CommandSet};
+    use crate::{scan::join_switches, tree::CommandSet};
 
     fn rotate() -> CommandSet {
         let option = |id: &str, short: char, arity: Arity| Arg {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Format, Renderer, Sheet};
-use crate::console::width;
+use crate::escape::width;
 
 fn column(key: &str, kind: ColumnKind, optional: bool) -> Column {
     Column { key: key.into(), title: key.to_uppercase(), kind, optional }
@@ -105,10 +105,7 @@ fn controls_do_not_act_on_a_terminal_in_any_format() {
     let rows = || vec![json!({"id": "c1", "name": "a\u{1b}[31m\u{9b}b\u{202e}", "end": null})];
     for format in [Format::Table, Format::Json, Format::Clean] {
         let text = render(format, Some(80), view(), rows());
-        assert!(
-            !text.chars().any(|c| crate::console::is_control(c) && !matches!(c, '\n' | '\t')),
-            "{text:?}"
-        );
+        assert!(!text.chars().any(|c| crate::escape::is_control(c) && !matches!(c, '\n' | '\t')), "{text:?}");
     }
     let json: Value = serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("valid");
     assert_eq!(json["tokens"][0]["name"], rows()[0]["name"], "json says the same");

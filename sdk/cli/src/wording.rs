@@ -3,10 +3,10 @@
 use astro_plugin_protocol::message::UsageProblem;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::suggest;
 use crate::{
-    console::escaped,
     error::{Failure, code, usage},
+    escape::escaped,
+    suggest,
 };
 
 /// A failure that carries a [`UsageProblem`] as data gets its words; any other is left alone.

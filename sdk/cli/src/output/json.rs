@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    console::is_control,
     error::{Result, failed},
+    escape::is_control,
 };
 
 /// Appends a row to the rows written so far.

@@ -4,8 +4,6 @@
 //! * `table` and `json` are written when the last row is there: widths need all rows, and a document that
 //!   was begun and not ended would not be one. `clean` is written as it arrives.
 
-#![forbid(unsafe_code)]
-
 mod clean;
 mod json;
 mod table;
@@ -14,8 +12,8 @@ use astro_plugin_protocol::service::{Emit, Secret, View};
 use serde_json::Value;
 
 use crate::{
-    cli::globals::Globals,
     error::{Failure, Result, code, config, failed},
+    globals::Globals,
 };
 
 pub use clean::line as clean_line;
@@ -44,10 +42,9 @@ impl Format {
         }
     }
 
-    /// The format where no profile has a say: the flag's, else the variable's, else the table.
-    pub fn without_context(globals: &Globals) -> Result<Self> {
-        let variable = || std::env::var("ASTRO_OUTPUT").ok().filter(|name| !name.is_empty());
-        match globals.output.clone().or_else(variable) {
+    /// The format where no profile has a say: the flag's, else that of the variable `ASTRO_OUTPUT`, else the table.
+    pub fn without_context(globals: &Globals, variable: Option<String>) -> Result<Self> {
+        match globals.output.clone().or(variable.filter(|name| !name.is_empty())) {
             None => Ok(Self::Table),
             Some(name) => Self::parse(&name).ok_or_else(|| {
                 config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))
@@ -217,7 +214,7 @@ impl Renderer {
             }
             (Format::Table, Some(_)) => table.list(&self.sheet).into_bytes(),
             (Format::Table, None) => match &view.sentence {
-                Some(sentence) => format!("{}\n", crate::console::escaped(sentence)).into_bytes(),
+                Some(sentence) => format!("{}\n", crate::escape::escaped(sentence)).into_bytes(),
                 None => table.records(&self.sheet).into_bytes(),
             },
             (Format::Json, Some(key)) => json::list(key, &json)?,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::console::is_control;
+use crate::escape::is_control;
 
 /// One line. Tab, newline, carriage return and backslash inside a value are written `\t`, `\n`, `\r`, `\\`,
 /// so that a line is a record and a tab is a border, whatever a name contains. On a terminal other controls are

@@ -1,0 +1,26 @@
+//! The command line of `astro` as a user sees it, without a process around it: no IO, no environment.
+//!
+//! The host runs on it, and so does the test kit of the SDK: a plugin's tests see the lines that a user types and the
+//! bytes that a user gets.
+//!
+//! What is typed: [`scan`] finds the words, [`tree`] turns manifests into a parser, [`globals`] reads the global
+//! options, [`canonical`] prepares what a plugin gets, [`wording`] words what was refused and [`suggest`] finds what
+//! was meant.
+//!
+//! What is shown: [`output`] renders records as table, json or clean, [`failure`] renders errors, with the codes of
+//! [`exit_code`]; [`escape`] and [`style`] keep a terminal in order.
+
+#![forbid(unsafe_code)]
+
+pub mod canonical;
+pub mod error;
+pub mod escape;
+pub mod exit_code;
+pub mod failure;
+pub mod globals;
+pub mod output;
+pub mod scan;
+pub mod style;
+pub mod suggest;
+pub mod tree;
+pub mod wording;
