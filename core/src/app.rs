@@ -267,29 +267,6 @@ impl App {
         self.print_bytes(&manifest)
     }
 
-    fn complete(&self, shell: &str, args: &[String]) -> Result<i32> {
-        // What the shell hands over: `-- astro word … `; nothing of it may print an error into the line.
-        let line: Vec<String> = args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
-        let words = scan::words(line.get(1..).unwrap_or_default());
-        let mut set = builtin::commands();
-        let complete_first = words.len() <= 1;
-        let found = words
-            .first()
-            .filter(|first| set.locate(&[**first]).0.is_empty())
-            .and_then(|first| self.stores.word(first));
-        match found {
-            Some(found) if !complete_first => set = found.set,
-            _ => set.commands.extend(self.stores.root_words().into_iter().map(|word| Command {
-                path: word.path,
-                about: word.about,
-                aliases: word.aliases,
-                ..Command::default()
-            })),
-        }
-        let line = line.into_iter().map(Into::into).collect();
-        self.print_bytes(&complete::candidates(shell, &set, line)?)
-    }
-
     fn unknown(&self, word: &str, builtins: &crate::cli::tree::CommandSet) -> crate::error::Failure {
         let mut all = crate::cli::tree::CommandSet {
             groups: builtins.groups.clone(),

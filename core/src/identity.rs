@@ -21,6 +21,11 @@ impl App {
         self.context_of(globals, |described| described.source == credential::Source::File.name())
     }
 
+    /// The same for a shell that completes a line: no program is run for it.
+    pub(crate) fn context_for_completing(&self, globals: &Globals) -> Result<Context> {
+        self.context_of(globals, |described| described.source != credential::Source::Command.name())
+    }
+
     fn context_of(&self, globals: &Globals, may_ask: fn(&Credential) -> bool) -> Result<Context> {
         let environment = Environment::of_process()?;
         let (config, broken) = match &self.dirs {

@@ -11,6 +11,7 @@
 mod app;
 mod builtin;
 pub mod cli;
+mod completing;
 pub mod config;
 pub mod console;
 pub mod context;

@@ -17,11 +17,13 @@ use astro_plugin_abi::{
     abi_stable::{library::RootModuleResult, prefix_type::PrefixTypeTrait},
 };
 use astro_plugin_protocol::{
-    invocation::{Outcome, Run, kind},
+    invocation::{Candidates, Complete, Outcome, Run, Terminal, kind},
     message::{self, Answer, Failure, code},
 };
 
-use crate::{Context, Plugin, log_forward};
+use serde_json::Value;
+
+use crate::{Completing, Context, Plugin, log_forward, plugin::Entry};
 
 static BUILD: OnceLock<fn() -> Plugin> = OnceLock::new();
 static PLUGIN: OnceLock<Plugin> = OnceLock::new();
@@ -62,39 +64,44 @@ extern "C" fn invoke(port: HostPort, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
     *PORT.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
     let made = guard(|| {
         install_panic_hook();
-        Guarded { inner: Some(Box::pin(answer(port, request.into_vec()))) }
+        Guarded { inner: Some(Box::pin(answer(plugin(), port, request.into_vec()))) }
     });
     FfiFuture::new(
         made.unwrap_or_else(|panic| Guarded { inner: Some(Box::pin(async move { panicked(&panic) })) }),
     )
 }
 
-async fn answer(port: HostPort, request: Vec<u8>) -> Answer {
-    match run(port, &request).await {
-        Ok(outcome) => match serde_json::to_value(outcome) {
-            Ok(value) => Answer::Ok(value),
-            Err(error) => Answer::Error(Failure::new(code::FAILED, error.to_string())),
-        },
-        Err(failure) => Answer::Error(failure),
-    }
+async fn answer(plugin: &'static Plugin, port: HostPort, request: Vec<u8>) -> Answer {
+    handle(plugin, port, &request).await.map_or_else(Answer::Error, Answer::Ok)
 }
 
-async fn run(port: HostPort, request: &[u8]) -> Result<Outcome, Failure> {
+/// What one message asks for. The test kit comes in here, too.
+pub(crate) async fn handle(
+    plugin: &'static Plugin,
+    port: HostPort,
+    request: &[u8],
+) -> Result<Value, Failure> {
     let request = message::decode_request(request)?;
-    if request.service != kind::RUN {
-        return Err(Failure::new(
-            code::UNIMPLEMENTED,
-            format!("no invocation is called `{}`", request.service),
-        ));
-    }
-    let mut run: Run = message::read(request.body)?;
-    log_forward::install(run.log_level);
-    let Some(entry) = plugin().entry(&run.path) else {
-        return Err(Failure::new(code::PLUGIN, format!("it has no command `{}`", run.path)));
+    let value = match request.service.as_str() {
+        kind::RUN => serde_json::to_value(run(plugin, port, message::read(request.body)?).await?),
+        kind::COMPLETE => serde_json::to_value(complete(plugin, port, message::read(request.body)?).await?),
+        other => {
+            return Err(Failure::new(code::UNIMPLEMENTED, format!("no invocation is called `{other}`")));
+        }
     };
-    let args = std::mem::take(&mut run.args);
+    value.map_err(|error| Failure::new(code::FAILED, error.to_string()))
+}
+
+fn entry<'p>(plugin: &'p Plugin, path: &str) -> Result<&'p Entry, Failure> {
+    plugin.entry(path).ok_or_else(|| Failure::new(code::PLUGIN, format!("it has no command `{path}`")))
+}
+
+async fn run(plugin: &'static Plugin, port: HostPort, run: Run) -> Result<Outcome, Failure> {
+    log_forward::install(run.log_level);
+    let entry = entry(plugin, &run.path)?;
     let word = entry.path.rsplit(' ').next().unwrap_or_default();
-    let ended = match (entry.run)(&entry.spec, (entry.clap)(word), args, Context::new(port, run)) {
+    let ctx = Context::new(port, run.path, run.context, run.terminal);
+    let ended = match (entry.run)(&entry.spec, (entry.clap)(word), run.args, ctx) {
         Ok(running) => running.await,
         Err(error) => Err(error),
     };
@@ -103,6 +110,14 @@ async fn run(port: HostPort, request: &[u8]) -> Result<Outcome, Failure> {
         Err((_, Some(exit_code))) => Ok(Outcome { exit_code }),
         Err((failure, None)) => Err(failure),
     }
+}
+
+async fn complete(plugin: &'static Plugin, port: HostPort, asked: Complete) -> Result<Candidates, Failure> {
+    log_forward::install(asked.log_level);
+    let entry = entry(plugin, &asked.path)?;
+    let ctx = Context::new(port, asked.path.clone(), asked.context.clone(), Terminal::default());
+    let candidates = (entry.complete)(Completing { asked }, ctx).await;
+    candidates.map(|candidates| Candidates { candidates }).map_err(|error| error.into_parts().0)
 }
 
 /// A future that never unwinds, neither when polled nor when dropped.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use astro_plugin_abi::HostPort;
 use astro_plugin_protocol::{
-    invocation::{Context as Resolved, Run, Setting, Terminal},
+    invocation::{Context as Resolved, Setting, Terminal},
     message, service,
 };
+use futures_channel::oneshot;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Http, Result};
@@ -28,8 +29,7 @@ struct Inner {
 }
 
 impl Context {
-    pub(crate) fn new(port: HostPort, run: Run) -> Self {
-        let Run { path, context, terminal, .. } = run;
+    pub(crate) fn new(port: HostPort, path: String, context: Resolved, terminal: Terminal) -> Self {
         Self { inner: Arc::new(Inner { port, context, terminal, path }) }
     }
 
@@ -79,8 +79,9 @@ impl Context {
         self.call(service::PROFILE_PUT, profile).await
     }
 
-    /// The plugin's own table `[plugins.NAME]` of the configuration. What is not set takes the type's defaults: give it
-    /// `#[serde(default)]`.
+    /// The plugin's own table `[plugins.NAME]` of the configuration, checked against the keys that
+    /// [`crate::Plugin::config`] declares, their defaults filled in. A value that is not accepted is an error of the
+    /// configuration (exit code 3). Keys that are not declared take the type's defaults: give it `#[serde(default)]`.
     pub async fn config<T: DeserializeOwned>(&self) -> Result<T> {
         self.call(service::CONFIG_GET, ()).await
     }
@@ -99,6 +100,41 @@ impl Context {
         let request = message::encode_request(service, body).map_err(Error::from_failure)?;
         let answer = self.inner.port.call(request.into()).await;
         message::decode_answer(&answer).and_then(message::read).map_err(Error::from_failure)
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub(crate) fn tell(&self, service: &str, body: impl Serialize) {
+        if let Ok(request) = message::encode_request(service, body) {
+            drop(self.inner.port.call(request.into()));
+        }
+    }
+
+    /// Runs work that takes the processor or blocks on a thread of its own, so that Ctrl-C still acts and other parts of
+    /// the command go on. A panic in it is one of the command.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::prelude::*;
+    /// # async fn example(ctx: Context) -> Result<()> {
+    /// let lines = ctx.blocking(|| Ok(std::fs::read_to_string("dags/etl.py")?.lines().count())).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("blocking".to_owned())
+            .spawn(move || sender.send(work()).is_ok())
+            .map_err(|error| Error::new("a thread cannot be started").cause(error.to_string()))?;
+        match receiver.await {
+            Ok(done) => done,
+            // It ended without an answer, so it panicked; the text is with the panic hook.
+            Err(_) => match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(_) => Err(Error::plugin("work on a thread ended without a result")),
+            },
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl Error {
         Self { failure: Failure::default(), exit: Some(code) }
     }
 
+    /// The plugin itself is wrong: exit code 126.
+    pub(crate) fn plugin(message: impl Into<String>) -> Self {
+        Self::from_failure(Failure::new(code::PLUGIN, message))
+    }
+
     /// Adds what to do next, one sentence with the exact command.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -100,6 +100,15 @@ impl HttpCall<'_> {
         })
     }
 
+    /// The same, where a 404 is no error but nothing.
+    pub async fn json_if_found<T: DeserializeOwned>(self) -> Result<Option<T>> {
+        match self.json().await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends it.
     pub async fn send(self) -> Result<HttpResponse> {
         self.ctx.call(service::HTTP_REQUEST, self.request).await

@@ -21,14 +21,14 @@
 //!
 //! impl Command for Hello {
 //!     const PATH: &'static str = "hello";
+//!     type Output = Greeting;
 //!
 //!     fn declare(spec: &mut Spec) {
 //!         spec.example("astro hello --name Ada", "Greet Ada");
 //!     }
 //!
-//!     async fn run(self, ctx: Context) -> Result<()> {
-//!         let view = View::record().text("greeting", "GREETING").clean(["greeting"]);
-//!         ctx.emit(view, &Greeting { greeting: format!("Hello {}", self.name) }).await
+//!     async fn run(self, _: Context) -> Result<Greeting> {
+//!         Ok(Greeting { greeting: format!("Hello {}", self.name) })
 //!     }
 //! }
 //!
@@ -36,11 +36,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! Build it as a `cdylib` (`crate-type = ["cdylib"]`, and keep `panic = "unwind"`), then:
+//! `astro plugin new hello` makes such a crate, with tests; then:
 //!
 //! ```text
-//! cargo build
-//! astro plugin link target/debug/libhello.so
+//! astro plugin dev hello
 //! astro hello --name Ada -o json
 //! ```
 //!
@@ -49,7 +48,7 @@
 //! * `run` is polled on the host's main thread. It may block and may use threads and runtimes of its own;
 //!   it only delays itself. A [`Context`] works on every thread.
 //! * Panics become an error message that names your plugin; nothing unwinds into the host.
-//! * `println!` is not the result: use [`Context::emit`] or [`Context::text`].
+//! * `println!` is not the result: return a value, or use [`Context::emit`] or [`Context::text`].
 //! * `tracing` events arrive in the host's log with your plugin's name as target.
 //! * Cancelling drops your future; [`Context::cancelled`] tells you first when you wait for it.
 
@@ -61,6 +60,8 @@ mod log_forward;
 mod manifest;
 mod output;
 mod plugin;
+mod process;
+mod progress;
 mod prompt;
 mod sort;
 mod spec;
@@ -73,12 +74,19 @@ pub use serde;
 pub use serde_json;
 pub use tracing;
 
-pub use astro_plugin_protocol::names::is_id;
+pub use astro_plugin_protocol::{
+    invocation::Candidate,
+    manifest::{ConfigKey, ValueKind},
+    names::is_id,
+    service::ProcessEnd,
+};
 pub use context::Context;
 pub use error::{Error, Result};
 pub use http::{Http, HttpCall};
 pub use output::View;
-pub use plugin::{Command, Plugin};
+pub use plugin::{Command, Completing, Plugin};
+pub use process::Process;
+pub use progress::Progress;
 pub use sort::Sort;
 pub use spec::Spec;
 
@@ -91,7 +99,10 @@ pub mod __private {
 
 /// Everything a plugin usually needs.
 pub mod prelude {
-    pub use crate::{Command, Context, Error, Plugin, Result, Sort, Spec, View, clap, export_plugin, serde};
+    pub use crate::{
+        Candidate, Command, Completing, ConfigKey, Context, Error, Plugin, Result, Sort, Spec, ValueKind,
+        View, clap, export_plugin, serde,
+    };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};
 }

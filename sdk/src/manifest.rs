@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, ValueKind};
 use clap::ArgAction;
 
-use crate::plugin::Entry;
+use crate::{View, plugin::Entry};
 
 /// The manifest of one command.
 pub(crate) fn command(entry: &Entry) -> Command {
@@ -22,6 +22,7 @@ pub(crate) fn command(entry: &Entry) -> Command {
         sections: spec.sections.clone(),
         args: clap.get_arguments().filter(|arg| !is_clap_own(arg)).map(|clap| arg(clap, entry)).collect(),
         examples: spec.examples.clone(),
+        output: spec.output.as_ref().map(View::to_protocol),
         see_also: spec.see_also.clone(),
         exit_codes: spec.exit_codes.clone(),
         needs: spec.needs.clone(),

@@ -2,8 +2,9 @@
 
 use astro_plugin_protocol::service::{self, Column, ColumnKind, Emit, Secret};
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Context, Result};
+use crate::{Context, Error, Result};
 
 /// Rows handed over in one message.
 const ROWS_AT_ONCE: usize = 1000;
@@ -74,6 +75,25 @@ impl View {
         self
     }
 
+    /// The view as it travels.
+    pub(crate) fn to_protocol(&self) -> service::View {
+        self.view.clone()
+    }
+
+    /// Where no columns are declared, those of the record's keys.
+    fn or_of(mut self, record: &Value) -> Self {
+        let keys = || record.as_object().into_iter().flat_map(|fields| fields.keys());
+        if self.view.columns.is_empty() && self.view.sentence.is_none() {
+            for key in keys() {
+                self = self.text(key, &key.replace('_', " ").to_uppercase());
+            }
+        }
+        if self.view.clean.is_empty() {
+            self.view.clean = keys().cloned().collect();
+        }
+        self
+    }
+
     fn column(mut self, key: &str, title: &str, kind: ColumnKind, optional: bool) -> Self {
         self.view.columns.push(Column { key: key.to_owned(), title: title.to_owned(), kind, optional });
         self
@@ -81,6 +101,29 @@ impl View {
 }
 
 impl Context {
+    /// The value that a command gave, shown as it declared.
+    pub(crate) async fn emit_output(&self, view: Option<View>, output: Value) -> Result<()> {
+        let is_list = view.as_ref().is_some_and(|view| view.view.list.is_some());
+        match output {
+            Value::Null => Ok(()),
+            Value::Array(rows) if is_list => {
+                let first = rows.first().cloned().unwrap_or_default();
+                self.emit_list(view.unwrap_or_default().or_of(&first), rows).await
+            }
+            Value::Object(_) if !is_list => {
+                let view = view.unwrap_or_default().or_of(&output);
+                self.emit(view, &output).await
+            }
+            Value::Array(_) => {
+                Err(Error::plugin("its command gives a list and declares no `View::list` with `spec.output`"))
+            }
+            Value::Object(_) => {
+                Err(Error::plugin("its command gives a record and declares a list with `spec.output`"))
+            }
+            _ => Err(Error::plugin("its command gives neither a record nor a list of records")),
+        }
+    }
+
     /// The result: one record.
     pub async fn emit(&self, view: View, record: &impl Serialize) -> Result<()> {
         self.emit_list(view, std::iter::once(record)).await

@@ -2,8 +2,12 @@
 
 use std::{future::Future, pin::Pin};
 
-use astro_plugin_protocol::manifest::{Group, Manifest, Revisions};
+use astro_plugin_protocol::{
+    invocation::{Candidate, Complete},
+    manifest::{ConfigKey, Group, Manifest, Revisions},
+};
 use clap::Args;
+use serde::Serialize;
 
 use crate::{Context, Result, Spec, manifest, protocol, usage};
 
@@ -16,23 +20,64 @@ pub trait Command: Args + Send + 'static {
     /// The words a user types, separated by one space, such as `airflow lint`.
     const PATH: &'static str;
 
-    /// Adds what clap cannot be asked for: examples, ranges, related commands, exit codes.
+    /// What [`Command::run`] gives, and the host shows as table, json or clean: a record (a struct), a list of records
+    /// (a `Vec`, with a [`View::list`](crate::View::list) declared by [`Spec::output`]), or nothing (`()`) when the
+    /// command shows its result itself, with [`Context::emit`] or [`Context::text`].
+    type Output: Serialize;
+
+    /// Adds what clap cannot be asked for: examples, output columns, ranges, related commands, exit codes.
     fn declare(spec: &mut Spec) {
         let _ = spec;
     }
 
-    /// Does it. Polled on the host's main thread; may block, may use threads and runtimes of its own.
-    fn run(self, ctx: Context) -> impl Future<Output = Result<()>> + Send;
+    /// Does it. Polled on the host's main thread; may block, may use threads and runtimes of its own. Work that takes
+    /// the processor for long belongs into [`Context::blocking`], so that Ctrl-C still acts.
+    fn run(self, ctx: Context) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// The values an argument may have, for shells: asked for arguments that are declared with [`Spec::dynamic`]. It
+    /// has 300 ms; what takes longer or fails completes nothing and says nothing. Requests that read are answered,
+    /// others are not. The host keeps the answer for some seconds.
+    fn complete(asked: Completing, ctx: Context) -> impl Future<Output = Result<Vec<Candidate>>> + Send {
+        let _ = (asked, ctx);
+        async { Ok(Vec::new()) }
+    }
 }
 
-pub(crate) type RunFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+/// What a shell wants to know; see [`Command::complete`].
+#[derive(Debug, Clone)]
+pub struct Completing {
+    pub(crate) asked: Complete,
+}
+
+impl Completing {
+    /// The id of the argument: the field's name in the clap struct.
+    pub fn arg(&self) -> &str {
+        &self.asked.arg
+    }
+
+    /// What was typed of the value so far. Candidates that do not begin with it are dropped by the host.
+    pub fn typed(&self) -> &str {
+        &self.asked.typed
+    }
+
+    /// The value that another option has on the same line, by its long name.
+    pub fn option(&self, long: &str) -> Option<&str> {
+        let options = self.asked.args.iter().take_while(|arg| *arg != "--");
+        options.filter_map(|arg| arg.strip_prefix("--")?.strip_prefix(long)?.strip_prefix('=')).last()
+    }
+}
+
+type Running<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+type Start = fn(&Spec, clap::Command, Vec<String>, Context) -> Result<Running<()>>;
 
 /// A command without its type.
 pub(crate) struct Entry {
     pub(crate) path: &'static str,
     pub(crate) spec: Spec,
     pub(crate) clap: fn(&str) -> clap::Command,
-    pub(crate) run: fn(&Spec, clap::Command, Vec<String>, Context) -> Result<RunFuture>,
+    pub(crate) run: Start,
+    pub(crate) complete: fn(Completing, Context) -> Running<Vec<Candidate>>,
 }
 
 /// A plugin: its identity and its commands. Given to [`crate::export_plugin!`].
@@ -93,6 +138,30 @@ impl Plugin {
         self
     }
 
+    /// The oldest astro it works with, such as `0.3.0`: an older one refuses it with words that say so. Needed when
+    /// it cannot do without something that older hosts do not have.
+    #[must_use]
+    pub fn min_host(mut self, version: &str) -> Self {
+        self.manifest.min_host = Some(version.to_owned());
+        self
+    }
+
+    /// A key of its table `[plugins.NAME]` of the configuration. Declared keys are checked by the host when they are
+    /// set and when they are read, and [`Context::config`] gets their defaults.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::prelude::*;
+    /// let plugin = Plugin::new("lint", "1.0.0")
+    ///     .config(ConfigKey::flag("strict", "Treat warnings as errors"))
+    ///     .config(ConfigKey::text("rules", "Which rules apply").one_of(["all", "errors"]).default_value("all"))
+    ///     .config(ConfigKey::number("jobs", 1..=64, "Files read at the same time").default_value(4));
+    /// ```
+    #[must_use]
+    pub fn config(mut self, key: ConfigKey) -> Self {
+        self.manifest.config.push(key);
+        self
+    }
+
     /// Adds a command.
     #[must_use]
     pub fn command<C: Command>(mut self) -> Self {
@@ -105,8 +174,14 @@ impl Plugin {
             run: |spec, clap, args, ctx| {
                 let matches = usage::parse(spec.apply(clap), args)?;
                 let command = C::from_arg_matches(&matches).map_err(|error| usage::to_error(&error))?;
-                Ok(Box::pin(command.run(ctx)))
+                let view = spec.output.clone();
+                let running = command.run(ctx.clone());
+                Ok(Box::pin(async move {
+                    let output = serde_json::to_value(running.await?)?;
+                    ctx.emit_output(view, output).await
+                }))
             },
+            complete: |asked, ctx| Box::pin(C::complete(asked, ctx)),
         });
         self
     }

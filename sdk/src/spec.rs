@@ -9,7 +9,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::Sort;
+use crate::{Sort, View};
 
 type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 
@@ -23,6 +23,7 @@ pub struct Spec {
     pub(crate) see_also: Vec<String>,
     pub(crate) exit_codes: Vec<ExitCode>,
     pub(crate) needs: Needs,
+    pub(crate) output: Option<View>,
     pub(crate) hidden: bool,
     pub(crate) several_profiles: bool,
     pub(crate) args: Vec<ArgSpec>,
@@ -63,6 +64,13 @@ impl Spec {
         self
     }
 
+    /// How the value that [`crate::Command::run`] gives is shown: columns for people, fields for scripts, and for a
+    /// list its key in json. Without it, and for a view without columns, the record's own keys are taken, in order.
+    pub fn output(&mut self, view: View) -> &mut Self {
+        self.output = Some(view);
+        self
+    }
+
     /// A related command, as its path.
     pub fn see_also(&mut self, path: &str) -> &mut Self {
         self.see_also.push(path.to_owned());
@@ -84,6 +92,12 @@ impl Spec {
     /// The command writes streamed text ([`crate::Context::text`]) instead of records.
     pub fn streams_text(&mut self) -> &mut Self {
         self.needs.text = true;
+        self
+    }
+
+    /// The command runs other programs ([`crate::Context::process`]).
+    pub fn runs_programs(&mut self) -> &mut Self {
+        self.needs.process = true;
         self
     }
 
@@ -198,7 +212,17 @@ impl Spec {
 
     /// The value is a path; the shell completes it.
     pub fn file(&mut self, id: &str) -> &mut Self {
-        self.arg(id).kind = ValueKind::File;
+        self.kind(id, ValueKind::File)
+    }
+
+    /// While a shell completes the value, [`crate::Command::complete`] is asked for it.
+    pub fn dynamic(&mut self, id: &str) -> &mut Self {
+        self.kind(id, ValueKind::Dynamic)
+    }
+
+    /// What the value is, such as [`ValueKind::Deployment`]: the host completes it.
+    pub fn kind(&mut self, id: &str, kind: ValueKind) -> &mut Self {
+        self.arg(id).kind = kind;
         self
     }
 

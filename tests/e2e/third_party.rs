@@ -34,6 +34,7 @@ struct Lint {
 
 impl Command for Lint {
     const PATH: &'static str = "airflow lint";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.streams_text().file("files").exit_code(20, "something was found").example("astro airflow lint dags/etl.py", "Check a file");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
-    manifest::Command,
+    manifest::{Command, ConfigKey, ConfigKind},
     names,
     service::{Column, ColumnKind, View},
 };
@@ -21,6 +21,7 @@ use crate::{
     error::{Failure, Result, While, code, failed, usage},
     files,
     output::Format,
+    services,
 };
 
 /// Keys that stand for themselves.
@@ -144,7 +145,8 @@ pub(super) fn set(request: &Request<'_>) -> Result<i32> {
     let (key, value) = (request.required("key")?, request.required("value")?);
     let dirs = request.app.dirs.clone()?;
     let typed = checked(key, value, &Config::load(&dirs)?, &|name| {
-        request.app.stores.plugins().0.iter().any(|owner| owner.facts.name == name)
+        let owners = request.app.stores.plugins().0;
+        owners.into_iter().find(|owner| owner.facts.name == name).map(|owner| owner.facts.config)
     })?;
     let changed = config::edit(&dirs, |document| {
         let before = document.to_string();
@@ -262,7 +264,7 @@ fn checked(
     key: &str,
     value: &str,
     config: &Config,
-    has_plugin: &dyn Fn(&str) -> bool,
+    keys_of: &dyn Fn(&str) -> Option<Vec<ConfigKey>>,
 ) -> Result<toml_edit::Value> {
     if let Some(failure) = elsewhere(key) {
         return Err(failure);
@@ -275,15 +277,10 @@ fn checked(
                 usage(format!("`{key}` is not a key of a plugin")).help("write it as plugins.NAME.KEY")
             );
         }
-        if !has_plugin(name) {
-            return Err(failed(format!("there is no plugin `{name}`"))
-                .help("see the plugins with `astro plugin list`"));
-        }
-        return Ok(match (value.parse::<bool>(), value.parse::<i64>()) {
-            (Ok(flag), _) => flag.into(),
-            (_, Ok(number)) => number.into(),
-            _ => value.into(),
-        });
+        let keys = keys_of(name).ok_or_else(|| {
+            failed(format!("there is no plugin `{name}`")).help("see the plugins with `astro plugin list`")
+        })?;
+        return of_plugin(key, name, &inner.join("."), value, &keys);
     }
     match key {
         "default_profile" if !config.profiles.contains_key(value) => {
@@ -296,6 +293,38 @@ fn checked(
         "default_profile" => Ok(value.into()),
         _ => Err(unknown(key)),
     }
+}
+
+/// A value of a plugin, of the kind that its key has; a plugin that declares no keys takes what the text looks like.
+fn of_plugin(
+    key: &str,
+    plugin: &str,
+    inner: &str,
+    text: &str,
+    keys: &[ConfigKey],
+) -> Result<toml_edit::Value> {
+    let declared = keys.iter().find(|known| known.key == inner);
+    if declared.is_none() && !keys.is_empty() {
+        return Err(Failure {
+            code: code::USAGE.to_owned(),
+            ..services::config::unknown(plugin, inner, keys)
+        });
+    }
+    let is_text = declared.is_some_and(|known| known.kind == ConfigKind::Text);
+    let value = match (text.parse::<bool>(), text.parse::<i64>()) {
+        _ if is_text => Value::from(text),
+        (Ok(flag), _) => flag.into(),
+        (_, Ok(number)) => number.into(),
+        _ => text.into(),
+    };
+    if let Some(reason) = declared.and_then(|known| known.refuses(&value)) {
+        return Err(usage(format!("`{key}` {reason}, not `{text}`")));
+    }
+    Ok(match value {
+        Value::Bool(flag) => flag.into(),
+        Value::Number(number) => number.as_i64().unwrap_or_default().into(),
+        _ => text.into(),
+    })
 }
 
 /// The official CLI's program: a whole path, so that no directory on the PATH decides what runs.

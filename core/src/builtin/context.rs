@@ -1,7 +1,5 @@
 //! `astro context`: what is in effect, and why.
 
-use std::sync::{Arc, Mutex};
-
 use astro_plugin_protocol::{
     manifest::{Arg, Command, Needs},
     service::{Column, ColumnKind, View},
@@ -14,8 +12,8 @@ use crate::{
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
     credential::{Source, issuer::Issuer},
     error::{Failure, Result, usage},
-    output::{Format, Renderer},
-    services::{Invocation, Queue, ResultState, ask_api},
+    output::Format,
+    services::{Invocation, ask_api},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -145,28 +143,18 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     context.authority(unix_now())?;
     let app = request.app;
     let needs = Needs { api: true, ..Needs::default() };
-    let invocation = Invocation {
-        plugin: "astro".to_owned(),
-        command: Command { path: "context".to_owned(), needs, ..Command::default() },
-        context: context.clone(),
-        globals: request.parsed.globals.clone(),
-        console: Arc::clone(&app.console),
-        dirs: app.dirs.as_ref().ok().cloned(),
-        interactive: false,
-        delivery: None,
-        result: Mutex::new(ResultState::new(Renderer::default())),
-        queue: Queue::default(),
-    };
+    let command = Command { path: "context".to_owned(), needs, ..Command::default() };
+    let invocation = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
     if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
-        let found = ask_api(&invocation, &["organizations", organization, "tokens", token])?;
+        let found = ask_api(&invocation, &["organizations", organization, "tokens", token], &[])?;
         return Ok(vec![
             ("belongs_to", found["name"].clone(), API),
             ("scope", found["scope"].clone(), API),
             ("expires_at", found["endAt"].clone(), API),
         ]);
     }
-    let found = ask_api(&invocation, &["organizations"])?;
+    let found = ask_api(&invocation, &["organizations"], &[])?;
     let names =
         found["organizations"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str());
     let names: Vec<&str> = names.collect();

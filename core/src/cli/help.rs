@@ -4,6 +4,7 @@
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
     names::{BUILTIN_WORDS, GLOBALS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
+    service::View,
 };
 use textwrap::Options;
 
@@ -136,6 +137,9 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
             page.text_indented(&format!("{}:", example.about));
             page.line(&format!("    {}", page.literal(&example.command)));
         }
+    }
+    if let Some(output) = &command.output {
+        page.output(output);
     }
     if !command.exit_codes.is_empty() {
         page.heading("Exit codes of its own");
@@ -361,6 +365,20 @@ impl Page {
 
     fn globals_line(&mut self) {
         self.text_indented("--profile, -o/--output, --deployment, -y/--yes, …; see `astro help globals`");
+    }
+
+    /// What a script gets: the fields of clean in their order, and where the records are in json.
+    fn output(&mut self, output: &View) {
+        if output.clean.is_empty() && output.list.is_none() {
+            return;
+        }
+        self.heading("Output for scripts");
+        if !output.clean.is_empty() {
+            self.text_indented(&format!("-o clean: {}", output.clean.join(", ")));
+        }
+        if let Some(list) = &output.list {
+            self.text_indented(&format!("-o json: {{\"{list}\": [...]}}"));
+        }
     }
 
     fn owner(&mut self, owners: &[String]) {

@@ -34,6 +34,8 @@ pub struct Dirs {
     pub data: PathBuf,
     /// Records that may be lost without harm, and what plugins keep.
     pub state: PathBuf,
+    /// What can be found out again at any time.
+    pub cache: PathBuf,
     /// Everything is below one `ASTRO_HOME`.
     pub private_home: bool,
 }
@@ -53,6 +55,7 @@ impl Dirs {
                 Ok(Self {
                     config: base.config_dir().join(FOLDER),
                     state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(FOLDER),
+                    cache: base.cache_dir().join(FOLDER),
                     data,
                     private_home: false,
                 })
@@ -66,7 +69,13 @@ impl Dirs {
                 .help("set ASTRO_HOME to a path that begins with `/`, or unset it"));
         }
         let all = home.join(".astro-host");
-        Ok(Self { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true })
+        Ok(Self {
+            config: all.clone(),
+            data: all.clone(),
+            state: all.join("state"),
+            cache: all.join("cache"),
+            private_home: true,
+        })
     }
 
     /// The user's configuration.

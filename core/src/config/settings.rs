@@ -153,8 +153,13 @@ mod tests {
     fn dirs() -> (tempfile::TempDir, Dirs) {
         let home = tempfile::tempdir().expect("a directory");
         let all = home.path().join(".astro-host");
-        let dirs =
-            Dirs { config: all.clone(), data: all.clone(), state: all.join("state"), private_home: true };
+        let dirs = Dirs {
+            config: all.clone(),
+            data: all.clone(),
+            state: all.join("state"),
+            cache: all.join("cache"),
+            private_home: true,
+        };
         (home, dirs)
     }
 

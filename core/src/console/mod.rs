@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod progress;
 mod question;
 mod result;
 
@@ -74,6 +75,7 @@ pub struct Console {
     /// Facts about the terminal.
     pub facts: TerminalFacts,
     conversation: Mutex<Conversation>,
+    bars: progress::Bars,
 }
 
 impl Console {
@@ -83,6 +85,7 @@ impl Console {
             result: ResultStream::of_stdout(),
             facts: TerminalFacts::read(),
             conversation: Mutex::new(Conversation::default()),
+            bars: progress::Bars::default(),
         }
     }
 
@@ -105,7 +108,8 @@ impl Console {
 
     /// One line on stderr, without secrets. A stderr that cannot be written to is not an error.
     pub fn stderr_line(&self, line: &str) {
-        let _ = std::io::stderr().write_all(format!("{}\n", redacted(line)).as_bytes());
+        let line = format!("{}\n", redacted(line));
+        let _ = self.apart(|| std::io::stderr().write_all(line.as_bytes()));
     }
 
     /// Makes a CI's log hide a value from now on: the one line on stderr that holds a secret

@@ -36,6 +36,11 @@ impl ResultStream {
         Self { fd: rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok() }
     }
 
+    /// A copy for a program that writes to it itself; none when stdout is closed.
+    pub fn for_child(&self) -> Option<OwnedFd> {
+        self.fd.as_ref().and_then(|fd| fd.try_clone().ok())
+    }
+
     /// Writes everything.
     pub fn write_all(&self, mut bytes: &[u8]) -> Result<(), ResultError> {
         let Some(fd) = &self.fd else {

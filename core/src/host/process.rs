@@ -9,6 +9,13 @@ pub fn keep_stdout_private() {
     let _ = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
 }
 
+/// Points fd 2 at nothing: a shell that completes a line shows what is written there in the middle of it.
+pub fn keep_stderr_silent() {
+    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stderr(null);
+    }
+}
+
 /// From now on no crash writes this process's memory to a file and no other process of the user reads it: it is
 /// about to hold a one-time secret (prctl(2) `PR_SET_DUMPABLE`, getrlimit(2) `RLIMIT_CORE`).
 pub fn keep_memory_private() {

@@ -32,7 +32,7 @@ use crate::{
     logging,
     output::{Format, Renderer, Sheet},
     secret::Delivery,
-    services::{Invocation, Queue, ResultState, Shared},
+    services::{Invocation, Queue, ResultState, Shared, Shown},
     store::lookup::Owner,
 };
 
@@ -81,6 +81,9 @@ impl App {
             dirs: self.dirs.as_ref().ok().cloned(),
             interactive,
             delivery,
+            config: owner.facts.config.clone(),
+            reads_only: false,
+            progress: Shown::default(),
             result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
             queue: Queue::default(),
         });
@@ -89,6 +92,7 @@ impl App {
         let answering = loaded.invoke(services, request);
         let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
             .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        self.console.end_progress();
         match ended {
             executor::Ended::Done(answer) => {
                 let finished = finish(&answer, &invocation, command, &identity);
@@ -108,7 +112,7 @@ impl App {
     }
 
     /// Verifies and loads the plugin of a command. From here on a crash is the plugin's.
-    fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
+    pub(crate) fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
         let identity = identity(owner);
         let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
         process::keep_stdout_private();
@@ -156,7 +160,7 @@ impl App {
         }
     }
 
-    fn context_for_plugin(&self, context: &Context, plugin: &str) -> invocation::Context {
+    pub(crate) fn context_for_plugin(&self, context: &Context, plugin: &str) -> invocation::Context {
         let setting =
             |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
         let dirs = self.dirs.as_ref().ok();

@@ -27,7 +27,7 @@ use crate::{
     exit_code,
     host::{Answering, Services, Transport, executor, signals},
     output::{Collected, Format, Renderer},
-    services::{Invocation, Queue, ResultState, Shared},
+    services::{Invocation, Queue, ResultState, Shared, Shown},
     store::lookup::Owner,
 };
 
@@ -86,6 +86,9 @@ impl App {
                 dirs: self.dirs.as_ref().ok().cloned(),
                 interactive: false,
                 delivery: None,
+                config: owner.facts.config.clone(),
+                reads_only: false,
+                progress: Shown::default(),
                 result: Mutex::new(ResultState::new(Renderer::collecting())),
                 queue: Queue::default(),
             });

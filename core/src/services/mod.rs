@@ -5,20 +5,24 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod config;
 mod http;
 mod output;
+mod process;
 mod profile;
+mod progress;
 mod prompt;
 mod runtime;
 mod select;
 
 pub(crate) use http::get as ask_api;
 pub use output::Queue;
+pub use progress::Shown;
 
 use std::sync::{Arc, Mutex};
 
 use astro_plugin_protocol::{
-    manifest::Command,
+    manifest::{Command, ConfigKey},
     message::{self, Request},
     service,
 };
@@ -26,8 +30,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    app::App,
     cli::globals::Globals,
-    config::{Config, Dirs},
+    config::Dirs,
     console::Console,
     context::Context,
     error::{Failure, Result, code, failed},
@@ -55,10 +60,37 @@ pub struct Invocation {
     pub interactive: bool,
     /// How its one-time secrets are kept and delivered, when it has any.
     pub delivery: Option<Delivery>,
+    /// The keys of the plugin's configuration.
+    pub config: Vec<ConfigKey>,
+    /// It may read and nothing else: a shell completes a line.
+    pub reads_only: bool,
+    /// What it shows to take a while.
+    pub progress: Shown,
     /// The result so far.
     pub result: Mutex<ResultState>,
     /// What is still to be written of it.
     pub queue: Queue,
+}
+
+impl Invocation {
+    /// An invocation that shows nothing and asks nobody, for requests of the host's own.
+    pub(crate) fn silent(app: &App, command: Command, context: Context, globals: Globals) -> Self {
+        Self {
+            plugin: "astro".to_owned(),
+            command,
+            context,
+            globals,
+            console: Arc::clone(&app.console),
+            dirs: app.dirs.as_ref().ok().cloned(),
+            interactive: false,
+            delivery: None,
+            config: Vec::new(),
+            reads_only: true,
+            progress: Shown::default(),
+            result: Mutex::new(ResultState::new(Renderer::collecting())),
+            queue: Queue::default(),
+        }
+    }
 }
 
 /// The result of one invocation.
@@ -99,6 +131,10 @@ impl Services for Shared {
 fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
+    if invocation.reads_only && !may_read(&service, &body) {
+        let reason = format!("`{service}` is not answered while a shell completes a line");
+        return reply.send(Err(Failure::new(code::FAILED, reason)));
+    }
     match service.as_str() {
         service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(invocation, body, reply)),
         service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(invocation, body, reply)),
@@ -111,6 +147,19 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             invocation.console.notice(&body.text);
             reply.send(Ok(Value::Null));
         }),
+        service::PROGRESS_START => {
+            with(body, reply, |body, reply| reply.send(progress::start(invocation, &body)));
+        }
+        service::PROGRESS_SET => {
+            with(body, reply, |body, reply| reply.send(Ok(progress::set(invocation, body))));
+        }
+        service::PROGRESS_END => {
+            with(body, reply, |body, reply| reply.send(Ok(progress::end(invocation, &body))));
+        }
+        service::PROCESS_RUN => with(body, reply, |body, reply| {
+            let invocation = Arc::clone(invocation);
+            in_background(reply, move || process::run(&invocation, &body));
+        }),
         service::CANCEL_WAIT => signals::wait(reply),
         service::CLOCK => reply.send(clock()),
         service::PROFILE_PUT => with(body, reply, |body, reply| {
@@ -119,7 +168,7 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
         }),
         service::CONFIG_GET => {
             let invocation = Arc::clone(invocation);
-            in_background(reply, move || own_config(&invocation));
+            in_background(reply, move || config::get(&invocation));
         }
         service::CONTEXT_SELECT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);
@@ -130,6 +179,15 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             format!("this astro has no service `{unknown}`"),
         )
         .help("upgrade astro"))),
+    }
+}
+
+/// What is answered while a shell completes a line: nobody pressed Enter, so nothing may change or be shown.
+fn may_read(service: &str, body: &Value) -> bool {
+    match service {
+        service::HTTP_REQUEST => body["method"] == "GET" && body["one_time_secret"].is_null(),
+        service::CONFIG_GET | service::CLOCK | service::CANCEL_WAIT => true,
+        _ => false,
     }
 }
 
@@ -146,12 +204,6 @@ fn in_background(reply: Reply, work: impl FnOnce() -> Result<Value> + Send + 'st
     if let Err(error) = spawned {
         tracing::error!("no thread for a service: {error}");
     }
-}
-
-/// The plugin's own table, and no other.
-fn own_config(invocation: &Invocation) -> Result<Value> {
-    let config = invocation.dirs.as_ref().map(Config::load).transpose()?.unwrap_or_default();
-    to_value(config.plugins.get(&invocation.plugin).cloned().unwrap_or_default())
 }
 
 fn clock() -> Result<Value> {

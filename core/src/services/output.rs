@@ -182,7 +182,7 @@ fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
 
 /// Writes what is no secret: a reader that is gone has had enough.
 fn write_plain(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
-    match invocation.console.result.write_all(bytes) {
+    match invocation.console.apart(|| invocation.console.result.write_all(bytes)) {
         Ok(()) => Ok(Value::Null),
         Err(ResultError::Closed) => {
             lock(invocation).closed = true;

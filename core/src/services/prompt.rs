@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Invocation, in_background};
 use crate::{
-    console::{declined, escaped, is_yes, no_answer},
+    console::{Console, declined, escaped, is_yes, no_answer},
     error::{Failure, Result, code},
     host::{port::Reply, signals},
 };
@@ -23,6 +23,7 @@ pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Rep
     }
     let console = Arc::clone(&invocation.console);
     in_background(reply, move || {
+        let _apart = Apart::new(&console);
         confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
         let answer = console.read_line(&format!("{} [y/N]", escaped(&confirm.question)))?;
         if is_yes(&answer) { Ok(Value::Bool(true)) } else { Err(declined()) }
@@ -36,6 +37,7 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
     }
     let console = Arc::clone(&invocation.console);
     in_background(reply, move || {
+        let _apart = Apart::new(&console);
         loop {
             let answer = console.read_line(&format!("{}:", escaped(&text.question)))?;
             if !answer.is_empty() {
@@ -50,7 +52,9 @@ pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply)
     if !invocation.interactive {
         return reply.send(Err(nobody(invocation, &select.flag, &select.help)));
     }
+    let console = Arc::clone(&invocation.console);
     in_background(reply, move || {
+        let _apart = Apart::new(&console);
         let items: Vec<String> = select.items.iter().map(|item| escaped(item).into_owned()).collect();
         let question = escaped(&select.question).into_owned();
         let chosen = ask(|| {
@@ -63,6 +67,22 @@ pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply)
         })?;
         chosen.map(Value::from).ok_or_else(declined)
     });
+}
+
+/// Nothing is drawn over a question until this is dropped.
+struct Apart<'c>(&'c Console);
+
+impl<'c> Apart<'c> {
+    fn new(console: &'c Console) -> Self {
+        console.hide_progress(true);
+        Self(console)
+    }
+}
+
+impl Drop for Apart<'_> {
+    fn drop(&mut self) {
+        self.0.hide_progress(false);
+    }
 }
 
 /// A question that takes the terminal out of its modes.

@@ -118,6 +118,7 @@ impl Store {
         }
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
+        facts.config.clone_from(&manifest.config);
         facts.broken = facts.broken.take().or_else(|| refusal(&facts, &manifest));
         Known { facts, manifest }
     }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use astro_plugin_protocol::manifest::{Command, Group, Revisions};
+use astro_plugin_protocol::manifest::{Command, ConfigKey, Group, Revisions};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Store, record::Stamp};
 
 /// The format of the index files. Another number means: make the index again.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The file of one first word.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub struct Facts {
     pub glibc: Option<(u32, u32)>,
     /// SHA-256 as installed.
     pub hash: String,
+    /// The keys of its configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<ConfigKey>,
     /// The version of the host that checked its layout when it was described.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub described_by: Option<String>,

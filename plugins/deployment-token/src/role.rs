@@ -1,6 +1,6 @@
 //! Which roles there are. The server decides in the end; a lookup only makes a better message.
 
-use astro_plugin_sdk::{Error, Result};
+use astro_plugin_sdk::{Candidate, Context, Error, Result};
 
 use crate::api::Api;
 
@@ -22,6 +22,12 @@ pub(crate) async fn check(api: &Api<'_>, role: &str) -> Result<()> {
         }
         Err(_) => Ok(()),
     }
+}
+
+/// The roles that can be given, for a shell.
+pub(crate) async fn complete(ctx: &Context) -> Result<Vec<Candidate>> {
+    let roles = Api::of(ctx).await?.roles().await?;
+    Ok(roles.names.into_iter().map(|name| Candidate::new(name, "")).collect())
 }
 
 /// Asks for a role; where nobody can be asked the error names the flag.

@@ -1,6 +1,8 @@
 //! Which token is meant: by ID, by exact name, or picked from a list by a person.
 
-use astro_plugin_sdk::{Error, Result, clap};
+use std::collections::BTreeMap;
+
+use astro_plugin_sdk::{Candidate, Completing, Context, Error, Result, Spec, clap};
 
 use crate::api::{Api, ApiToken};
 
@@ -12,6 +14,29 @@ pub(crate) struct Which {
     /// Name of the token, in place of its ID
     #[arg(short = 't', long, value_name = "NAME")]
     name: Option<String>,
+}
+
+/// Names and IDs are completed.
+pub(crate) fn declare(spec: &mut Spec) {
+    spec.dynamic("token_id").dynamic("name");
+}
+
+/// The IDs of the deployment's tokens, or the names that only one of them has.
+pub(crate) async fn complete(
+    asked: &Completing,
+    ctx: &Context,
+    fits: fn(&ApiToken) -> bool,
+) -> Result<Vec<Candidate>> {
+    let mut tokens = Api::of(ctx).await?.list().await?;
+    tokens.retain(fits);
+    tokens.sort_by(|a, b| a.name.cmp(&b.name));
+    if asked.arg() == "token_id" {
+        return Ok(tokens.into_iter().map(|token| Candidate::new(token.id, token.name)).collect());
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    tokens.iter().for_each(|token| *counts.entry(&token.name).or_default() += 1);
+    let single = tokens.iter().filter(|token| counts.get(token.name.as_str()) == Some(&1));
+    Ok(single.map(|token| Candidate::new(&token.name, &token.id)).collect())
 }
 
 impl Which {

@@ -31,7 +31,7 @@ const FIELDS: &[&str] = &["id", "name", "workspace", "status", "created_at"];
 /// A deployment in a list: read as the API has it (schema `Deployment`), and shown. Keys are only ever added.
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
-struct Deployment {
+pub(crate) struct Deployment {
     id: String,
     name: String,
     workspace_id: String,
@@ -73,10 +73,20 @@ struct Details {
 
 impl Command for List {
     const PATH: &'static str = "deployment list";
+    type Output = Vec<Deployment>;
 
     fn declare(spec: &mut Spec) {
         spec.alias("ls")
             .needs_api()
+            .output(
+                View::list("deployments")
+                    .id("id", "ID")
+                    .text("name", "NAME")
+                    .text("workspace", "WORKSPACE")
+                    .id("status", "STATUS")
+                    .clean(["id", "name", "workspace", "status"])
+                    .when_empty("No deployments. See another workspace with --workspace, or all with --all."),
+            )
             .for_several_profiles()
             .sort("sort", FIELDS)
             .example("astro deployment list", "List the deployments of the workspace in use")
@@ -88,7 +98,7 @@ impl Command for List {
             .see_also("deployment token list");
     }
 
-    async fn run(self, ctx: Context) -> Result<()> {
+    async fn run(self, ctx: Context) -> Result<Vec<Deployment>> {
         let organization = ctx.organization_id().await?;
         let mut call = ctx
             .http()
@@ -103,14 +113,7 @@ impl Command for List {
         if let Some(sort) = self.sort {
             sort.apply(&mut rows, key, |row| &row.id);
         }
-        let view = View::list("deployments")
-            .id("id", "ID")
-            .text("name", "NAME")
-            .text("workspace", "WORKSPACE")
-            .id("status", "STATUS")
-            .clean(["id", "name", "workspace", "status"])
-            .when_empty("No deployments. See another workspace with --workspace, or all with --all.");
-        ctx.emit_list(view, rows).await
+        Ok(rows)
     }
 }
 
@@ -126,6 +129,7 @@ fn key(row: &Deployment, field: &str) -> Option<String> {
 
 impl Command for Inspect {
     const PATH: &'static str = "deployment inspect";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.alias("in")

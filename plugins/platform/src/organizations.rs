@@ -33,7 +33,7 @@ pub(crate) struct Switch {
 /// An organization: read as the API has it (schema `Organization`), and shown. Keys are only ever added.
 #[derive(Serialize, Deserialize)]
 #[serde(crate = "astro_plugin_sdk::serde", rename_all(deserialize = "camelCase"))]
-struct Organization {
+pub(crate) struct Organization {
     id: String,
     name: String,
     product: Option<String>,
@@ -64,10 +64,22 @@ async fn all(ctx: &Context) -> Result<Vec<Organization>> {
 
 impl Command for List {
     const PATH: &'static str = "organization list";
+    type Output = Vec<Organization>;
 
     fn declare(spec: &mut Spec) {
         spec.alias("ls")
             .needs_api()
+            .output(
+                View::list("organizations")
+                    .id("id", "ID")
+                    .text("name", "NAME")
+                    .id("product", "PRODUCT")
+                    .id("status", "STATUS")
+                    .time("created_at", "CREATED")
+                    .id("current", "CURRENT")
+                    .clean(["id", "name", "product", "status", "created_at", "current"])
+                    .when_empty("The credential sees no organization."),
+            )
             .for_several_profiles()
             .sort("sort", FIELDS)
             .example("astro organization list", "List the organizations")
@@ -76,21 +88,12 @@ impl Command for List {
             .see_also("workspace list");
     }
 
-    async fn run(self, ctx: Context) -> Result<()> {
+    async fn run(self, ctx: Context) -> Result<Vec<Organization>> {
         let mut rows = all(&ctx).await?;
         if let Some(sort) = self.sort {
             sort.apply(&mut rows, key, |row| &row.id);
         }
-        let view = View::list("organizations")
-            .id("id", "ID")
-            .text("name", "NAME")
-            .id("product", "PRODUCT")
-            .id("status", "STATUS")
-            .time("created_at", "CREATED")
-            .id("current", "CURRENT")
-            .clean(["id", "name", "product", "status", "created_at", "current"])
-            .when_empty("The credential sees no organization.");
-        ctx.emit_list(view, rows).await
+        Ok(rows)
     }
 }
 
@@ -106,10 +109,12 @@ fn key(row: &Organization, field: &str) -> Option<String> {
 
 impl Command for Switch {
     const PATH: &'static str = "organization switch";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
+            .kind("target", ValueKind::Organization)
             .example("astro organization switch Acme", "Act in another organization from now on")
             .example("astro organization switch Acme --workspace Data", "In a workspace of it")
             .see_also("organization list")

@@ -60,10 +60,21 @@ pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspa
 
 impl Command for List {
     const PATH: &'static str = "workspace list";
+    type Output = Vec<Workspace>;
 
     fn declare(spec: &mut Spec) {
         spec.alias("ls")
             .needs_api()
+            .output(
+                View::list("workspaces")
+                    .id("id", "ID")
+                    .text("name", "NAME")
+                    .time("created_at", "CREATED")
+                    .id("current", "CURRENT")
+                    .optional_text("description", "DESCRIPTION")
+                    .clean(["id", "name", "created_at", "current", "description"])
+                    .when_empty("The credential sees no workspace of this organization."),
+            )
             .for_several_profiles()
             .sort("sort", FIELDS)
             .example("astro workspace list", "List the workspaces")
@@ -75,21 +86,13 @@ impl Command for List {
             .see_also("deployment list");
     }
 
-    async fn run(self, ctx: Context) -> Result<()> {
+    async fn run(self, ctx: Context) -> Result<Vec<Workspace>> {
         let organization = ctx.organization_id().await?;
         let mut rows = all(&ctx, &organization).await?;
         if let Some(sort) = self.sort {
             sort.apply(&mut rows, key, |row| &row.id);
         }
-        let view = View::list("workspaces")
-            .id("id", "ID")
-            .text("name", "NAME")
-            .time("created_at", "CREATED")
-            .id("current", "CURRENT")
-            .optional_text("description", "DESCRIPTION")
-            .clean(["id", "name", "created_at", "current", "description"])
-            .when_empty("The credential sees no workspace of this organization.");
-        ctx.emit_list(view, rows).await
+        Ok(rows)
     }
 }
 
@@ -104,10 +107,12 @@ fn key(row: &Workspace, field: &str) -> Option<String> {
 
 impl Command for Switch {
     const PATH: &'static str = "workspace switch";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
+            .kind("target", ValueKind::Workspace)
             .example("astro workspace switch Reports", "Act in another workspace from now on")
             .see_also("workspace list")
             .see_also("profile edit")

@@ -53,6 +53,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         line_problems(&format!("the help line of `{}`", shown(&command.path)), &command.about, &mut found);
         command_problems(command, &mut found);
     }
+    config_problems(manifest, &mut found);
     for command in &manifest.commands {
         for above in ancestors(&command.path) {
             if owners.contains_key(above) {
@@ -72,6 +73,25 @@ pub fn spellings(path: &str, aliases: &[String]) -> Vec<String> {
 /// The paths above a path, shortest first: `a b c` gives `a` and `a b`.
 pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices(' ').map(|(at, _)| &path[..at])
+}
+
+fn config_problems(manifest: &Manifest, found: &mut Vec<String>) {
+    let mut keys = BTreeSet::new();
+    for key in &manifest.config {
+        let name = shown(&key.key);
+        if !is_long(&key.key) {
+            found.push(format!("the configuration key `{name}` is not of the form [a-z][a-z0-9-]*"));
+        }
+        if !keys.insert(&key.key) {
+            found.push(format!("the configuration key `{name}` is there twice"));
+        }
+        line_problems(&format!("the help line of the configuration key `{name}`"), &key.help, found);
+        if let Some(reason) =
+            Some(&key.default).filter(|value| !value.is_null()).and_then(|value| key.refuses(value))
+        {
+            found.push(format!("the default of the configuration key `{name}` {}", shown(&reason)));
+        }
+    }
 }
 
 /// Help lines stand in lists: one line, not blank.
@@ -181,6 +201,12 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
             say("stands for something that is not a global option");
         }
     }
+    if let Some(output) = &command.output {
+        let keys = output.columns.iter().map(|column| &column.key).chain(&output.clean).chain(&output.list);
+        if keys.into_iter().any(|key| key.is_empty() || key.chars().any(char::is_control)) {
+            found.push(format!("the output of `{}` has a key that is not a line of text", shown(path)));
+        }
+    }
     for code in &command.exit_codes {
         if !(10..=99).contains(&code.code) || code.meaning.is_empty() {
             found.push(format!(
@@ -251,7 +277,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::manifest::{ExitCode, Group, Revisions};
+    use crate::{
+        manifest::{ConfigKey, ConfigKind, ExitCode, Group, Revisions},
+        service::View,
+    };
 
     fn good() -> Manifest {
         Manifest {
@@ -325,6 +354,25 @@ mod tests {
             }),
             ("not a global option", |m| m.commands[0].args[0].means = Some("--output=yaml".into())),
             ("exit code 3", |m| m.commands[0].exit_codes = vec![ExitCode { code: 3, meaning: "x".into() }]),
+            ("key `A` is not", |m| {
+                m.config = vec![ConfigKey { key: "A".into(), help: "x".into(), ..ConfigKey::default() }]
+            }),
+            ("`strict` is there twice", |m| {
+                let key = ConfigKey { key: "strict".into(), help: "x".into(), ..ConfigKey::default() };
+                m.config = vec![key.clone(), key];
+            }),
+            ("default of the configuration key `strict` must be true or false", |m| {
+                m.config = vec![ConfigKey {
+                    key: "strict".into(),
+                    kind: ConfigKind::Bool,
+                    default: 1.into(),
+                    help: "x".into(),
+                    ..ConfigKey::default()
+                }];
+            }),
+            ("output of `airflow lint` has a key", |m| {
+                m.commands[0].output = Some(View { clean: vec![String::new()], ..View::default() });
+            }),
             ("not one line", |m| m.commands[0].about = " ".into()),
             ("not one line", |m| m.commands[0].about = "a\nb".into()),
             ("minimum host `new`", |m| m.min_host = Some("new".into())),

@@ -1,4 +1,9 @@
-//! What the host asks of a plugin: the body of a request of kind `run` and the value of its answer.
+//! What the host asks of a plugin: the body of a request of each kind and the value of its answer.
+//!
+//! | kind | input | answer |
+//! |---|---|---|
+//! | [`kind::RUN`] | [`Run`] | [`Outcome`] |
+//! | [`kind::COMPLETE`] | [`Complete`] | [`Candidates`] |
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub mod kind {
     /// Run a command.
     pub const RUN: &str = "run";
+    /// Say which values an argument may have, while a shell completes it.
+    pub const COMPLETE: &str = "complete";
 }
 
 /// Runs one command.
@@ -23,6 +30,51 @@ pub struct Run {
     pub terminal: Terminal,
     /// The most detailed level the host logs: 0 nothing, 1 error … 5 trace.
     pub log_level: u32,
+}
+
+/// Asks for the values that an argument may have. It comes while somebody waits at a shell: the host gives up after
+/// 300 ms, shows nothing of what goes wrong, and answers requests that read, no others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Complete {
+    /// The command's path as in the manifest.
+    pub path: String,
+    /// The id of the argument.
+    pub arg: String,
+    /// What was typed of the value so far; the host drops candidates that do not begin with it.
+    pub typed: String,
+    /// The canonical arguments of the rest of the line, as far as it can be read.
+    pub args: Vec<String>,
+    /// Who and where.
+    pub context: Context,
+    /// The most detailed level the host logs: 0 nothing, 1 error … 5 trace.
+    pub log_level: u32,
+}
+
+/// The answer to [`Complete`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Candidates {
+    /// The values, in the order to show them in.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One value that an argument may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Candidate {
+    /// As it is typed.
+    pub value: String,
+    /// One line about it, for shells that show one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub help: String,
+}
+
+impl Candidate {
+    /// A value with one line about it, which may be empty.
+    pub fn new(value: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { value: value.into(), help: help.into() }
+    }
 }
 
 /// The context of one invocation, resolved once by the host. It never holds a credential.

@@ -10,6 +10,10 @@
 //! | [`PROMPT_TEXT`] | [`AskText`] | `String` |
 //! | [`PROMPT_SELECT`] | [`Select`] | index, `usize` |
 //! | [`NOTICE`] | [`Text`] | nothing |
+//! | [`PROGRESS_START`] | [`ProgressStart`] | [`Progress`] |
+//! | [`PROGRESS_SET`] | [`ProgressSet`] | nothing |
+//! | [`PROGRESS_END`] | [`Progress`] | nothing |
+//! | [`PROCESS_RUN`] | [`Process`] | [`ProcessEnd`] |
 //! | [`CANCEL_WAIT`] | nothing | nothing, when the user interrupts |
 //! | [`CLOCK`] | nothing | [`Clock`] |
 //! | [`PROFILE_PUT`] | [`ProfilePut`] | [`ProfilePutAnswer`] |
@@ -39,6 +43,14 @@ pub const PROMPT_TEXT: &str = "prompt.text";
 pub const PROMPT_SELECT: &str = "prompt.select";
 /// A status line on stderr.
 pub const NOTICE: &str = "notice";
+/// Shows that something takes a while, on stderr of a terminal; silent anywhere else.
+pub const PROGRESS_START: &str = "progress.start";
+/// Says how far it is.
+pub const PROGRESS_SET: &str = "progress.set";
+/// Takes it away.
+pub const PROGRESS_END: &str = "progress.end";
+/// Runs a program with the terminal attached; the command must declare it.
+pub const PROCESS_RUN: &str = "process.run";
 /// Waits until the user interrupts.
 pub const CANCEL_WAIT: &str = "cancel.wait";
 /// The current time.
@@ -237,6 +249,71 @@ impl std::fmt::Debug for Secret {
             .field("key", &self.key)
             .finish_non_exhaustive()
     }
+}
+
+/// Shows that something takes a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProgressStart {
+    /// What is being done, such as `Reading files`.
+    pub label: String,
+    /// How many steps it has; without a number it only moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+}
+
+/// Something that is shown to take a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// Its number in this invocation.
+    pub id: u64,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProgressSet {
+    /// Its number.
+    pub id: u64,
+    /// How many steps are done.
+    pub done: u64,
+    /// What is being done now; what was said before when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A program to run. It gets the terminal and the environment without the host's credentials, and is waited for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// Its name, looked up on the PATH, or its path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The directory it runs in; that of `astro` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Variables that are set for it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// What it writes to stdout is the answer's `stdout` and not shown, at most 16 MiB. Otherwise it is the command's
+    /// result as it comes; under json it goes to stderr, since it is no JSON.
+    #[serde(skip_serializing_if = "is_false")]
+    pub capture: bool,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessEnd {
+    /// Its exit code; absent when a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// What it wrote to stdout, when that was captured; bytes that are not UTF-8 are replaced by U+FFFD.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
 }
 
 /// Asks yes or no. Answered `true` at once with `--yes`; a no is the failure `declined`.

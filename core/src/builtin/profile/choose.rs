@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::Command;
 
 use super::{
-    super::{Request, positional, switch},
+    super::{Request, switch},
     no_profile,
 };
 use crate::{
@@ -18,7 +18,7 @@ pub(super) fn command() -> Command {
         "profile use",
         "Choose the profile of this directory, this shell, or every shell",
         vec![
-            positional("name", "Name of the profile", true),
+            super::existing("Name of the profile"),
             switch("here", "For this directory and those below it: writes `.astro.toml`"),
             switch("shell", "For this shell: prints the line that chooses it, for `eval`"),
         ],

@@ -25,7 +25,7 @@ pub(super) fn edit_command() -> Command {
         "profile edit",
         "Change a profile",
         vec![
-            positional("name", "Name of the profile", true),
+            super::existing("Name of the profile"),
             option("credential", "NAME", "The stored credential it uses"),
             option("ca-file", "PATH", "Certificates (PEM) that are trusted besides the system's"),
             unset,
@@ -43,7 +43,7 @@ pub(super) fn rename_command() -> Command {
     super::command(
         "profile rename",
         "Rename a profile",
-        vec![positional("name", "Its present name", true), positional("new-name", "Its new name", true)],
+        vec![super::existing("Its present name"), positional("new-name", "Its new name", true)],
         &[("astro profile rename stage staging", "Rename a profile")],
     )
 }

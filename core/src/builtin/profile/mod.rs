@@ -14,7 +14,7 @@ pub(super) use edit::{edit, rename};
 pub(super) use transfer::{export, import};
 
 use astro_plugin_protocol::{
-    manifest::Command,
+    manifest::{Arg, Command, ValueKind},
     names,
     service::{Column, ColumnKind, View},
 };
@@ -28,12 +28,11 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let name = |required| positional("name", "Name of the profile", required);
     let mut add = command(
         "profile add",
         "Add a profile",
         vec![
-            name(true),
+            positional("name", "Name of the profile", true),
             option(
                 "credential",
                 "NAME",
@@ -65,7 +64,7 @@ pub(super) fn commands() -> Vec<Command> {
         command(
             "profile show",
             "Show a profile",
-            vec![name(true)],
+            vec![existing("Name of the profile")],
             &[("astro profile show prod", "Show a profile")],
         ),
         choose::command(),
@@ -74,12 +73,17 @@ pub(super) fn commands() -> Vec<Command> {
         command(
             "profile remove",
             "Remove a profile; its credential stays",
-            vec![name(true)],
+            vec![existing("Name of the profile")],
             &[("astro profile remove stage", "Remove a profile")],
         ),
         transfer::export_command(),
         transfer::import_command(),
     ]
+}
+
+/// The name of a profile that there is.
+fn existing(help: &str) -> Arg {
+    Arg { kind: ValueKind::Profile, ..positional("name", help, true) }
 }
 
 pub(super) fn add(request: &Request<'_>) -> Result<i32> {

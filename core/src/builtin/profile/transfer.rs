@@ -8,7 +8,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Command},
+    manifest::{Arg, Command, ValueKind},
     names,
     service::View,
 };
@@ -63,6 +63,7 @@ pub(super) fn export_command() -> Command {
         "Write profiles for another machine or colleague, without credentials",
         vec![Arg {
             repeated: true,
+            kind: ValueKind::Profile,
             ..positional("names", "Names of the profiles; all of them without a name", false)
         }],
         &[

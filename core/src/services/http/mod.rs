@@ -61,9 +61,10 @@ pub(super) fn request(invocation: &Arc<Invocation>, request: HttpRequest, reply:
 }
 
 /// One GET of the host's own, waited for.
-pub(crate) fn get(invocation: &Invocation, path: &[&str]) -> Result<Value> {
+pub(crate) fn get(invocation: &Invocation, path: &[&str], query: &[(&str, &str)]) -> Result<Value> {
     let path = path.iter().map(|segment| (*segment).to_owned()).collect();
-    let request = HttpRequest { method: "GET".to_owned(), path, ..HttpRequest::default() };
+    let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
     Ok(runtime::handle()?.block_on(retry::perform(invocation, &request))?.body)
 }
 

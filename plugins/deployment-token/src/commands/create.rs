@@ -33,12 +33,14 @@ pub(crate) struct Create {
 
 impl Command for Create {
     const PATH: &'static str = "deployment token create";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         common(spec, "cr");
         clean_output(spec);
         automated_process(spec);
-        spec.length("name", NAME_LENGTH)
+        spec.dynamic("role")
+            .length("name", NAME_LENGTH)
             .length("description", DESCRIPTION_LENGTH)
             .range::<i64>("expiration", 1..=3650, "days")
             .example("astro deployment token create", "Answer questions for what is needed")
@@ -86,6 +88,10 @@ impl Command for Create {
         // The value first: nothing may come between it and its delivery.
         ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
         ctx.notice(format!("Created the token `{}`.", token.name)).await
+    }
+
+    async fn complete(_: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+        role::complete(&ctx).await
     }
 }
 

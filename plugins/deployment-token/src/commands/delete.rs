@@ -5,7 +5,7 @@ use astro_plugin_sdk::{View, clap, prelude::*};
 use super::common;
 use crate::{
     api::{Api, ApiToken, TokenRole},
-    select::{Which, describe, is_own},
+    select::{self, Which, describe, is_own},
 };
 
 /// Delete an API token, or detach one of the workspace or organization
@@ -34,8 +34,10 @@ struct Deleted {
 
 impl Command for Delete {
     const PATH: &'static str = "deployment token delete";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
+        select::declare(spec);
         common(spec, "de");
         spec.means("force", "--yes")
             .example("astro deployment token delete", "Pick a token from a list")
@@ -81,6 +83,10 @@ impl Command for Delete {
         let ApiToken { id, name, scope, .. } = token;
         let deleted = Deleted { id, name, scope, deployment_id: api.deployment.clone(), action };
         ctx.emit(View::sentence(sentence).clean(["id"]), &deleted).await
+    }
+
+    async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+        select::complete(&asked, &ctx, |_| true).await
     }
 }
 

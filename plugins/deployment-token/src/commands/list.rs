@@ -46,6 +46,7 @@ const FIELDS: &[&str] =
 
 impl Command for List {
     const PATH: &'static str = "deployment token list";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         common(spec, "ls");

@@ -4,8 +4,8 @@ use astro_plugin_sdk::{clap, prelude::*};
 
 use super::{automated_process, clean_output, common};
 use crate::{
-    api::Api,
-    select::{Which, describe},
+    api::{Api, ApiToken},
+    select::{self, Which, describe},
     token::{Token, value_of},
 };
 
@@ -27,8 +27,10 @@ pub(crate) struct Rotate {
 
 impl Command for Rotate {
     const PATH: &'static str = "deployment token rotate";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
+        select::declare(spec);
         common(spec, "ro");
         clean_output(spec);
         automated_process(spec);
@@ -50,7 +52,7 @@ impl Command for Rotate {
     async fn run(self, ctx: Context) -> Result<()> {
         self.which.check(ctx.terminal().interactive, "rotate")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api, |token| token.scope == "DEPLOYMENT").await?;
+        let token = self.which.find(&api, is_own_kind).await?;
         if token.scope != "DEPLOYMENT" {
             let scope = token.scope.to_lowercase();
             return Err(Error::new(format!("`{}` is a token of the {scope}: it can only be rotated there", token.name))
@@ -66,4 +68,13 @@ impl Command for Rotate {
         ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
         ctx.notice(format!("Rotated the token `{}`.", token.name)).await
     }
+
+    async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+        select::complete(&asked, &ctx, is_own_kind).await
+    }
+}
+
+/// A token of a wider scope can only be rotated there.
+fn is_own_kind(token: &ApiToken) -> bool {
+    token.scope == "DEPLOYMENT"
 }

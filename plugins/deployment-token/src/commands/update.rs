@@ -6,7 +6,7 @@ use super::{DESCRIPTION_LENGTH, NAME_LENGTH, common};
 use crate::{
     api::{Api, ApiToken, TokenRole},
     role,
-    select::Which,
+    select::{self, Which},
     token::Token,
 };
 
@@ -31,8 +31,11 @@ pub(crate) struct Update {
 
 impl Command for Update {
     const PATH: &'static str = "deployment token update";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
+        select::declare(spec);
+        spec.dynamic("role");
         common(spec, "up");
         spec.length("new_name", NAME_LENGTH)
             .length("description", DESCRIPTION_LENGTH)
@@ -85,6 +88,13 @@ impl Command for Update {
             updated.roles = roles;
         }
         ctx.emit(Token::record_view(), &Token::seen_from(&api.deployment, updated)).await
+    }
+
+    async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+        match asked.arg() {
+            "role" => role::complete(&ctx).await,
+            _ => select::complete(&asked, &ctx, |_| true).await,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ struct Variables {
 
 impl Command for Env {
     const PATH: &'static str = "sandbox env";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.streams_text()

@@ -14,6 +14,7 @@ pub(crate) struct Reset {}
 
 impl Command for Reset {
     const PATH: &'static str = "sandbox reset";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.changes_profiles().example("astro sandbox reset --yes", "Put the data back without a question");

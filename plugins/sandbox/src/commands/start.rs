@@ -31,6 +31,7 @@ pub(crate) struct Start {
 
 impl Command for Start {
     const PATH: &'static str = "sandbox start";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.changes_profiles()

@@ -11,6 +11,7 @@ pub(crate) struct Status {}
 
 impl Command for Status {
     const PATH: &'static str = "sandbox status";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.example("astro sandbox status", "Show whether it runs")

@@ -22,6 +22,7 @@ struct Stopped {
 
 impl Command for Stop {
     const PATH: &'static str = "sandbox stop";
+    type Output = ();
 
     fn declare(spec: &mut Spec) {
         spec.example("astro sandbox stop", "Stop it").see_also("sandbox start").see_also("sandbox reset");

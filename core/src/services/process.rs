@@ -1,0 +1,114 @@
+//! `process.run`: a program of the plugin's choice, with the terminal and without our credentials.
+
+use std::{
+    io::Read,
+    os::{fd::AsFd, unix::process::ExitStatusExt},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use astro_plugin_protocol::service::{Process, ProcessEnd};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{Invocation, to_value};
+use crate::{
+    error::{Result, code, failed, plain_io},
+    host::signals,
+    output::Format,
+    secret::sink,
+};
+
+/// The most that is taken of what a program writes, in bytes.
+const MOST: u64 = 16 * 1024 * 1024;
+/// How often its end is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// `process.run`
+pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Value> {
+    if !invocation.command.needs.process {
+        return Err(failed("the command does not declare that it runs programs"));
+    }
+    let program = &process.program;
+    let cannot = |error: std::io::Error| {
+        let failure = failed(format!("the program `{program}` cannot be run"));
+        failure.cause(plain_io(&error.to_string()))
+    };
+    let mut command = Command::new(program);
+    command.args(&process.args);
+    if let Some(directory) = &process.directory {
+        command.current_dir(directory);
+    }
+    sink::scrub(&mut command);
+    command.envs(&process.variables);
+    command.stdout(match (process.capture, invocation.context.output.value) {
+        (true, _) => Stdio::piped(),
+        // It is no JSON document, and two results are none.
+        (false, Format::Json) => std::io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?.into(),
+        (false, Format::Table | Format::Clean) => {
+            invocation.console.result.for_child().map_or_else(Stdio::null, Stdio::from)
+        }
+    });
+    // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
+    let waiting = signals::defer(false);
+    invocation.console.hide_progress(!process.capture);
+    let ended = command.spawn().and_then(|mut child| {
+        let said = child.stdout.take().map(read_in_background);
+        let status = wait(&mut child)?;
+        let said = said.and_then(|reading| reading.join().ok()).unwrap_or_default();
+        Ok((status, said))
+    });
+    invocation.console.hide_progress(false);
+    drop(waiting);
+    let (status, said) = ended.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if process.directory.is_none() => {
+            failed(format!("there is no program `{program}`")).help("install it, or put it on the PATH")
+        }
+        _ => cannot(error),
+    })?;
+    if said.len() as u64 > MOST {
+        return Err(crate::error::Failure::new(
+            code::FAILED,
+            format!("`{program}` wrote more than {MOST} bytes"),
+        ));
+    }
+    to_value(ProcessEnd {
+        code: status.code(),
+        signal: status.signal(),
+        stdout: String::from_utf8_lossy(&said).into_owned(),
+    })
+}
+
+/// Waits for the end. TERM and HUP are handed on: they were for the whole command.
+fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
+    let mut handed_on = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if let Some(signal) = signals::pending().filter(|_| !handed_on) {
+            handed_on = true;
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            if let (Some(signal), Some(pid)) = (to_hand_on(signal), pid) {
+                // It may have ended this moment.
+                let _ = kill_process(pid, signal);
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// INT comes from a terminal, which sent it to the program, too.
+fn to_hand_on(signal: i32) -> Option<Signal> {
+    [Signal::TERM, Signal::HUP].into_iter().find(|known| known.as_raw() == signal)
+}
+
+fn read_in_background(stream: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before an error is what there is. One byte more tells that it was too much.
+        let mut stream = stream.take(MOST + 1);
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
