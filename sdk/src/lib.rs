@@ -66,6 +66,8 @@ mod prompt;
 mod sort;
 mod spec;
 mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod usage;
 
 pub use astro_plugin_protocol as protocol;

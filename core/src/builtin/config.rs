@@ -6,6 +6,7 @@ use std::{
     process,
 };
 
+use astro_plugin_cli::plugin_config;
 use astro_plugin_protocol::{
     manifest::{Command, ConfigKey, ConfigKind},
     names,
@@ -21,7 +22,6 @@ use crate::{
     error::{Failure, Result, While, code, failed, usage},
     files,
     output::Format,
-    services,
 };
 
 /// Keys that stand for themselves.
@@ -305,10 +305,7 @@ fn of_plugin(
 ) -> Result<toml_edit::Value> {
     let declared = keys.iter().find(|known| known.key == inner);
     if declared.is_none() && !keys.is_empty() {
-        return Err(Failure {
-            code: code::USAGE.to_owned(),
-            ..services::config::unknown(plugin, inner, keys)
-        });
+        return Err(Failure { code: code::USAGE.to_owned(), ..plugin_config::unknown(plugin, inner, keys) });
     }
     let is_text = declared.is_some_and(|known| known.kind == ConfigKind::Text);
     let value = match (text.parse::<bool>(), text.parse::<i64>()) {

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod config;
+mod config;
 mod http;
 mod output;
 mod process;

@@ -14,7 +14,9 @@ mod token;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(
+export_plugin!(plugin());
+
+fn plugin() -> Plugin {
     Plugin::new("deployment-token", env!("CARGO_PKG_VERSION"))
         .about("API tokens of Astro deployments")
         .publisher("astro-host")
@@ -24,4 +26,10 @@ export_plugin!(
         .command::<commands::Rotate>()
         .command::<commands::Update>()
         .command::<commands::Delete>()
-);
+}
+
+#[cfg(test)]
+#[test]
+fn it_keeps_the_rules_of_plugins() {
+    astro_plugin_sdk::testing::conformance(plugin());
+}

@@ -9,7 +9,9 @@ mod workspaces;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(
+export_plugin!(plugin());
+
+fn plugin() -> Plugin {
     Plugin::new("platform", env!("CARGO_PKG_VERSION"))
         .about("Organizations, workspaces and deployments of Astro")
         .publisher("astro-host")
@@ -20,4 +22,10 @@ export_plugin!(
         .command::<workspaces::Switch>()
         .command::<deployments::List>()
         .command::<deployments::Inspect>()
-);
+}
+
+#[cfg(test)]
+#[test]
+fn it_keeps_the_rules_of_plugins() {
+    astro_plugin_sdk::testing::conformance(plugin());
+}

@@ -18,7 +18,9 @@ mod token;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(
+export_plugin!(plugin());
+
+fn plugin() -> Plugin {
     Plugin::new("sandbox", env!("CARGO_PKG_VERSION"))
         .about("A local Astro API for trying things out and for tests")
         .publisher("astro-host")
@@ -30,4 +32,10 @@ export_plugin!(
         .command::<commands::Reset>()
         .command::<commands::Env>()
         .command::<commands::Serve>()
-);
+}
+
+#[cfg(test)]
+#[test]
+fn it_keeps_the_rules_of_plugins() {
+    astro_plugin_sdk::testing::conformance(plugin());
+}

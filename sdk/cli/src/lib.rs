@@ -3,12 +3,12 @@
 //! The host runs on it, and so does the test kit of the SDK: a plugin's tests see the lines that a user types and the
 //! bytes that a user gets.
 //!
-//! What is typed: [`scan`] finds the words, [`tree`] turns manifests into a parser, [`globals`] reads the global
-//! options, [`canonical`] prepares what a plugin gets, [`wording`] words what was refused and [`suggest`] finds what
+//! What is typed: [`parse`] finds the command and its values; [`scan`] finds the words for it, [`tree`] turns manifests
+//! into a parser, [`globals`] and [`secret`] read what is the host's, [`canonical`] prepares what a plugin gets, [`wording`] words what was refused and [`suggest`] finds what
 //! was meant.
 //!
 //! What is shown: [`output`] renders records as table, json or clean, [`failure`] renders errors, with the codes of
-//! [`exit_code`]; [`escape`] and [`style`] keep a terminal in order.
+//! [`exit_code`]; [`plugin_config`] checks what a plugin is configured with, [`time`] writes times; [`escape`] and [`style`] keep a terminal in order.
 
 #![forbid(unsafe_code)]
 
@@ -19,8 +19,12 @@ pub mod exit_code;
 pub mod failure;
 pub mod globals;
 pub mod output;
+pub mod parse;
+pub mod plugin_config;
 pub mod scan;
+pub mod secret;
 pub mod style;
 pub mod suggest;
+pub mod time;
 pub mod tree;
 pub mod wording;

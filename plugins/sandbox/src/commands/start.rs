@@ -39,7 +39,7 @@ impl Command for Start {
             .range::<u32>("latency", 0..=60_000, "milliseconds")
             .range::<u32>("session_lifetime", 1..=1_000_000, "seconds")
             .example("astro sandbox start", "Start it and use the profile `sandbox`")
-            .example("astro deployment token list --profile sandbox", "List the tokens of a deployment in it")
+            .see_also("deployment token list")
             .see_also("sandbox stop")
             .see_also("sandbox env");
     }

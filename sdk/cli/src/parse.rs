@@ -3,15 +3,14 @@
 use astro_plugin_protocol::{manifest::Command, message::UsageProblem};
 use clap::ArgMatches;
 
-use super::{
-    globals::Globals,
-    scan, suggest,
-    tree::CommandSet,
-    wording::{self, Refusal},
-};
 use crate::{
     error::{Failure, Result, code},
-    secret::sink::Options,
+    globals::Globals,
+    scan,
+    secret::Options,
+    suggest,
+    tree::CommandSet,
+    wording::{self, Refusal},
 };
 
 /// A parsed command line.

@@ -1,0 +1,42 @@
+//! Where a one-time secret is to go, as it was typed.
+
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+
+use crate::error::{Result, usage};
+
+/// What was typed for [`astro_plugin_protocol::names::SECRET_OPTIONS`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--token-file`
+    pub file: Option<PathBuf>,
+    /// `--token-exec`
+    pub exec: Option<String>,
+    /// `--keep-recovery`
+    pub keep_recovery: bool,
+    /// `--no-recovery`
+    pub no_recovery: bool,
+}
+
+impl Options {
+    /// Reads the matches of a command that delivers a secret.
+    pub fn read(matches: &ArgMatches) -> Result<Self> {
+        let text =
+            |id: &str| matches.get_many::<String>(id).and_then(|mut values| values.next_back()).cloned();
+        let flag = |id: &str| matches.get_count(id) > 0;
+        let options = Self {
+            file: text("token-file").map(PathBuf::from),
+            exec: text("token-exec"),
+            keep_recovery: flag("keep-recovery"),
+            no_recovery: flag("no-recovery"),
+        };
+        if options.file.is_some() && options.exec.is_some() {
+            return Err(usage("`--token-file` and `--token-exec` cannot be used together"));
+        }
+        if options.keep_recovery && options.no_recovery {
+            return Err(usage("`--keep-recovery` and `--no-recovery` cannot be used together"));
+        }
+        Ok(options)
+    }
+}

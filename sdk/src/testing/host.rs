@@ -1,0 +1,416 @@
+//! A host in the test's own process.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use astro_plugin_cli::{
+    canonical,
+    error::{Failure, code},
+    exit_code, failure,
+    globals::Globals,
+    output::{Format, Renderer, Sheet},
+    parse::{self, Parsed},
+    time,
+    tree::CommandSet,
+    wording,
+};
+use astro_plugin_protocol::{
+    invocation::{self, Candidate, Candidates, Complete, Outcome, Run, Setting, Source, Terminal, kind},
+    manifest,
+    message::{self, encode_request},
+    service::{HttpRequest, ProcessEnd},
+};
+use serde_json::Value;
+
+use super::{script::Script, services::Services};
+use crate::{Plugin, bridge};
+
+/// The organization of a [`Host`].
+pub const ORGANIZATION: &str = "cm00000000test0000000000o";
+/// The workspace of a [`Host`].
+pub const WORKSPACE: &str = "cm00000000test0000000000w";
+/// The deployment of a [`Host`].
+pub const DEPLOYMENT: &str = "cm00000000test0000000000d";
+
+/// A host that runs commands of a plugin in this process and answers what they ask for by a script.
+///
+/// Nothing is read from or written to the machine it runs on, and nothing is sent: a request that is not in the script is
+/// an error that says so. The clock stands still at 2026-01-31T12:00:00Z unless [`Host::at`] sets it.
+pub struct Host {
+    plugin: &'static Plugin,
+    pub(super) manifest: manifest::Manifest,
+    context: invocation::Context,
+    script: Arc<Mutex<Script>>,
+    interactive: bool,
+    width: Option<usize>,
+}
+
+/// What a command gave and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The result.
+    pub stdout: String,
+    /// The conversation: notices, questions, the error.
+    pub stderr: String,
+    /// The exit code that a shell would see.
+    pub code: u8,
+}
+
+/// One command in each format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Formats {
+    /// `-o table`
+    pub table: String,
+    /// `-o json`, which must be one document.
+    pub json: Value,
+    /// `-o clean`
+    pub clean: String,
+}
+
+impl Ran {
+    /// The result of a command that ended with 0.
+    ///
+    /// # Panics
+    /// When it ended with anything else, showing what it said.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "the command failed:\n{}", self.stderr);
+        self.stdout
+    }
+
+    /// The result as JSON, which must be one document.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        match serde_json::from_str(&self.stdout) {
+            Ok(value) => value,
+            Err(error) => panic!("the result is not one JSON document ({error}): {self:?}"),
+        }
+    }
+}
+
+impl Host {
+    /// A host with this plugin, an organization, a workspace and a deployment in use, and nobody at the terminal.
+    pub fn new(plugin: Plugin) -> Self {
+        let setting = |value: &str| {
+            Some(Setting { value: value.to_owned(), origin: "the test".to_owned(), source: Source::Profile })
+        };
+        let context = invocation::Context {
+            organization: setting(ORGANIZATION),
+            workspace: setting(WORKSPACE),
+            deployment: setting(DEPLOYMENT),
+            ..invocation::Context::default()
+        };
+        // It has to live as long as anything the command leaves behind.
+        let plugin: &'static Plugin = Box::leak(Box::new(plugin));
+        Self {
+            manifest: plugin.manifest(),
+            plugin,
+            context,
+            script: Arc::default(),
+            interactive: false,
+            width: None,
+        }
+    }
+
+    /// Answers a GET of this path below the API's base (`organizations/ID/deployments`) with a body, as often as it
+    /// comes.
+    #[must_use]
+    pub fn get(self, path: &str, body: Value) -> Self {
+        self.answer("GET", path, 200, body)
+    }
+
+    /// Answers a request with a status and a body, as often as it comes. A later answer to the same request takes the
+    /// place of an earlier one. A status of 400 and above is the failure that the real host makes of it; its `message`
+    /// is what the API says.
+    #[must_use]
+    pub fn answer(self, method: &str, path: &str, status: u16, body: Value) -> Self {
+        self.script().answer(method, path, status, body);
+        self
+    }
+
+    /// Answers a GET with the pages of a list, whatever page is asked for: `{"KEY": […], "totalCount": N}`.
+    #[must_use]
+    pub fn list(self, path: &str, key: &str, rows: Value) -> Self {
+        self.script().list(path, key, rows);
+        self
+    }
+
+    /// Lets nothing reach the server: every request is the failure of a network that is down (exit code 5).
+    #[must_use]
+    pub fn offline(self) -> Self {
+        self.script().offline = true;
+        self
+    }
+
+    /// Sets the clock, in milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn at(self, unix_ms: i64) -> Self {
+        self.script().unix_ms = unix_ms;
+        self
+    }
+
+    /// The plugin's own table of the configuration. Keys that the plugin declares are checked as by the real host.
+    #[must_use]
+    pub fn config(self, table: Value) -> Self {
+        self.script().config = table;
+        self
+    }
+
+    /// Puts somebody at the terminal who gives these answers: `y` or `n` to a yes-or-no question, a line of text, or the
+    /// item that is picked from a list.
+    #[must_use]
+    pub fn typing<'a>(mut self, answers: impl IntoIterator<Item = &'a str>) -> Self {
+        self.interactive = true;
+        self.script().typed = answers.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// What a program that the command runs does, by its name. Programs are never run by a test.
+    #[must_use]
+    pub fn program(self, name: &str, end: ProcessEnd) -> Self {
+        self.script().programs.insert(name.to_owned(), end);
+        self
+    }
+
+    /// A terminal of this width; without it the result goes to a pipe.
+    #[must_use]
+    pub fn width(mut self, columns: usize) -> Self {
+        self.width = Some(columns);
+        self
+    }
+
+    /// Nothing is chosen: no organization, workspace or deployment, as after a fresh installation.
+    #[must_use]
+    pub fn without_context(mut self) -> Self {
+        self.context = invocation::Context::default();
+        self
+    }
+
+    /// The requests that were sent, in order.
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        self.script().requests.clone()
+    }
+
+    /// Runs a line as a user types it, `astro` first; quotes are those of a shell.
+    ///
+    /// # Panics
+    /// When the line cannot be split into words.
+    #[track_caller]
+    pub fn run(&self, line: &str) -> Ran {
+        let Some(words) = shlex::split(line) else { panic!("`{line}` cannot be split into words") };
+        let args = match words.split_first() {
+            Some((first, rest)) if first == "astro" => rest,
+            _ => &words,
+        };
+        self.run_args(args)
+    }
+
+    /// Runs a command, in words, without `astro`.
+    pub fn run_args(&self, args: &[String]) -> Ran {
+        let set = self.commands();
+        let asks_for_json =
+            args.windows(2).any(|pair| pair == ["-o", "json"] || pair == ["--output", "json"]);
+        match parse::parse(args, &set) {
+            Ok(parsed) => self.run_parsed(&parsed),
+            Err(failure) => refused(&failure, asks_for_json),
+        }
+    }
+
+    /// Runs a line in each format: what it does must not depend on how it is shown.
+    ///
+    /// # Panics
+    /// When it does not end with 0 in one of them.
+    #[track_caller]
+    pub fn formats(&self, line: &str) -> Formats {
+        Formats {
+            table: self.run(&format!("{line} -o table")).ok(),
+            json: {
+                let ran = self.run(&format!("{line} -o json"));
+                assert_eq!(ran.code, 0, "the command failed:\n{}", ran.stderr);
+                ran.json()
+            },
+            clean: self.run(&format!("{line} -o clean")).ok(),
+        }
+    }
+
+    /// The candidates for an argument, by its id, after what was typed of its value; `line` is the rest of the line.
+    ///
+    /// # Panics
+    /// When the line is not one of a command of the plugin, or the command's answer is a failure.
+    #[track_caller]
+    pub fn complete(&self, line: &str, arg: &str, typed: &str) -> Vec<Candidate> {
+        match self.try_complete(line, arg, typed) {
+            Ok(candidates) => candidates,
+            Err(failure) => panic!("{}", failure::rendered(&failure, false, false)),
+        }
+    }
+
+    pub(super) fn try_complete(&self, line: &str, arg: &str, typed: &str) -> Result<Vec<Candidate>, Failure> {
+        let set = self.commands();
+        let words = shlex::split(line).unwrap_or_default();
+        let parsed = parse::parse(words.get(1..).unwrap_or_default(), &set)?;
+        let command = parsed.command.ok_or_else(|| unknown(&parsed.path))?;
+        let complete = Complete {
+            path: command.path.clone(),
+            arg: arg.to_owned(),
+            typed: typed.to_owned(),
+            args: canonical::arguments(command, &parsed.matches),
+            context: self.context_for(&parsed, Format::Table),
+            log_level: 0,
+        };
+        let services = self.services(&parsed, command, Format::Table, true);
+        let answer = self.ask(kind::COMPLETE, &complete, &services)?;
+        let answer: Candidates = message::read(answer)?;
+        let fitting = answer.candidates.into_iter().filter(|candidate| candidate.value.starts_with(typed));
+        Ok(fitting.collect())
+    }
+
+    /// Sends one message to the plugin.
+    pub(super) fn ask(
+        &self,
+        kind: &str,
+        body: impl serde::Serialize,
+        services: &Arc<Services>,
+    ) -> Result<Value, Failure> {
+        let request = encode_request(kind, body)?;
+        let open = services.open();
+        pollster::block_on(bridge::handle(self.plugin, open.port(), &request))
+    }
+
+    fn run_parsed(&self, parsed: &Parsed<'_>) -> Ran {
+        let json = parsed.globals.output.as_deref() == Some("json");
+        if parsed.globals.help || parsed.globals.version || parsed.command.is_none() {
+            return match parsed.command.is_some() || parsed.globals.version || !parsed.path.is_empty() {
+                // The host shows help pages; what is on them is in the manifest.
+                true => Ran { stdout: String::new(), stderr: String::new(), code: 0 },
+                false => refused(&unknown(&parsed.path), json),
+            };
+        }
+        let Some(command) = parsed.command else { return refused(&unknown(&parsed.path), json) };
+        let format = match Format::without_context(&parsed.globals, None) {
+            Ok(format) => format,
+            Err(failure) => return refused(&failure, json),
+        };
+        let run = Run {
+            path: command.path.clone(),
+            args: canonical::arguments(command, &parsed.matches),
+            context: self.context_for(parsed, format),
+            terminal: Terminal {
+                interactive: self.interactive && !parsed.globals.no_input && format == Format::Table,
+                stdout: self.width.is_some(),
+                width: self.width.and_then(|width| u16::try_from(width).ok()),
+            },
+            log_level: 0,
+        };
+        let services = self.services(parsed, command, format, false);
+        let answer = self.ask(kind::RUN, &run, &services);
+        let (code, failure) = judged(answer, command, services.closing());
+        let mut stderr = services.said();
+        if let Some(failure) = failure {
+            let failure = wording::word(failure, &command.path, &parse::options(Some(command)));
+            stderr.push_str(&failure::rendered(&failure, format == Format::Json, false));
+            stderr.push('\n');
+        }
+        Ran { stdout: services.result(), stderr, code }
+    }
+
+    fn services(
+        &self,
+        parsed: &Parsed<'_>,
+        command: &manifest::Command,
+        format: Format,
+        reads_only: bool,
+    ) -> Arc<Services> {
+        let sheet =
+            Sheet { width: self.width, color: false, now: time::timestamp(self.script().unix_ms / 1000) };
+        Arc::new(Services::new(
+            Arc::clone(&self.script),
+            &self.manifest,
+            command,
+            parsed.globals.clone(),
+            Renderer::new(format, sheet),
+            format,
+            self.interactive && !parsed.globals.no_input,
+            reads_only,
+        ))
+    }
+
+    fn context_for(&self, parsed: &Parsed<'_>, format: Format) -> invocation::Context {
+        let flag = |typed: &Option<String>, name: &str, otherwise: &Option<Setting>| match typed {
+            Some(value) => {
+                Some(Setting { value: value.clone(), origin: format!("--{name}"), source: Source::Flag })
+            }
+            None => otherwise.clone(),
+        };
+        let globals = &parsed.globals;
+        invocation::Context {
+            profile: flag(&globals.profile, "profile", &self.context.profile),
+            organization: flag(&globals.organization, "organization", &self.context.organization),
+            workspace: flag(&globals.workspace, "workspace", &self.context.workspace),
+            deployment: flag(&globals.deployment, "deployment", &self.context.deployment),
+            output: format.name().to_owned(),
+            ..self.context.clone()
+        }
+    }
+
+    /// Services for a message that belongs to no line.
+    pub(super) fn idle_services(&self, command: &manifest::Command) -> Arc<Services> {
+        let renderer = Renderer::new(Format::Table, Sheet::default());
+        let (script, globals) = (Arc::clone(&self.script), Globals::default());
+        Arc::new(Services::new(
+            script,
+            &self.manifest,
+            command,
+            globals,
+            renderer,
+            Format::Table,
+            false,
+            true,
+        ))
+    }
+
+    pub(super) fn commands(&self) -> CommandSet {
+        CommandSet { groups: self.manifest.groups.clone(), commands: self.manifest.commands.clone() }
+    }
+
+    pub(super) fn plugin(&self) -> &'static Plugin {
+        self.plugin
+    }
+
+    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How an answer becomes an exit code, and the error that is shown.
+fn judged(
+    answer: Result<Value, Failure>,
+    command: &manifest::Command,
+    unwritten: Option<Failure>,
+) -> (u8, Option<Failure>) {
+    let outcome = answer.and_then(message::read::<Outcome>);
+    let failure = match (unwritten, outcome) {
+        (Some(failure), _) | (None, Err(failure)) => failure,
+        (None, Ok(Outcome { exit_code: code @ 0..=2 })) => return (code, None),
+        (None, Ok(Outcome { exit_code })) if command.exit_codes.iter().any(|own| own.code == exit_code) => {
+            return (exit_code, None);
+        }
+        (None, Ok(Outcome { exit_code })) => Failure::new(
+            code::PLUGIN,
+            format!("the command ended with the code {exit_code}, which it does not declare"),
+        ),
+    };
+    (exit_code::of_failure(&failure.code).number, Some(failure))
+}
+
+fn refused(failure: &Failure, json: bool) -> Ran {
+    let stderr = format!("{}\n", failure::rendered(failure, json, false));
+    Ran { stdout: String::new(), stderr, code: exit_code::of_failure(&failure.code).number }
+}
+
+fn unknown(path: &str) -> Failure {
+    Failure::new(code::UNKNOWN_COMMAND, format!("no such command: `astro {path}`"))
+        .help("the plugin's manifest has the paths of its commands")
+}

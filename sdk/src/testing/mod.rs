@@ -1,0 +1,57 @@
+//! Testing a plugin without an account, a network or an installed `astro` (feature `testing`).
+//!
+//! [`Host`] runs a command in this process, from the line that a user types to the bytes that a user gets: parsing and
+//! rendering are the real host's. What the command asks for is answered by a script.
+//!
+//! ```
+//! use astro_plugin_sdk::{prelude::*, testing::{self, Host}};
+//! use serde_json::json;
+//!
+//! /// List the deployments
+//! #[derive(Args)]
+//! struct Names {}
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Deployment {
+//!     id: String,
+//!     name: String,
+//! }
+//!
+//! impl Command for Names {
+//!     const PATH: &'static str = "names";
+//!     type Output = Vec<Deployment>;
+//!
+//!     fn declare(spec: &mut Spec) {
+//!         spec.needs_api().output(View::list("deployments")).example("astro names", "List them");
+//!     }
+//!
+//!     async fn run(self, ctx: Context) -> Result<Vec<Deployment>> {
+//!         let organization = ctx.organization_id().await?;
+//!         ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await
+//!     }
+//! }
+//!
+//! fn plugin() -> Plugin {
+//!     Plugin::new("names", "1.0.0").command::<Names>()
+//! }
+//!
+//! let path = format!("organizations/{}/deployments", testing::ORGANIZATION);
+//! let host = Host::new(plugin()).list(&path, "deployments", json!([{"id": "c1", "name": "etl"}]));
+//! assert_eq!(host.run("astro names -o clean").ok(), "c1\tetl\n");
+//!
+//! // One line each: the rules that a host has for a plugin, and every example of its help.
+//! testing::conformance(plugin());
+//! testing::examples(&host);
+//! ```
+//!
+//! [`Sandbox`] runs the built plugin in the installed `astro` against a local API, with a real server and database.
+
+mod conformance;
+mod host;
+mod sandbox;
+mod script;
+mod services;
+
+pub use conformance::{conformance, examples};
+pub use host::{DEPLOYMENT, Formats, Host, ORGANIZATION, Ran, WORKSPACE};
+pub use sandbox::Sandbox;

@@ -1,0 +1,312 @@
+//! The services of a fake host. Every answer is there when it is asked for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use astro_plugin_abi::{FfiFuture, HostPort, RStr, RVec};
+use astro_plugin_cli::{
+    globals::Globals,
+    output::{Format, Renderer},
+    plugin_config,
+};
+use astro_plugin_protocol::{
+    manifest::{Command, ConfigKey, Manifest},
+    message::{self, Answer, Failure, Request, code},
+    service::{self, AskText, Clock, Confirm, Emit, HttpRequest, Process, Progress, Secret, Select, Text},
+};
+use serde_json::{Value, json};
+
+use super::script::Script;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+static OPEN: Mutex<BTreeMap<u64, Arc<Services>>> = Mutex::new(BTreeMap::new());
+
+/// What answers one command.
+pub(super) struct Services {
+    script: Arc<Mutex<Script>>,
+    plugin: String,
+    keys: Vec<ConfigKey>,
+    command: Command,
+    globals: Globals,
+    format: Format,
+    interactive: bool,
+    reads_only: bool,
+    shown: Mutex<Shown>,
+}
+
+struct Shown {
+    renderer: Renderer,
+    stdout: Vec<u8>,
+    stderr: String,
+    failure: Option<Failure>,
+}
+
+/// One command's place among the open ones.
+pub(super) struct OpenPort(u64);
+
+impl OpenPort {
+    pub(super) fn port(&self) -> HostPort {
+        HostPort::new(self.0, call, log, query)
+    }
+}
+
+impl Drop for OpenPort {
+    fn drop(&mut self) {
+        open().remove(&self.0);
+    }
+}
+
+fn open() -> MutexGuard<'static, BTreeMap<u64, Arc<Services>>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+extern "C" fn call(ctx: u64, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
+    let services = open().get(&ctx).cloned();
+    let asked = message::decode_request(&request);
+    // Nobody interrupts a test.
+    if asked.as_ref().is_ok_and(|asked| asked.service == service::CANCEL_WAIT) {
+        return FfiFuture::new(std::future::pending());
+    }
+    let answer = match services {
+        Some(services) => asked.and_then(|asked| services.answer(asked)),
+        None => Err(Failure::new(code::CLOSED, "the command has ended")),
+    };
+    let bytes = message::encode_answer(&answer.map_or_else(Answer::Error, Answer::Ok));
+    FfiFuture::new(std::future::ready(RVec::from(bytes)))
+}
+
+extern "C" fn log(_: u64, _: u32, _: RStr<'_>, _: RStr<'_>) {}
+
+extern "C" fn query(_: u64) -> *const () {
+    std::ptr::null()
+}
+
+impl Services {
+    #[expect(clippy::too_many_arguments, reason = "one call, and each is another thing")]
+    pub(super) fn new(
+        script: Arc<Mutex<Script>>,
+        manifest: &Manifest,
+        command: &Command,
+        globals: Globals,
+        renderer: Renderer,
+        format: Format,
+        interactive: bool,
+        reads_only: bool,
+    ) -> Self {
+        let shown = Shown { renderer, stdout: Vec::new(), stderr: String::new(), failure: None };
+        Self {
+            script,
+            plugin: manifest.name.clone(),
+            keys: manifest.config.clone(),
+            command: command.clone(),
+            globals,
+            format,
+            interactive,
+            reads_only,
+            shown: Mutex::new(shown),
+        }
+    }
+
+    /// Opens a port to these services; it is closed when it is dropped.
+    pub(super) fn open(self: &Arc<Self>) -> OpenPort {
+        let ctx = NEXT.fetch_add(1, Ordering::Relaxed);
+        open().insert(ctx, Arc::clone(self));
+        OpenPort(ctx)
+    }
+
+    /// The result as text.
+    pub(super) fn result(&self) -> String {
+        String::from_utf8_lossy(&self.shown().stdout).into_owned()
+    }
+
+    /// The conversation so far.
+    pub(super) fn said(&self) -> String {
+        self.shown().stderr.clone()
+    }
+
+    /// Why the result was not written as it was handed over.
+    pub(super) fn closing(&self) -> Option<Failure> {
+        self.shown().failure.clone()
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, request: Request) -> Result<Value, Failure> {
+        let Request { service, body, .. } = request;
+        let reads = matches!(service.as_str(), service::CONFIG_GET | service::CLOCK)
+            || (service == service::HTTP_REQUEST && body["method"] == "GET");
+        if self.reads_only && !reads {
+            return Err(failed(format!("`{service}` is not answered while a shell completes a line")));
+        }
+        match service.as_str() {
+            service::HTTP_REQUEST => self.http(message::read(body)?),
+            service::OUTPUT_EMIT => self.emit(message::read(body)?),
+            service::OUTPUT_TEXT => self.text(&message::read(body)?),
+            service::OUTPUT_SECRET => self.secret(&message::read(body)?),
+            service::PROMPT_CONFIRM => self.confirm(&message::read(body)?),
+            service::PROMPT_TEXT => self.ask(&message::read(body)?),
+            service::PROMPT_SELECT => self.select(&message::read(body)?),
+            service::NOTICE => {
+                self.notice(&message::read::<Text>(body)?.text);
+                Ok(Value::Null)
+            }
+            service::PROGRESS_START => to_value(Progress { id: 1 }),
+            service::PROGRESS_SET | service::PROGRESS_END => Ok(Value::Null),
+            service::PROCESS_RUN => self.process(&message::read(body)?),
+            service::CLOCK => to_value(Clock { unix_ms: self.script().unix_ms }),
+            service::CONFIG_GET => self.config(),
+            other => Err(Failure::new(code::UNIMPLEMENTED, format!("the test's host has no `{other}`"))),
+        }
+    }
+
+    fn http(&self, request: HttpRequest) -> Result<Value, Failure> {
+        if !self.command.needs.api {
+            return Err(failed("the command does not declare that it sends requests")
+                .help("declare it with `spec.needs_api()`"));
+        }
+        self.script().http(request).and_then(to_value)
+    }
+
+    fn emit(&self, emit: Emit) -> Result<Value, Failure> {
+        let mut shown = self.shown();
+        if let (Emit::Rows { rows }, Format::Table | Format::Clean) = (&emit, self.format)
+            && let Some(missing) = self.missing_column(rows)
+        {
+            shown.failure = Some(missing.clone());
+            return Err(missing);
+        }
+        let step = shown.renderer.step(emit)?;
+        shown.stdout.extend(step.bytes);
+        drop(shown);
+        step.notice.iter().for_each(|notice| self.notice(notice));
+        Ok(Value::Null)
+    }
+
+    /// A declared column that no row has is a slip: it would be empty for ever.
+    fn missing_column(&self, rows: &[Value]) -> Option<Failure> {
+        let view = self.command.output.as_ref()?;
+        let keys = view.columns.iter().map(|column| &column.key).chain(&view.clean);
+        let missing =
+            keys.into_iter().find(|key| !rows.is_empty() && rows.iter().all(|row| row.get(key).is_none()))?;
+        Some(Failure::new(
+            code::PLUGIN,
+            format!("`astro {}` declares the column `{missing}`, which no record has", self.command.path),
+        ))
+    }
+
+    fn text(&self, text: &Text) -> Result<Value, Failure> {
+        if !self.command.needs.text {
+            return Err(failed("the command does not declare that it streams text")
+                .help("declare it with `spec.streams_text()`"));
+        }
+        let piece = match self.format {
+            Format::Json => format!("{}\n", json!({ "text": text.text })),
+            Format::Table | Format::Clean => text.text.clone(),
+        };
+        self.shown().stdout.extend(piece.into_bytes());
+        Ok(Value::Null)
+    }
+
+    fn secret(&self, secret: &Secret) -> Result<Value, Failure> {
+        if !self.command.needs.secret {
+            return Err(failed("the command does not declare that it delivers a one-time secret")
+                .help("declare it with `spec.delivers_secret()`"));
+        }
+        let mut shown = self.shown();
+        let bytes = shown.renderer.secret(secret, true)?;
+        shown.stdout.extend(bytes);
+        Ok(Value::Null)
+    }
+
+    fn confirm(&self, confirm: &Confirm) -> Result<Value, Failure> {
+        if self.globals.yes {
+            return Ok(Value::Bool(true));
+        }
+        confirm.details.iter().for_each(|line| self.say(line));
+        match self.typed(&confirm.question, "--yes")?.to_lowercase().as_str() {
+            "y" | "yes" => Ok(Value::Bool(true)),
+            _ => Err(Failure::new(code::DECLINED, "declined; nothing was done")),
+        }
+    }
+
+    fn ask(&self, ask: &AskText) -> Result<Value, Failure> {
+        self.typed(&ask.question, &ask.flag).map(Value::String)
+    }
+
+    fn select(&self, select: &Select) -> Result<Value, Failure> {
+        let typed = self.typed(&select.question, &select.flag)?;
+        let found = select.items.iter().position(|item| *item == typed || item.contains(&typed));
+        found.map(Value::from).ok_or_else(|| {
+            failed(format!("the test picks `{typed}`, which is not offered: {}", select.items.join(", ")))
+        })
+    }
+
+    /// The next answer of whoever sits at the terminal.
+    fn typed(&self, question: &str, flag: &str) -> Result<String, Failure> {
+        if !self.interactive || self.format != Format::Table {
+            return Err(Failure::new(
+                code::INPUT_REQUIRED,
+                format!("`astro {}` needs `{flag}`: nobody can be asked here", self.command.path),
+            )
+            .help(format!("pass `{flag}`, or run it on a terminal")));
+        }
+        self.say(question);
+        let next = self.script().typed.pop_front();
+        next.ok_or_else(|| {
+            failed(format!("the test has no answer to `{question}`")).help("give one with Host::typing")
+        })
+    }
+
+    fn process(&self, process: &Process) -> Result<Value, Failure> {
+        if !self.command.needs.process {
+            return Err(failed("the command does not declare that it runs programs")
+                .help("declare it with `spec.runs_programs()`"));
+        }
+        let Some(end) = self.script().programs.get(&process.program).cloned() else {
+            return Err(failed(format!("the test's script has no program `{}`", process.program))
+                .help("give one with Host::program"));
+        };
+        if !process.capture && self.format != Format::Json {
+            self.shown().stdout.extend(end.stdout.as_bytes());
+        }
+        to_value(end)
+    }
+
+    fn config(&self) -> Result<Value, Failure> {
+        let Value::Object(table) = self.script().config.clone() else {
+            return Err(failed("the test's configuration is not a table"));
+        };
+        plugin_config::checked(&self.plugin, &self.keys, table).map(Value::Object)
+    }
+
+    fn notice(&self, text: &str) {
+        if !self.globals.quiet && self.format == Format::Table {
+            self.say(text);
+        }
+    }
+
+    fn say(&self, line: &str) {
+        let mut shown = self.shown();
+        shown.stderr.push_str(line);
+        shown.stderr.push('\n');
+    }
+}
+
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new(code::FAILED, message)
+}
+
+fn to_value(value: impl serde::Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| failed(error.to_string()))
+}
