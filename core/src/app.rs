@@ -7,6 +7,7 @@ use std::{io::Write, sync::Arc};
 use astro_plugin_protocol::{manifest::Command, names::BUILTIN_WORDS};
 
 use crate::{
+    author::check,
     builtin,
     cli::{
         complete,
@@ -100,6 +101,11 @@ impl App {
             && word == describe::CHILD_WORD
         {
             return self.describe(path);
+        }
+        if let [word, path] = args.as_slice()
+            && word == check::CHILD_WORD
+        {
+            return check::probe(self, path);
         }
         match args.as_slice() {
             [word, library, dir] if word == bundle::WORD => {

@@ -9,6 +9,7 @@
 //! ```
 
 mod app;
+mod author;
 mod builtin;
 pub mod cli;
 mod completing;

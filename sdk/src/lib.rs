@@ -32,7 +32,7 @@
 //!     }
 //! }
 //!
-//! export_plugin!(Plugin::new("hello", env!("CARGO_PKG_VERSION")).command::<Hello>());
+//! export_plugin!(crate_plugin!().command::<Hello>());
 //! # fn main() {}
 //! ```
 //!
@@ -103,21 +103,41 @@ pub mod __private {
 pub mod prelude {
     pub use crate::{
         Candidate, Command, Completing, ConfigKey, Context, Error, Plugin, Result, Sort, Spec, ValueKind,
-        View, clap, export_plugin, serde,
+        View, clap, crate_plugin, export_plugin, serde,
     };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};
 }
 
-/// Exports a [`Plugin`] from a `cdylib`. Once in a crate.
+/// A [`Plugin`] with the name, version, description, licence and homepage of the crate's `Cargo.toml`.
+#[macro_export]
+macro_rules! crate_plugin {
+    () => {
+        $crate::Plugin::of_crate(
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION"),
+            env!("CARGO_PKG_DESCRIPTION"),
+            env!("CARGO_PKG_LICENSE"),
+            env!("CARGO_PKG_HOMEPAGE"),
+        )
+    };
+}
+
+/// Exports a [`Plugin`] from a `cdylib`, and makes `fn plugin() -> Plugin`, which its tests use. Once in a crate, at its
+/// root.
 #[macro_export]
 macro_rules! export_plugin {
     ($plugin:expr) => {
+        /// The plugin of this crate.
+        fn plugin() -> $crate::Plugin {
+            $plugin
+        }
+
         const _: () = {
             use $crate::__private::abi;
 
             fn module() -> abi::PluginModuleRef {
-                $crate::__private::root_module(|| $plugin)
+                $crate::__private::root_module(plugin)
             }
 
             extern "C" fn construct() -> abi::abi_stable::library::RootModuleResult {

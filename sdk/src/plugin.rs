@@ -99,6 +99,16 @@ impl Plugin {
         Self { manifest, entries: Vec::new() }
     }
 
+    /// What [`crate::crate_plugin!`] makes of a `Cargo.toml`; what is empty there is not set.
+    #[doc(hidden)]
+    pub fn of_crate(name: &str, version: &str, about: &str, license: &str, homepage: &str) -> Self {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let mut plugin = Self::new(name, version).about(about);
+        plugin.manifest.license = given(license);
+        plugin.manifest.homepage = given(homepage);
+        plugin
+    }
+
     /// One line about the plugin.
     #[must_use]
     pub fn about(mut self, about: &str) -> Self {

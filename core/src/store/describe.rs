@@ -20,11 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The manifest of a library, checked.
 pub fn in_child(path: &Path) -> Result<Manifest> {
+    let bytes = ask_child(CHILD_WORD, path)?;
+    let what = || format!("`{}` cannot be described", path.display());
+    let manifest: Manifest = serde_json::from_slice(&bytes).while_doing(code::PLUGIN, what)?;
+    let mut failure = plugin(format!("the manifest of `{}` is not accepted", path.display()));
+    for problem in check::problems(&manifest) {
+        failure = failure.cause(problem);
+    }
+    if failure.causes.is_empty() { Ok(manifest) } else { Err(failure) }
+}
+
+/// What a child process of this program answers on stdout that loads a library: `word` says what it asks of it.
+pub fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
     let what = || format!("`{}` cannot be described", path.display());
     let mut command = Command::new(this_binary()?);
     sink::scrub(&mut command);
     let mut child = command
-        .arg(CHILD_WORD)
+        .arg(word)
         .arg(path)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -56,12 +68,7 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
             said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
         return Err(plugin(what()).cause(if reason.is_empty() { status.to_string() } else { reason }));
     }
-    let manifest: Manifest = serde_json::from_slice(&bytes).while_doing(code::PLUGIN, what)?;
-    let mut failure = plugin(format!("the manifest of `{}` is not accepted", path.display()));
-    for problem in check::problems(&manifest) {
-        failure = failure.cause(problem);
-    }
-    if failure.causes.is_empty() { Ok(manifest) } else { Err(failure) }
+    Ok(bytes)
 }
 
 fn read_in_background(stream: Option<impl Read + Send + 'static>, most: u64) -> mpsc::Receiver<Vec<u8>> {

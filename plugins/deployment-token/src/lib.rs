@@ -14,9 +14,7 @@ mod token;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(plugin());
-
-fn plugin() -> Plugin {
+export_plugin!(
     Plugin::new("deployment-token", env!("CARGO_PKG_VERSION"))
         .about("API tokens of Astro deployments")
         .publisher("astro-host")
@@ -26,7 +24,7 @@ fn plugin() -> Plugin {
         .command::<commands::Rotate>()
         .command::<commands::Update>()
         .command::<commands::Delete>()
-}
+);
 
 #[cfg(test)]
 #[test]

@@ -9,9 +9,7 @@ mod workspaces;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(plugin());
-
-fn plugin() -> Plugin {
+export_plugin!(
     Plugin::new("platform", env!("CARGO_PKG_VERSION"))
         .about("Organizations, workspaces and deployments of Astro")
         .publisher("astro-host")
@@ -22,7 +20,7 @@ fn plugin() -> Plugin {
         .command::<workspaces::Switch>()
         .command::<deployments::List>()
         .command::<deployments::Inspect>()
-}
+);
 
 #[cfg(test)]
 #[test]

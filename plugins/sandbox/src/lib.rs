@@ -18,9 +18,7 @@ mod token;
 
 use astro_plugin_sdk::{Plugin, export_plugin};
 
-export_plugin!(plugin());
-
-fn plugin() -> Plugin {
+export_plugin!(
     Plugin::new("sandbox", env!("CARGO_PKG_VERSION"))
         .about("A local Astro API for trying things out and for tests")
         .publisher("astro-host")
@@ -32,7 +30,7 @@ fn plugin() -> Plugin {
         .command::<commands::Reset>()
         .command::<commands::Env>()
         .command::<commands::Serve>()
-}
+);
 
 #[cfg(test)]
 #[test]

@@ -1,19 +1,26 @@
-//! The layout of a `NAME.astro-plugin` file, footer revision 1.
+//! The layout of a `NAME.astro-plugin` file, footer revision 1 (not signed) and 2 (signed).
 //!
 //! ```text
 //! payload        the shared library, unchanged: loaders ignore what follows it
 //! manifest       UTF-8 JSON
 //! footer         512 bytes at the very end, integers little-endian
 //!   0    8   magic "ASTROPLG"
-//!   8    4   footer revision (1)
+//!   8    4   footer revision (1 or 2)
 //!   12   4   payload kind (1 = shared library)
 //!   16   64  target triple, padded with NUL
 //!   80   4   ABI revision
 //!   84   4   lowest glibc it needs: major * 1000 + minor, 0 = unknown
 //!   88   8   manifest offset (= payload length)
 //!   96   8   manifest length
-//!   104  408 zero in revision 1
+//!   104  408 zero in revision 1; in revision 2 the signature of everything before it:
+//!   104  2   length of the trusted comment
+//!   106  74  minisign signature: "ED" (prehashed Ed25519), 8 bytes of key id, 64 bytes
+//!   180  64  minisign global signature: of the 64 bytes above and the trusted comment
+//!   244  268 trusted comment, UTF-8, padded with zero
 //! ```
+//!
+//! The signature is minisign's (<https://jedisct1.github.io/minisign/>, "Signature format"): the file without its last
+//! 408 bytes is what `minisign -V` verifies with the text of [`Signature::to_minisig`].
 //!
 //! The file is read and checked before any of the plugin's code can run. There is no archive, so there is
 //! nothing to unpack. The reader is total: any bytes give a value or an error.
@@ -24,8 +31,16 @@ use std::fmt;
 pub const FOOTER_LEN: usize = 512;
 /// The first bytes of the footer.
 pub const MAGIC: [u8; 8] = *b"ASTROPLG";
-/// The footer revision this package writes.
+/// The footer revision of a file that is not signed.
 pub const FOOTER_REVISION: u32 = 1;
+/// The footer revision of a signed file, the newest that this package reads.
+pub const SIGNED_REVISION: u32 = 2;
+/// The length of the part of the footer that is not signed, at its very end: the signature.
+pub const SIGNATURE_LEN: usize = FOOTER_LEN - SIGNATURE_AT;
+/// Where the signature begins in the footer.
+const SIGNATURE_AT: usize = 104;
+/// The longest trusted comment in bytes.
+const MAX_COMMENT: usize = 268;
 /// The largest manifest in bytes (4 MiB).
 pub const MAX_MANIFEST: u64 = 4 * 1024 * 1024;
 /// The file name's ending.
@@ -44,6 +59,68 @@ pub struct Footer {
     pub manifest_offset: u64,
     /// Length of the manifest in bytes.
     pub manifest_len: u64,
+    /// The signature, when it is signed. Reading a footer does not verify it.
+    pub signature: Option<Signature>,
+}
+
+/// A minisign signature as it stands in a footer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Algorithm, key id and signature.
+    pub signature: [u8; 74],
+    /// The signature of the signature and the trusted comment.
+    pub global: [u8; 64],
+    /// What the signer states: `name:NAME version:VERSION target:TRIPLE`.
+    pub trusted_comment: String,
+}
+
+impl Signature {
+    /// The id of the key, as minisign shows it: 16 hexadecimal digits.
+    pub fn key_id(&self) -> String {
+        self.signature[2..10].iter().rev().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    /// The text of a `.minisig` file. `base64` encodes with the standard alphabet and padding.
+    pub fn to_minisig(&self, base64: impl Fn(&[u8]) -> String) -> String {
+        format!(
+            "untrusted comment: signature of an astro plugin\n{}\ntrusted comment: {}\n{}\n",
+            base64(&self.signature),
+            self.trusted_comment,
+            base64(&self.global)
+        )
+    }
+
+    fn parse(bytes: &[u8; FOOTER_LEN]) -> Result<Self, FooterError> {
+        let wrong = FooterError::Field("signature");
+        let length = usize::from(u16::from_le_bytes([bytes[104], bytes[105]]));
+        if length > MAX_COMMENT
+            || bytes[106..108] != *b"ED"
+            || bytes[244 + length..].iter().any(|byte| *byte != 0)
+        {
+            return Err(wrong);
+        }
+        let comment = std::str::from_utf8(&bytes[244..244 + length]).map_err(|_| wrong.clone())?;
+        if comment.chars().any(char::is_control) {
+            return Err(wrong);
+        }
+        let (mut signature, mut global) = ([0; 74], [0; 64]);
+        signature.copy_from_slice(&bytes[106..180]);
+        global.copy_from_slice(&bytes[180..244]);
+        Ok(Self { signature, global, trusted_comment: comment.to_owned() })
+    }
+
+    fn write(&self, bytes: &mut [u8; FOOTER_LEN]) -> Result<(), FooterError> {
+        let comment = self.trusted_comment.as_bytes();
+        let length = u16::try_from(comment.len()).unwrap_or(u16::MAX);
+        if comment.len() > MAX_COMMENT {
+            return Err(FooterError::Field("signature"));
+        }
+        bytes[104..106].copy_from_slice(&length.to_le_bytes());
+        bytes[106..180].copy_from_slice(&self.signature);
+        bytes[180..244].copy_from_slice(&self.global);
+        bytes[244..244 + comment.len()].copy_from_slice(comment);
+        Ok(())
+    }
 }
 
 /// Why a file is not a plugin file.
@@ -70,7 +147,7 @@ impl fmt::Display for FooterError {
             Self::Revision(found) => {
                 write!(
                     formatter,
-                    "its footer has revision {found}, this astro reads revision {FOOTER_REVISION}"
+                    "its footer has revision {found}, this astro reads revisions up to {SIGNED_REVISION}"
                 )
             }
             Self::PayloadKind(found) => {
@@ -92,10 +169,14 @@ impl Footer {
         }
         let u32_at = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
-        match u32_at(8) {
-            FOOTER_REVISION => {}
+        let signature = match u32_at(8) {
+            FOOTER_REVISION if bytes[SIGNATURE_AT..].iter().any(|byte| *byte != 0) => {
+                return Err(FooterError::Field("reserved part"));
+            }
+            FOOTER_REVISION => None,
+            SIGNED_REVISION => Some(Signature::parse(bytes)?),
             other => return Err(FooterError::Revision(other)),
-        }
+        };
         match u32_at(12) {
             1 => {}
             other => return Err(FooterError::PayloadKind(other)),
@@ -108,9 +189,6 @@ impl Footer {
         if triple.is_empty() || !triple.bytes().all(plain) {
             return Err(FooterError::Field("target triple"));
         }
-        if bytes[104..].iter().any(|byte| *byte != 0) {
-            return Err(FooterError::Field("reserved part"));
-        }
         let (manifest_offset, manifest_len) = (u64_at(88), u64_at(96));
         let ends =
             manifest_offset.checked_add(manifest_len).and_then(|end| end.checked_add(FOOTER_LEN as u64));
@@ -122,7 +200,7 @@ impl Footer {
             0 => None,
             packed => Some((packed / 1000, packed % 1000)),
         };
-        Ok(Self { triple, abi: u32_at(80), glibc, manifest_offset, manifest_len })
+        Ok(Self { triple, abi: u32_at(80), glibc, manifest_offset, manifest_len, signature })
     }
 
     /// The bytes of the footer. A triple longer than 64 bytes is refused.
@@ -132,7 +210,8 @@ impl Footer {
         }
         let mut bytes = [0; FOOTER_LEN];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&FOOTER_REVISION.to_le_bytes());
+        let revision = if self.signature.is_some() { SIGNED_REVISION } else { FOOTER_REVISION };
+        bytes[8..12].copy_from_slice(&revision.to_le_bytes());
         bytes[12..16].copy_from_slice(&1u32.to_le_bytes());
         bytes[16..16 + self.triple.len()].copy_from_slice(self.triple.as_bytes());
         bytes[80..84].copy_from_slice(&self.abi.to_le_bytes());
@@ -140,8 +219,27 @@ impl Footer {
         bytes[84..88].copy_from_slice(&glibc.to_le_bytes());
         bytes[88..96].copy_from_slice(&self.manifest_offset.to_le_bytes());
         bytes[96..104].copy_from_slice(&self.manifest_len.to_le_bytes());
+        if let Some(signature) = &self.signature {
+            signature.write(&mut bytes)?;
+        }
         Ok(bytes)
     }
+}
+
+/// Signs a plugin file in place. `sign` gets the bytes that are signed: everything before the signature.
+pub fn sign<E: From<FooterError>>(
+    file: &mut [u8],
+    sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+) -> Result<(), E> {
+    let at = file.len().checked_sub(FOOTER_LEN).ok_or(FooterError::TooShort)?;
+    let mut footer = Footer::parse(&file[at..], file.len() as u64)?;
+    // The revision is part of what is signed.
+    file[at + 8..at + 12].copy_from_slice(&SIGNED_REVISION.to_le_bytes());
+    footer.signature = Some(sign(&file[..file.len() - SIGNATURE_LEN])?);
+    let bytes = footer.to_bytes()?;
+    file[at..].copy_from_slice(&bytes);
+    Footer::parse(&file[at..], file.len() as u64)?;
+    Ok(())
 }
 
 /// Puts a plugin file together.
@@ -158,6 +256,7 @@ pub fn assemble(
         glibc,
         manifest_offset: payload.len() as u64,
         manifest_len: manifest.len() as u64,
+        signature: None,
     };
     let mut file = Vec::with_capacity(payload.len() + manifest.len() + FOOTER_LEN);
     file.extend_from_slice(payload);
@@ -200,6 +299,28 @@ mod tests {
         assert_eq!(glibc_floor(b"nothing"), None);
     }
 
+    #[test]
+    fn a_signature_covers_everything_before_it() {
+        let mut file = assemble(b"payload", b"{}", TRIPLE, 1, None).expect("assembled");
+        let unsigned = file.clone();
+        let mut signed = Vec::new();
+        let mut bytes = [7; 74];
+        bytes[..2].copy_from_slice(b"ED");
+        let signature =
+            Signature { signature: bytes, global: [9; 64], trusted_comment: "name:x version:1.0.0".into() };
+        sign(&mut file, |all| {
+            signed = all.to_vec();
+            Ok::<_, FooterError>(signature.clone())
+        })
+        .expect("signed");
+        let footer = Footer::parse(&file[file.len() - FOOTER_LEN..], file.len() as u64).expect("read");
+        assert_eq!(footer.signature, Some(signature.clone()));
+        assert_eq!(signed, file[..file.len() - SIGNATURE_LEN]);
+        assert_eq!(file.len(), unsigned.len());
+        let long = Signature { trusted_comment: "x".repeat(MAX_COMMENT + 1), ..signature };
+        assert!(sign(&mut unsigned.clone(), |_| Ok::<_, FooterError>(long)).is_err());
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(payload in prop::collection::vec(any::<u8>(), 1..64),
@@ -215,7 +336,10 @@ mod tests {
         fn any_bytes_give_a_value_or_an_error(mut bytes in prop::collection::vec(any::<u8>(), FOOTER_LEN),
             len: u64, magic: bool) {
             if magic { bytes[..8].copy_from_slice(&MAGIC); }
-            let _ = Footer::parse(&bytes, len);
+            for revision in [0u8, 1, 2] {
+                if magic && revision > 0 { bytes[8..12].copy_from_slice(&[revision, 0, 0, 0]); }
+                let _ = Footer::parse(&bytes, len);
+            }
         }
 
         #[test]

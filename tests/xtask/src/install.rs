@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::shell::{Result, cargo, program, root, run as run_program, say, target};
+use crate::{
+    sdk,
+    shell::{Result, cargo, program, root, run as run_program, say, target},
+};
 
 /// The plugins that come with the host, in the order they are installed.
 pub(crate) const PLUGINS: &[&str] = &["platform", "deployment-token", "sandbox"];
@@ -46,6 +49,7 @@ pub(crate) fn run_quietly(dir: &Path, profile: Profile) -> Result<PathBuf> {
         run_program(program(&binary).arg("__bundle").arg(library).arg(&store))?;
     }
     run_program(program(&binary).arg("__index").arg(&store))?;
+    sdk::install(&dir.join("lib/astro-host/sdk"))?;
     Ok(binary)
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod fuzz;
 mod install;
 mod quickstart;
+mod sdk;
 mod shell;
 mod test;
 mod tidy;
@@ -20,7 +21,7 @@ cargo xtask <COMMAND>
 
   quickstart               build, install below target/, start a sandbox, show the main job
   test [--install]         everything that CI checks; --install gets missing system packages
-  install --root DIR       DIR/bin/astro and the first-party plugins in DIR/lib/astro-host/plugins
+  install --root DIR       DIR/bin/astro, and in DIR/lib/astro-host the first-party plugins and the SDK
   bench [--check]          measure against the floor and against other tools; --check ends 1 over a limit
   fuzz [TARGET] [--seconds N]
                            fuzz what reads bytes, each target for N seconds (30)

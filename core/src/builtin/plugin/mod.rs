@@ -1,4 +1,6 @@
-//! `astro plugin`: what is installed, and plugins under development.
+//! `astro plugin`: what is installed, and plugins under development. [`author`]: for those who write them.
+
+pub(super) mod author;
 
 use std::path::Path;
 
@@ -42,7 +44,7 @@ pub(super) fn commands() -> Vec<Command> {
         &[("astro plugin link target/debug/libhello.so", "Use a build")],
     );
     link.long_about = "Use a plugin that is being developed.\n\nThe library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
-    vec![
+    let installed = vec![
         list,
         command(
             "plugin info",
@@ -55,7 +57,8 @@ pub(super) fn commands() -> Vec<Command> {
         ),
         link,
         remove,
-    ]
+    ];
+    installed.into_iter().chain(author::commands()).collect()
 }
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {

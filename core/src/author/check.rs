@@ -1,0 +1,231 @@
+//! The rules for a finished file: what a host will ask of it on other people's machines, looked at here and now.
+//!
+//! What its bytes say is read first. Then it is loaded in a process of its own, which asks it what every host may ask.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use astro_plugin_abi::ABI_REVISION;
+use astro_plugin_protocol::{
+    PROTOCOL_REVISION, check,
+    invocation::{Complete, Run, kind},
+    manifest::{Command, Manifest, ValueKind},
+    message::{self, code},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    cli::{globals::Globals, parse, tree::CommandSet},
+    console::Conversation,
+    error::{Failure, Result, plugin},
+    host::{Services, Transport, crash, executor, library, process, verify},
+    services::{Invocation, Shared},
+    store::{describe, record},
+};
+
+/// The hidden word of the child process that loads the file.
+pub(crate) const CHILD_WORD: &str = "__probe";
+
+/// One rule and whether it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    pub(crate) rule: String,
+    /// `kept`, `broken`, or `skipped` where it cannot be found out here.
+    pub(crate) state: String,
+    /// What is wrong, or what was found.
+    pub(crate) detail: String,
+}
+
+fn finding(rule: &str, state: &str, detail: impl Into<String>) -> Finding {
+    Finding { rule: rule.to_owned(), state: state.to_owned(), detail: detail.into() }
+}
+
+fn kept(rule: &str, detail: impl Into<String>) -> Finding {
+    finding(rule, "kept", detail)
+}
+
+fn broken(rule: &str, detail: impl Into<String>) -> Finding {
+    finding(rule, "broken", detail)
+}
+
+/// Looks at a plugin file, or at a library that was not packed.
+pub(crate) fn file(path: &Path) -> Result<Vec<Finding>> {
+    let path = path.canonicalize().map_err(|error| {
+        crate::error::failed(format!("cannot find `{}`", path.display()))
+            .cause(crate::error::plain_io(&error.to_string()))
+    })?;
+    let mut findings = Vec::new();
+    let mut written = None;
+    match record::is_plugin_file(&path) {
+        true => {
+            let described = match record::read_plugin_file(&path) {
+                Ok(described) => described,
+                Err(failure) => return Ok(vec![broken("footer", reasons(&failure))]),
+            };
+            let footer = described.footer;
+            let signed = footer.signature.as_ref();
+            let signed = signed.map_or_else(
+                || "not signed".to_owned(),
+                |one| format!("signed with the key {}", one.key_id()),
+            );
+            findings.push(kept("footer", signed));
+            let glibc = footer
+                .glibc
+                .map_or_else(String::new, |(major, minor)| format!(", glibc {major}.{minor} or newer"));
+            if footer.triple != verify::TRIPLE {
+                findings.push(finding(
+                    "target",
+                    "skipped",
+                    format!("it is for {}{glibc}; the rest is found out there", footer.triple),
+                ));
+                findings.extend(manifest(&described.manifest));
+                return Ok(findings);
+            }
+            findings.push(kept("target", format!("{}{glibc}", footer.triple)));
+            written = Some(described.manifest);
+        }
+        false => findings.push(finding(
+            "footer",
+            "skipped",
+            "it is a library; `astro plugin pack` makes the plugin file",
+        )),
+    }
+    if let Err(failure) = verify::check_policy(&path) {
+        findings.push(broken("permissions", reasons(&failure)));
+        return Ok(findings);
+    }
+    match describe::in_child(&path) {
+        Ok(described) => {
+            findings.push(match &written {
+                Some(written) if *written != described => {
+                    broken("manifest", "the file's manifest is not the one its library states: pack it again")
+                }
+                _ => kept("manifest", format!("{} {}", described.name, described.version)),
+            });
+            findings.extend(manifest(&described));
+            findings.extend(probed(&path)?);
+        }
+        Err(failure) => findings.push(broken("manifest", reasons(&failure))),
+    }
+    Ok(findings)
+}
+
+/// What can be said from the manifest alone.
+fn manifest(manifest: &Manifest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(
+        match verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol) {
+            Ok(()) => kept(
+                "revisions",
+                format!(
+                    "ABI {ABI_REVISION}, protocol {} to {} (this astro speaks {PROTOCOL_REVISION})",
+                    manifest.protocol.min, manifest.protocol.max
+                ),
+            ),
+            Err(failure) => broken("revisions", failure.message),
+        },
+    );
+    let problems = check::problems(manifest);
+    findings.extend(problems.into_iter().map(|problem| broken("names", problem)));
+    for command in manifest.commands.iter().filter(|command| !command.hidden) {
+        findings.extend(examples(manifest, command));
+    }
+    if manifest.license.is_none() {
+        findings.push(finding("license", "skipped", "the manifest names none: set `license` in Cargo.toml"));
+    }
+    findings
+}
+
+fn examples(manifest: &Manifest, command: &Command) -> Vec<Finding> {
+    let rule = format!("examples of {}", command.path);
+    if command.examples.is_empty() {
+        return vec![broken(&rule, "there is none")];
+    }
+    let set = CommandSet { groups: manifest.groups.clone(), commands: manifest.commands.clone() };
+    let lines = command.examples.iter().map(|example| example.command.as_str());
+    let wrong: Vec<Finding> = lines
+        .filter(|line| line.starts_with("astro ") && !line.contains(['|', '>', '$', '`', ';']))
+        .filter_map(|line| {
+            let words = shlex::split(line).unwrap_or_default();
+            match parse::parse(words.get(1..).unwrap_or_default(), &set) {
+                Ok(parsed) if parsed.path == command.path => None,
+                Ok(parsed) => Some(format!("`{line}` is a line of `astro {}`", parsed.path)),
+                Err(failure) => Some(format!("`{line}`: {}", failure.message)),
+            }
+        })
+        .map(|reason| broken(&rule, reason))
+        .collect();
+    if wrong.is_empty() { vec![kept(&rule, format!("{}", command.examples.len()))] } else { wrong }
+}
+
+/// What the loaded library does, found out by a child.
+fn probed(path: &Path) -> Result<Vec<Finding>> {
+    match describe::ask_child(CHILD_WORD, path) {
+        Ok(answer) => serde_json::from_slice(&answer)
+            .map_err(|error| plugin("what the plugin was asked cannot be read").cause(error.to_string())),
+        Err(failure) => Ok(vec![broken("messages", reasons(&failure))]),
+    }
+}
+
+fn reasons(failure: &Failure) -> String {
+    std::iter::once(&failure.message).chain(&failure.causes).cloned().collect::<Vec<_>>().join(": ")
+}
+
+/// The child: loads the library and asks what every host may ask. Nothing is run.
+pub(crate) fn probe(app: &App, path: &str) -> Result<i32> {
+    process::keep_stdout_private();
+    let verified = verify::open_for_describe(Path::new(path))?;
+    crash::arm(|what| format!("error: it {what}"));
+    app.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });
+    let loaded = library::load(verified, &format!("`{path}`"))?;
+    let first = loaded.describe()?;
+    let mut findings = Vec::new();
+    findings.push(match loaded.describe()? == first {
+        true => kept("describe", "the same every time"),
+        false => broken("describe", "the manifest is another one each time"),
+    });
+    let manifest: Manifest = serde_json::from_slice(&first)
+        .map_err(|error| plugin("its manifest cannot be read").cause(error.to_string()))?;
+    let ask = |service: &str, body: serde_json::Value| -> Result<String> {
+        let command = manifest.commands.first().cloned().unwrap_or_default();
+        let context = app.context_at_hand(&Globals::default())?;
+        let invocation = Invocation::silent(app, command, context, Globals::default());
+        let services: Arc<dyn Services> = Arc::new(Shared(Arc::new(invocation)));
+        let request = message::encode_request(service, body)?;
+        match executor::run(loaded.invoke(services, request))? {
+            executor::Ended::Done(answer) => Ok(message::decode_answer(&answer)
+                .map_or_else(|failure| failure.code, |_| "an answer".to_owned())),
+            executor::Ended::Interrupted => Ok("nothing".to_owned()),
+        }
+    };
+    let nowhere = "no such command".to_owned();
+    let mut expected: BTreeMap<&str, (String, &str)> = BTreeMap::new();
+    expected.insert(
+        "an unknown invocation",
+        (ask("from.the.future", serde_json::Value::Null)?, code::UNIMPLEMENTED),
+    );
+    let run = Run { path: nowhere.clone(), ..Run::default() };
+    expected.insert(
+        "a command it does not have",
+        (ask(kind::RUN, serde_json::to_value(run).unwrap_or_default())?, code::PLUGIN),
+    );
+    let is_dynamic =
+        manifest.commands.iter().flat_map(|command| &command.args).any(|arg| arg.kind == ValueKind::Dynamic);
+    if is_dynamic {
+        let complete = Complete { path: nowhere, ..Complete::default() };
+        expected.insert(
+            "completing a command it does not have",
+            (ask(kind::COMPLETE, serde_json::to_value(complete).unwrap_or_default())?, code::PLUGIN),
+        );
+    }
+    for (what, (found, wanted)) in expected {
+        findings.push(match found == wanted {
+            true => kept("messages", format!("{what} is answered with `{wanted}`")),
+            false => broken("messages", format!("{what} is answered with `{found}` instead of `{wanted}`")),
+        });
+    }
+    let answer = serde_json::to_vec(&findings)
+        .map_err(|error| plugin("the findings cannot be written").cause(error.to_string()))?;
+    app.print_bytes(&answer)
+}

@@ -1,0 +1,268 @@
+//! A new crate from a template. Nothing is written before everything that can be wrong was looked at.
+
+use std::path::{Path, PathBuf};
+
+use astro_plugin_protocol::{
+    check,
+    manifest::{Command, Group, Manifest, Revisions},
+};
+
+use crate::{
+    error::{Result, While, code, config, usage},
+    files,
+};
+
+/// The files of one template; those of [`COMMON`] come with each.
+struct Template {
+    name: &'static str,
+    /// The help line of its command.
+    about: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! template_file {
+    ($path:literal) => {
+        include_str!(concat!("../../../sdk/templates/", $path))
+    };
+}
+
+const COMMON: &[(&str, &str)] = &[
+    ("Cargo.toml", template_file!("common/Cargo.toml.in")),
+    (".gitignore", template_file!("common/gitignore")),
+    ("README.md", template_file!("common/README.md")),
+    (".github/workflows/release.yml", template_file!("common/.github/workflows/release.yml")),
+];
+
+const TEMPLATES: &[Template] = &[
+    Template {
+        name: "minimal",
+        about: "Say hello",
+        files: &[
+            ("src/lib.rs", template_file!("minimal/src/lib.rs")),
+            ("src/tests.rs", template_file!("minimal/src/tests.rs")),
+        ],
+    },
+    Template {
+        name: "api",
+        about: "List deployments by their status",
+        files: &[
+            ("src/lib.rs", template_file!("api/src/lib.rs")),
+            ("src/tests.rs", template_file!("api/src/tests.rs")),
+        ],
+    },
+    Template {
+        name: "long-running",
+        about: "Find files with too many lines",
+        files: &[
+            ("src/lib.rs", template_file!("long-running/src/lib.rs")),
+            ("src/tests.rs", template_file!("long-running/src/tests.rs")),
+        ],
+    },
+];
+
+/// The names of the templates.
+pub(crate) const NAMES: &[&str] = &["minimal", "api", "long-running"];
+/// The licences whose text can be written, as SPDX expressions.
+pub(crate) const LICENSES: &[&str] = &["Apache-2.0", "MIT", "none"];
+
+/// What a new crate is to be.
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: &'a str,
+    /// The words of its command.
+    pub(crate) command: &'a str,
+    pub(crate) dir: &'a Path,
+    pub(crate) template: &'a str,
+    pub(crate) license: &'a str,
+    pub(crate) sdk: Sdk<'a>,
+}
+
+/// Where the SDK comes from.
+pub(crate) enum Sdk<'a> {
+    /// The sources in a directory.
+    Path(&'a Path),
+    /// A version of the registry.
+    Version(&'a str),
+}
+
+/// Makes the crate; answers the paths it wrote, in order.
+pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
+    check_names(wanted)?;
+    let template = TEMPLATES
+        .iter()
+        .find(|template| template.name == wanted.template)
+        .ok_or_else(|| usage(format!("there is no template `{}`", wanted.template)))?;
+    if let Sdk::Path(path) = wanted.sdk
+        && !path.join("Cargo.toml").is_file()
+    {
+        return Err(config(format!("the sources of the SDK are not in `{}`", path.display()))
+            .help("they come with astro in lib/astro-host/sdk; name another place with --sdk-path"));
+    }
+    let mut left = std::fs::read_dir(wanted.dir).into_iter().flatten();
+    if wanted.dir.is_file() || left.next().is_some() {
+        return Err(usage(format!("`{}` is there already and not empty", wanted.dir.display()))
+            .help("name another directory with --dir"));
+    }
+    let license = match wanted.license {
+        "Apache-2.0" => Some(include_str!("../../../LICENSE").to_owned()),
+        "MIT" => Some(mit(wanted.name)),
+        _ => None,
+    };
+    let mut written = Vec::new();
+    let texts = template.files.iter().chain(COMMON);
+    let license_file = license.map(|text| ("LICENSE", text));
+    for (name, text) in
+        texts.map(|(name, text)| (*name, filled(text, wanted, template.about))).chain(license_file)
+    {
+        let path = wanted.dir.join(name);
+        files::write_shared(&path, text.as_bytes())?;
+        written.push(path);
+    }
+    written.sort();
+    // The versions that this astro was built and tested with, so that a first build does not find newer ones.
+    if let Sdk::Path(path) = wanted.sdk
+        && let Ok(lock) = std::fs::read(path.join("Cargo.lock"))
+    {
+        files::write_shared(&wanted.dir.join("Cargo.lock"), &lock)?;
+    }
+    Ok(written)
+}
+
+/// The rules for manifests decide, before there is one; and cargo's for the name of a package.
+fn check_names(wanted: &Wanted<'_>) -> Result<()> {
+    let name = wanted.name;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) || name.len() > 64 {
+        return Err(usage(format!("`{name}` is not the name of a crate"))
+            .help("use a lower-case letter, then letters, digits and `-`, such as `airflow-lint`"));
+    }
+    let manifest = Manifest {
+        name: name.to_owned(),
+        version: "0.1.0".to_owned(),
+        protocol: Revisions { min: 1, max: 1 },
+        groups: above(wanted.command)
+            .map(|path| Group { path: path.to_owned(), about: "x".to_owned(), ..Group::default() })
+            .collect(),
+        commands: vec![Command {
+            path: wanted.command.to_owned(),
+            about: "x".to_owned(),
+            ..Command::default()
+        }],
+        ..Manifest::default()
+    };
+    match check::problems(&manifest).into_iter().next() {
+        Some(problem) => {
+            Err(usage(problem)
+                .help(format!("choose other words: astro plugin new {name} --command \"WORDS\"")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The words above a command.
+fn above(command: &str) -> impl Iterator<Item = &str> {
+    check::ancestors(command)
+}
+
+fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
+    let (sdk, place) = match wanted.sdk {
+        Sdk::Path(path) => (format!("path = {:?}", path.display().to_string()), path.display().to_string()),
+        Sdk::Version(version) => (format!("version = {version:?}"), format!("version {version}")),
+    };
+    // A word that others share, such as `deployment`, has its text from astro.
+    let groups: String = above(wanted.command)
+        .filter(|path| astro_plugin_protocol::names::well_known(path).is_none())
+        .map(|path| format!(".group(\"{path}\", \"Work with {path}\")"))
+        .collect();
+    let license = if wanted.license == "none" { "" } else { wanted.license };
+    let text = match license {
+        // A package without a licence says nothing about it.
+        "" => text.replace("license = \"{{license}}\"\n", ""),
+        license => text.replace("{{license}}", license),
+    };
+    [
+        ("{{name}}", wanted.name),
+        ("{{command}}", wanted.command),
+        ("{{struct}}", &type_name(wanted.command)),
+        ("{{about}}", about),
+        ("{{group}}", &groups),
+        ("{{sdk}}", &sdk),
+        ("{{sdk_place}}", &place),
+    ]
+    .into_iter()
+    .fold(text, |text, (mark, value)| text.replace(mark, value))
+}
+
+/// `airflow lint` gives `Lint`; what is no name in Rust gets one.
+fn type_name(command: &str) -> String {
+    let word = command.rsplit(' ').next().unwrap_or_default();
+    let name: String = word
+        .split('-')
+        .flat_map(|part| {
+            let mut chars = part.chars();
+            chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect::<Vec<_>>()
+        })
+        .collect();
+    // Names that the template uses itself.
+    match name.as_str() {
+        "Args" | "Candidate" | "Command" | "Completing" | "Config" | "ConfigKey" | "Context"
+        | "Deployment" | "Error" | "Greeting" | "Option" | "PathBuf" | "Plugin" | "Result" | "Self"
+        | "Serialize" | "Deserialize" | "Some" | "None" | "Ok" | "Err" | "Sort" | "Spec" | "String"
+        | "ValueKind" | "Vec" | "View" | "Send" | "Sync" | "Drop" | "Clone" | "Copy" | "Fn" | "Box"
+        | "Default" | "From" | "Into" | "Iterator" => {
+            format!("{name}Command")
+        }
+        _ => name,
+    }
+}
+
+/// The text of the licence (SPDX identifier MIT).
+fn mit(name: &str) -> String {
+    format!(
+        "MIT License\n\nCopyright (c) the authors of {name}\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\nof this software and associated documentation files (the \"Software\"), to deal\nin the Software without restriction, including without limitation the rights\nto use, copy, modify, merge, publish, distribute, sublicense, and/or sell\ncopies of the Software, and to permit persons to whom the Software is\nfurnished to do so, subject to the following conditions:\n\nThe above copyright notice and this permission notice shall be included in all\ncopies or substantial portions of the Software.\n\nTHE SOFTWARE IS PROVIDED \"AS IS\", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR\nIMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,\nFITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE\nAUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER\nLIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,\nOUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE\nSOFTWARE.\n"
+    )
+}
+
+/// The sources of the SDK that came with this astro.
+pub(crate) fn installed_sdk() -> Result<PathBuf> {
+    let binary = crate::config::this_binary()?;
+    let root = binary.parent().and_then(Path::parent).map(|root| root.join("lib/astro-host/sdk"));
+    root.ok_or_else(|| config("the directory of astro itself is not known"))?
+        .canonicalize()
+        .while_doing(code::CONFIG, || "the sources of the SDK did not come with this astro".to_owned())
+        .map_err(|failure| failure.help("name them with --sdk-path DIR, or a version with --sdk-version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_of_every_template_is_filled() {
+        let sdk = Path::new("/sdk");
+        for template in TEMPLATES {
+            assert!(NAMES.contains(&template.name));
+            let wanted = Wanted {
+                name: "x",
+                command: "airflow lint",
+                dir: Path::new("x"),
+                template: template.name,
+                license: "none",
+                sdk: Sdk::Path(sdk),
+            };
+            for (name, text) in template.files.iter().chain(COMMON) {
+                let text = filled(text, &wanted, template.about);
+                // A workflow has expressions of its own, `${{ … }}`.
+                assert!(!text.replace("${{", "").contains("{{"), "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_rust_and_none_that_the_template_uses() {
+        for (command, name) in
+            [("airflow lint", "Lint"), ("tag-runs", "TagRuns"), ("result", "ResultCommand")]
+        {
+            assert_eq!(type_name(command), name);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Signing a plugin file with a minisign key (<https://jedisct1.github.io/minisign/>).
+
+use std::path::Path;
+
+use astro_plugin_protocol::plugin_file::{self, FooterError, Signature};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use dialoguer::{Password, console::Term, theme::SimpleTheme};
+use minisign::{SecretKey, SecretKeyBox};
+
+use crate::{
+    app::App,
+    console::no_answer,
+    error::{Failure, Result, While, code, failed, usage},
+    files,
+    host::signals,
+};
+
+/// A key that can sign.
+pub(crate) struct Key(SecretKey);
+
+/// Reads a key as `minisign -G` writes it, asking for its password where it has one.
+pub(crate) fn key(app: &App, path: &Path, may_ask: bool) -> Result<Key> {
+    let text = files::read(path)?.ok_or_else(|| usage(format!("there is no file `{}`", path.display())))?;
+    let not_a_key = || format!("`{}` is not a secret key of minisign", path.display());
+    let sealed = || SecretKeyBox::from_string(&text).while_doing(code::USAGE, not_a_key);
+    if let Ok(key) = sealed()?.into_unencrypted_secret_key() {
+        return Ok(Key(key));
+    }
+    let facts = app.console.facts;
+    if !may_ask || !facts.stdin || !facts.stderr {
+        return Err(Failure::new(
+            code::INPUT_REQUIRED,
+            format!("the key `{}` has a password, and nobody can be asked for it here", path.display()),
+        )
+        .help("run it on a terminal, or make a key without a password for your CI: minisign -G -W"));
+    }
+    let password = signals::asking(|| {
+        Password::with_theme(&SimpleTheme)
+            .with_prompt(format!("Password of {}", path.display()))
+            .interact_on(&Term::stderr())
+    })
+    .map_err(|error| no_answer(&error.to_string()))?;
+    sealed()?
+        .into_secret_key(Some(password))
+        .map(Key)
+        .while_doing(code::USAGE, || format!("the password does not open the key `{}`", path.display()))
+}
+
+impl Key {
+    /// Signs a plugin file in place; the trusted comment binds name, version and target.
+    pub(crate) fn sign(&self, file: &mut [u8], name: &str, version: &str, target: &str) -> Result<Signature> {
+        let comment = format!("name:{name} version:{version} target:{target}");
+        let mut made = None;
+        plugin_file::sign(file, |signed| {
+            let signature = self.signature(signed, &comment)?;
+            made = Some(signature.clone());
+            Ok::<_, NotSigned>(signature)
+        })
+        .map_err(|NotSigned(reason)| failed("the plugin file cannot be signed").cause(reason))?;
+        made.ok_or_else(|| failed("the plugin file was not signed"))
+    }
+
+    fn signature(&self, signed: &[u8], comment: &str) -> Result<Signature, NotSigned> {
+        let words = |error: minisign::PError| NotSigned(error.to_string());
+        let signature = minisign::sign(None, &self.0, signed, Some(comment), None).map_err(words)?;
+        // The text has four lines: a comment, the signature, the trusted comment, the global signature.
+        let text = signature.into_string();
+        let mut lines = text.lines().skip(1).step_by(2).map(|line| BASE64_STANDARD.decode(line.trim()));
+        let mut next = || lines.next().and_then(std::result::Result::ok).unwrap_or_default();
+        let wrong = |_| NotSigned("minisign made a signature of another form".to_owned());
+        Ok(Signature {
+            signature: next().try_into().map_err(wrong)?,
+            global: next().try_into().map_err(wrong)?,
+            trusted_comment: comment.to_owned(),
+        })
+    }
+}
+
+struct NotSigned(String);
+
+impl From<FooterError> for NotSigned {
+    fn from(error: FooterError) -> Self {
+        Self(error.to_string())
+    }
+}
