@@ -1,11 +1,14 @@
 //! Telling a person that something takes a while.
 
-use astro_plugin_protocol::service::{self, ProgressSet, ProgressStart};
+use astro_plugin_protocol::{
+    message::code,
+    service::{self, ProgressSet, ProgressStart},
+};
 
 use crate::{Context, Result};
 
 /// Something that takes a while and is shown on stderr of a terminal until this is dropped. Anywhere else, and with
-/// `--quiet`, nothing is shown.
+/// `--quiet`, nothing is shown, and neither by a host of a time before there was progress.
 ///
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
@@ -19,7 +22,8 @@ use crate::{Context, Result};
 /// ```
 pub struct Progress {
     ctx: Context,
-    id: u64,
+    /// None where the host shows nothing.
+    id: Option<u64>,
     done: u64,
 }
 
@@ -27,8 +31,13 @@ impl Context {
     /// Begins to show that something takes a while. `total` is the number of steps; without one it only moves.
     pub async fn progress(&self, label: impl Into<String>, total: Option<u64>) -> Result<Progress> {
         let start = ProgressStart { label: label.into(), total };
-        let started: service::Progress = self.call(service::PROGRESS_START, start).await?;
-        Ok(Progress { ctx: self.clone(), id: started.id, done: 0 })
+        let started = self.call::<service::Progress>(service::PROGRESS_START, start).await;
+        let id = match started {
+            Ok(started) => Some(started.id),
+            Err(error) if error.code() == code::UNIMPLEMENTED => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Progress { ctx: self.clone(), id, done: 0 })
     }
 }
 
@@ -45,13 +54,16 @@ impl Progress {
     }
 
     async fn set(&self, label: Option<String>) -> Result<()> {
-        let set = ProgressSet { id: self.id, done: self.done, label };
+        let Some(id) = self.id else { return Ok(()) };
+        let set = ProgressSet { id, done: self.done, label };
         self.ctx.call(service::PROGRESS_SET, set).await
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.ctx.tell(service::PROGRESS_END, service::Progress { id: self.id });
+        if let Some(id) = self.id {
+            self.ctx.tell(service::PROGRESS_END, service::Progress { id });
+        }
     }
 }

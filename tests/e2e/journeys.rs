@@ -1,5 +1,5 @@
 //! The sessions of a newcomer, from nothing to a token that expires, mistakes included, of a pipeline and of a consultant. Those of
-//! the other kinds of user are in `profiles.rs` (several accounts) and `third_party.rs` (author); all are stored
+//! the other kinds of user are in `profiles.rs` (several accounts) and `authors.rs` (author); all are stored
 //! in `tests/journeys`.
 
 use std::{fs, os::unix::fs::PermissionsExt};

@@ -1,5 +1,7 @@
 //! The outside tests: few, and each a session with the installed binary.
 
+mod authors;
+mod compatibility;
 mod completion;
 mod configuration;
 mod corpus;
@@ -17,9 +19,9 @@ mod platform;
 mod plugins;
 mod profiles;
 mod sandbox;
+mod services;
 mod signing_in;
 mod terminal;
-mod third_party;
 mod tokens;
 mod torture;
 

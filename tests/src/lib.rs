@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod book;
 mod canary;
 pub mod control;
 pub mod fuzz;
@@ -34,6 +35,7 @@ pub struct TestEnv {
     home: tempfile::TempDir,
     sandbox: bool,
     canary: canary::Canary,
+    variables: Vec<(&'static str, std::ffi::OsString)>,
 }
 
 /// What a command printed and how it ended.
@@ -83,7 +85,28 @@ impl TestEnv {
             home: tempfile::tempdir().expect("a directory"),
             sandbox: false,
             canary: canary::Canary::default(),
+            variables: Vec::new(),
         }
+    }
+
+    /// A user who also writes plugins: the developer's own cargo, and what was built for other tests.
+    pub fn with_cargo() -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let of_home =
+            |name: &str, dir: &str| std::env::var_os(name).unwrap_or_else(|| home.join(dir).into_os_string());
+        let mut env = Self::new();
+        env.variables = vec![
+            ("CARGO_HOME", of_home("CARGO_HOME", ".cargo")),
+            ("RUSTUP_HOME", of_home("RUSTUP_HOME", ".rustup")),
+            ("CARGO", cargo().into()),
+            // The toolchain that builds the tests; another one is never fetched.
+            ("RUSTUP_AUTO_INSTALL", "0".into()),
+            ("CARGO_TARGET_DIR", workspace().join("target/authors").into()),
+            // The versions are those of this workspace, which are there.
+            ("CARGO_NET_OFFLINE", "true".into()),
+            ("CARGO_TERM_QUIET", "true".into()),
+        ];
+        env
     }
 
     /// A user whose sandbox runs; its profile is the default.
@@ -113,10 +136,11 @@ impl TestEnv {
     pub fn clean(&self, mut command: Command) -> Command {
         command
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", self.search_path(""))
             .env("HOME", self.home())
             .env("ASTRO_HOME", self.home())
             .env("LANG", "C.UTF-8")
+            .envs(self.variables.iter().cloned())
             .current_dir(self.home());
         command
     }
@@ -135,11 +159,19 @@ impl TestEnv {
 
     /// A program in the hermetic environment, `astro` being on its PATH.
     pub fn on_path(&self, program: &str) -> Command {
-        let path = format!("{}:{}", root().join("bin").display(), std::env::var("PATH").unwrap_or_default());
         // The name is looked up in the PATH of the child.
         let mut command = self.clean(Command::new(program));
-        command.env("PATH", path);
+        command.env("PATH", self.search_path(&format!("{}:", root().join("bin").display())));
         command
+    }
+
+    /// The PATH of commands; who writes plugins finds the compiler beside the cargo that runs the tests.
+    fn search_path(&self, first: &str) -> String {
+        let rest = std::env::var("PATH").unwrap_or_default();
+        match cargo().parent().filter(|_| !self.variables.is_empty()) {
+            Some(toolchain) => format!("{first}{}:{rest}", toolchain.display()),
+            None => format!("{first}{rest}"),
+        }
     }
 
     /// Runs a line of a shell in the hermetic environment, `astro` being on its PATH.
@@ -187,6 +219,11 @@ pub fn root() -> PathBuf {
     root
 }
 
+/// The cargo that runs the tests.
+fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
 /// The root of the checkout.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the workspace").to_owned()
@@ -194,15 +231,20 @@ pub fn workspace() -> PathBuf {
 
 /// The library of a fixture plugin.
 pub fn fixture(name: &str) -> PathBuf {
-    let variable = format!("ASTRO_E2E_{}", name.to_uppercase());
-    let library = std::env::var_os(&variable)
-        .map_or_else(|| workspace().join(format!("target/quick/libfixture_{name}.so")), PathBuf::from);
-    assert!(
-        library.is_file(),
-        "{} is not built: cargo build --profile quick -p fixture-{name}",
-        library.display()
-    );
-    library
+    built(name, &format!("libfixture_{}.so", name.replace('-', "_")))
+}
+
+/// The program of a fixture.
+pub fn fixture_program(name: &str) -> PathBuf {
+    built(name, &format!("fixture-{name}"))
+}
+
+fn built(name: &str, file: &str) -> PathBuf {
+    let variable = format!("ASTRO_E2E_{}", name.replace('-', "_").to_uppercase());
+    let path = std::env::var_os(&variable)
+        .map_or_else(|| workspace().join("target/quick").join(file), PathBuf::from);
+    assert!(path.is_file(), "{} is not built: cargo build --profile quick -p fixture-{name}", path.display());
+    path
 }
 
 /// Sends a signal (`INT`) to a process of the test's own. The shell's `kill` is there on every system.

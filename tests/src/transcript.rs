@@ -97,9 +97,11 @@ impl<'a> Transcript<'a> {
         assert_file(&self.text, &path);
     }
 
-    fn redacted(&mut self, text: &str) -> String {
+    /// What a page of the book shows in place of a text: what differs between runs is replaced.
+    pub(crate) fn redacted(&mut self, text: &str) -> String {
         let home = self.env.home().display().to_string();
         let mut text = text.replace(&home, "[HOME]").replace(&root().display().to_string(), "[ROOT]");
+        text = text.replace(&crate::workspace().display().to_string(), "[WORKSPACE]");
         let seeded = |id: &str| id.starts_with("cm00") || id.starts_with("cm0g");
         for (pattern, name) in [
             (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
@@ -132,6 +134,11 @@ impl<'a> Transcript<'a> {
             (r"PID       \d+", "PID       [PID]"),
             (r"/proc/\d+/", "/proc/[PID]/"),
             (r"\b\d+ ms\b", "[MS] ms"),
+            (r"finished in \d+\.\d+s", "finished in [TIME]"),
+            (r"SIZE     \d+", "SIZE     [SIZE]"),
+            (r"/deps/(\w+)-[0-9a-f]{16}", "/deps/$1-[HASH]"),
+            (r"\b[0-9a-f]{64}\b", "[HASH]"),
+            (r"x86_64-unknown-linux-gnu|aarch64-unknown-linux-gnu", "[TARGET]"),
         ] {
             text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();
         }

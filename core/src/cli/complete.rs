@@ -20,6 +20,7 @@ use clap_complete::{
 use super::tree::CommandSet;
 use crate::{
     console::{escaped, is_control},
+    context::directory,
     error::{Failure, Result, failed, usage},
 };
 
@@ -65,7 +66,9 @@ pub fn candidates(
         command = values.attach_to_leaf(command, &words, leaf);
     }
     let mut answer = Vec::new();
-    completer(shell)?.write_complete(&mut command, args, None, &mut answer).map_err(cannot)?;
+    // Paths are completed from here.
+    let here = directory::working().ok();
+    completer(shell)?.write_complete(&mut command, args, here.as_deref(), &mut answer).map_err(cannot)?;
     let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok((answer, asked))
 }

@@ -85,6 +85,12 @@ pub(crate) fn quick_root() -> PathBuf {
     target().join("quickstart/root")
 }
 
+/// A program of the tests, built.
+pub(crate) fn build_program(package: &str) -> Result<PathBuf> {
+    build(Profile::Quick, package)?;
+    Ok(root().join(target()).join("quick").join(package))
+}
+
 /// Where the fixture plugins of the tests are built.
 pub(crate) fn build_fixture(package: &str) -> Result<PathBuf> {
     build(Profile::Quick, package)?;

@@ -8,7 +8,15 @@ use std::{
 use crate::shell::{Result, root, say};
 
 /// Where unsafe code lives. Everything else forbids it.
-const UNSAFE_ROOMS: &[&str] = &["core/src/host/", "sdk/abi/", "sdk/src/lib.rs", "sdk/src/bridge.rs"];
+const UNSAFE_ROOMS: &[&str] = &[
+    "core/src/host/",
+    "sdk/abi/",
+    "sdk/src/lib.rs",
+    "sdk/src/bridge.rs",
+    // The boundary as it was published: neither uses what the rooms above are today.
+    "tests/fixtures/plugins/protocol-1/",
+    "tests/fixtures/hosts/protocol-1/",
+];
 /// A file that needs scrolling to understand wants to be two. Tables of cases may be longer.
 const MAX_LINES: usize = 450;
 
@@ -16,6 +24,10 @@ pub(crate) fn run() -> Result {
     let mut problems = Vec::new();
     for path in rust_files(&root()) {
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        // The sources of other people's crates.
+        if name.starts_with("sdk/templates/") {
+            continue;
+        }
         let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         check(&name, &text, &mut problems);
     }

@@ -93,7 +93,7 @@ fn dev_command() -> Command {
             ("astro plugin dev hello --watch", "Do so after every change"),
         ],
     );
-    dev.long_about = "Build a plugin, check it and use it.\n\nWhat is wrong with its manifest is said in words, and the build before stays in use. A plugin that is linked is also described again by itself when its library was built by somebody else.".to_owned();
+    dev.long_about = "Build a plugin, check it and use it.\n\nWhat is wrong with its manifest is said in words. While a crate does not build, the build before stays in use. A linked plugin that was built in another way, such as by `cargo build`, is described again when it is used.".to_owned();
     dev.see_also = vec!["plugin test".to_owned(), "plugin remove".to_owned()];
     dev
 }

@@ -132,6 +132,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
             let footer = described.footer;
             facts["triple"] = footer.triple.into();
             facts["abi"] = footer.abi.into();
+            facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
             facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
             let problems = check::problems(&manifest);
             facts["status"] = if problems.is_empty() {
@@ -150,6 +151,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["publisher"] = manifest.publisher.into();
     facts["license"] = manifest.license.into();
     facts["homepage"] = manifest.homepage.into();
+    facts["config"] = manifest.config.iter().map(|key| key.key.clone()).collect();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
     let columns = [
         "name",
@@ -165,6 +167,8 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         "glibc",
         "abi",
         "commands",
+        "config",
+        "key_id",
     ];
     let view = View {
         columns: columns

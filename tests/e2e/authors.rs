@@ -1,0 +1,192 @@
+//! Third parties ship commands: crates of their own, made by `astro plugin new` outside this workspace, with nothing but the
+//! SDK that is installed beside the host.
+
+use std::{fs, io::BufRead, path::Path, process::Stdio};
+
+use astro_e2e::{Ran, TestEnv, book, workspace};
+
+use crate::completion::candidates;
+
+/// The lines of a file that are not blank.
+fn lines(path: &Path) -> usize {
+    fs::read_to_string(path).expect("there").lines().filter(|line| !line.trim().is_empty()).count()
+}
+
+/// Changes a file in one place.
+fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).expect("there");
+    assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+    fs::write(path, text.replace(from, to)).expect("written");
+}
+
+/// The plugin file that `plugin pack` made.
+fn packed(ran: &Ran) -> String {
+    ran.json()["path"].as_str().expect("a path").to_owned()
+}
+
+/// Every template: made, one line changed, built, tested, packed, checked, linked from the pack, run, completed, removed.
+#[test]
+fn every_template_becomes_a_command() {
+    let env = TestEnv::with_cargo();
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    env.run(["sandbox", "start"]).ok();
+    for (template, from, to, line, shown, completes) in [
+        ("minimal", "\"world\"", "\"moon\"", "x-minimal", "Hello moon!", "--name"),
+        ("api", "\"STATUS\"", "\"HEALTH\"", "x-api --sort status", "HEALTH", "Reports"),
+        (
+            "long-running",
+            "more than {}",
+            "over {}",
+            "x-long-running long.txt --limit 3",
+            "4 lines, over 3",
+            "long.txt",
+        ),
+    ] {
+        let name = format!("x-{template}");
+        let made = env.run(["plugin", "new", &name, "--template", template, "-o", "json"]).json();
+        let files = made["files"].as_array().expect("a list").len();
+        assert!(files >= 7, "sources, tests, manifest, README, licence, workflow, gitignore: {made}");
+        let dir = env.path(&name);
+        if template == "minimal" {
+            assert_eq!(lines(&dir.join("src/lib.rs")), 25, "at most 25 lines");
+        }
+        edit(&dir.join("src/lib.rs"), from, to);
+        let dev = env.run(["plugin", "dev", &name]);
+        assert!(dev.stderr.contains(&format!("  astro {name}")), "{dev:?}");
+        let tested = env.run(["plugin", "test", "--dir", &name]);
+        assert!(tested.code == Some(0) && tested.stdout.contains("test result: ok"), "{tested:?}");
+        env.run(["plugin", "remove", &name]).ok();
+        let file = packed(&env.run(["plugin", "pack", &name, "-o", "json"]));
+        env.run(["plugin", "check", &file]).ok();
+        let info = env.run(["plugin", "info", &file, "-o", "json"]).json();
+        assert_eq!(
+            (info["status"].as_str(), info["license"].as_str()),
+            (Some("acceptable"), Some("Apache-2.0"))
+        );
+        env.run(["plugin", "link", &file]).ok();
+        fs::write(env.path("long.txt"), "1\n2\n3\n4\n").expect("written");
+        let ran = env.run(words(line));
+        assert!(ran.stdout.contains(shown), "{line}: {ran:?}");
+        let found = candidates(&env, &["astro", &name, ""]);
+        assert!(found.lines().any(|one| one == completes), "{name}: {found}");
+        env.run(["plugin", "remove", &name]).ok();
+        assert_eq!(env.run(words(line)).code, Some(127), "{line}");
+    }
+}
+
+/// The author of `astro airflow lint`: three commands to one that runs, then the work.
+#[test]
+fn the_author_of_airflow_lint() {
+    let env = TestEnv::with_cargo();
+    fs::write(env.path("good.py"), "import os\n").expect("written");
+    fs::write(env.path("bad.py"), "import os\nfrom x import *\n").expect("written");
+    let mut session = env.transcript();
+    session.run("plugin new airflow-lint --command \"airflow lint\" --license MIT");
+    session.run("plugin dev airflow-lint");
+    session.run("airflow lint");
+    session.note("three commands; now it does something");
+    session.write("airflow-lint/src/lib.rs", include_str!("authors/lint.rs"));
+    session.write("airflow-lint/src/tests.rs", include_str!("authors/lint_tests.rs"));
+    session.run("plugin test --dir airflow-lint");
+    session.run("plugin dev airflow-lint");
+    session.run("airflow");
+    session.run("airflow lint --help");
+    session.run("airflow lint good.py");
+    session.run("airflow lint good.py bad.py");
+    session.run("airflow lint bad.py -o json");
+    session.run("config set plugins.airflow-lint.rules none");
+    session.run("config set plugins.airflow-lint.rules errors");
+    session.run("airflow lint bad.py");
+    session.run("airflow lint missing.py -o json");
+    session.note("a slip in the source, in words");
+    session.write("airflow-lint/src/tests.rs", "");
+    let source = include_str!("authors/lint.rs");
+    fs::write(env.path("airflow-lint/src/lib.rs"), source.replace("\"strict\", \"", "\"Strict\", \""))
+        .expect("written");
+    session.run("plugin dev airflow-lint");
+    fs::write(env.path("airflow-lint/src/lib.rs"), source).expect("written");
+    session.note("what others get");
+    session.run("plugin pack airflow-lint -o clean");
+    session.run("plugin remove airflow-lint");
+    session.run("airflow lint good.py");
+    session.assert("journeys/author.txt");
+}
+
+#[test]
+fn the_tutorial_is_true() {
+    let env = TestEnv::with_cargo();
+    let path = workspace().join("docs/src/authors/tutorial.md");
+    let page = fs::read_to_string(&path).expect("the tutorial");
+    let commands = book::commands(&page);
+    assert!(commands.len() > 10, "it is a session");
+    let first = commands.iter().position(|command| command.starts_with("astro airflow health"));
+    assert_eq!(first, Some(2), "the third command is the author's own");
+    let played = book::played(&env, &page);
+    env.run(["sandbox", "stop"]);
+    astro_e2e::assert_file(&played, &path);
+}
+
+/// What cannot become a plugin is refused before anything is written, built or loaded, and says what to type.
+#[test]
+fn refusals_say_what_to_do() {
+    let env = TestEnv::with_cargo();
+    fs::create_dir(env.path("full")).expect("made");
+    fs::write(env.path("full/file"), "").expect("written");
+    fs::create_dir_all(env.path("rlib/src")).expect("made");
+    fs::write(env.path("rlib/Cargo.toml"), "[package]\nname = \"rlib\"\nedition = \"2024\"\n[workspace]\n")
+        .expect("written");
+    fs::write(env.path("rlib/src/lib.rs"), "").expect("written");
+    fs::write(env.path("text.astro-plugin"), "not a plugin").expect("written");
+    let mut session = env.transcript();
+    for line in [
+        "plugin new",
+        "plugin new Hello",
+        "plugin new hello --command \"profile list\"",
+        "plugin new hello --command \"exec\"",
+        "plugin new hello --command \"Say Hello\"",
+        "plugin new hello --template maximal",
+        "plugin new full",
+        "plugin new hello --sdk-path nowhere",
+        "plugin new hello --sdk-path x --sdk-version 1",
+        "plugin dev",
+        "plugin dev rlib",
+        "plugin test --dir nowhere",
+        "plugin pack rlib --key nowhere",
+        "plugin check nowhere",
+        "plugin check text.astro-plugin",
+    ] {
+        session.run(line);
+    }
+    assert!(!env.path("hello").exists(), "nothing was made");
+    session.assert("authors-refusals");
+}
+
+/// `--watch` builds and links after every change, tells what is wrong and goes on; Ctrl-C ends it by the signal.
+#[test]
+fn watching_follows_every_change() {
+    let env = TestEnv::with_cargo();
+    env.run(["plugin", "new", "watched"]).ok();
+    let source = env.path("watched/src/lib.rs");
+    let mut command = env.astro();
+    command.args(["plugin", "dev", "watched", "--watch"]).stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().expect("runs");
+    let mut said = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut until = |wanted: &str| {
+        let found = said.by_ref().map_while(Result::ok).find(|line| line.contains(wanted));
+        assert!(found.is_some(), "it says `{wanted}`");
+    };
+    until("Waiting for changes");
+    edit(&source, "Hello {}", "Ahoy {}");
+    until("Waiting for changes");
+    assert!(env.run(["watched", "-o", "clean"]).ok().contains("Ahoy world!"));
+    edit(&source, "Ahoy {}", "Ahoy {");
+    until("does not build");
+    until("Waiting for changes");
+    assert!(env.run(["watched", "-o", "clean"]).ok().contains("Ahoy world!"), "the build before works");
+    edit(&source, "Ahoy {", "Moin {}, not {");
+    edit(&source, "not {", "nor me");
+    until("Linked the plugin");
+    astro_e2e::signal(child.id(), "INT");
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(child.wait().expect("it ends").signal(), Some(2));
+}

@@ -1,0 +1,57 @@
+//! Plugins and hosts of different ages: what was published works on.
+
+use std::process::Command;
+
+use astro_e2e::{TestEnv, fixture, fixture_program};
+use serde_json::{Value, json};
+
+/// A plugin that speaks nothing but the oldest protocol that is served, in today's host.
+#[test]
+fn the_oldest_plugin_runs_in_todays_host() {
+    let env = TestEnv::with_sandbox();
+    std::fs::copy(fixture("protocol-1"), env.path("libold.so")).expect("copied");
+    let mut session = env.transcript();
+    session.run("plugin link libold.so");
+    session.run("plugin check libold.so");
+    session.run("old");
+    session.run("old echo --help");
+    session.run("old echo -t hi 3");
+    session.run("old echo --text=-x -o json");
+    session.run("old list");
+    session.run("old list -o clean");
+    session.run("old fail");
+    session.assert("compatibility");
+}
+
+/// A plugin of today that uses nothing newer, in a host that speaks nothing but the oldest protocol.
+#[test]
+fn todays_plugin_runs_in_the_oldest_host() {
+    let run = |body: Value| -> Value {
+        let request = json!({"v": 1, "service": "run", "body": body}).to_string();
+        let mut host = Command::new(fixture_program("host-protocol-1"));
+        let output = host.arg(fixture("hello")).arg(request).output().expect("runs");
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("one document")
+    };
+    // The body of a host of that time: none of the fields that came later.
+    let report = run(json!({
+        "path": "hello",
+        "args": ["--name=Ada", "--times=2"],
+        "context": {"profile": null, "output": "table", "state_dir": "/nowhere"},
+        "terminal": {"interactive": false, "stdout": false, "width": null},
+        "log_level": 0,
+    }));
+    assert_eq!((&report["abi"], &report["protocol"]["min"]), (&json!(1), &json!(1)));
+    assert_eq!(report["answer"], json!({"ok": {"exit_code": 0}}));
+    let operations: Vec<&str> = report["messages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|m| m["body"]["op"].as_str())
+        .collect();
+    assert_eq!(operations, ["begin", "rows", "end"]);
+    assert_eq!(report["messages"][1]["body"]["rows"], json!([{"greeting": "Hello Ada!", "times": 2}]));
+    let refused = run(json!({"path": "hello", "args": ["--times=11"]}));
+    assert_eq!(refused["answer"]["error"]["code"], "usage");
+    assert_eq!(refused["answer"]["error"]["details"]["problem"], "invalid_value");
+}
