@@ -13,6 +13,7 @@ mod help;
 mod journeys;
 mod keeping;
 mod loading;
+mod manual;
 mod misbehaving;
 mod network;
 mod platform;

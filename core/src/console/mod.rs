@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod progress;
+mod progress;
 mod question;
 mod result;
 
@@ -75,7 +75,7 @@ pub struct Console {
     /// Facts about the terminal.
     pub facts: TerminalFacts,
     conversation: Mutex<Conversation>,
-    bars: progress::Bars,
+    progress: progress::Progress,
 }
 
 impl Console {
@@ -85,7 +85,7 @@ impl Console {
             result: ResultStream::of_stdout(),
             facts: TerminalFacts::read(),
             conversation: Mutex::new(Conversation::default()),
-            bars: progress::Bars::default(),
+            progress: progress::Progress::default(),
         }
     }
 

@@ -1,82 +1,198 @@
-//! Bars and spinners on stderr, while something takes a while.
+//! One line on stderr while something takes a while: what was begun last, with its number of steps or a turning sign.
+//!
+//! It is redrawn in place. Whoever else writes to the terminal does so inside [`Console::apart`], which takes the line away
+//! first and draws it again below.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    io::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::{Console, escaped};
+use super::{Console, escaped, width};
 use crate::redact::redacted;
 
-/// How often a spinner turns.
+/// How often the line is drawn while nothing happens.
 const TICK: Duration = Duration::from_millis(120);
+/// Columns of the bar between its brackets.
+const BAR: usize = 24;
+/// The turning sign, in every encoding.
+const SIGNS: [char; 4] = ['|', '/', '-', '\\'];
+/// To the beginning of the line and empty it (ECMA-48, `EL`).
+const CLEAR: &str = "\r\u{1b}[2K";
 
-/// What is drawn below the lines of the conversation.
+/// What is shown, shared with the thread that lets it turn.
 #[derive(Default)]
-pub(super) struct Bars(Mutex<Option<MultiProgress>>);
+pub(super) struct Progress(Arc<Mutex<Shown>>);
 
-impl Bars {
-    fn shown(&self) -> Option<MultiProgress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+#[derive(Default)]
+struct Shown {
+    last: u64,
+    begun: Vec<Begun>,
+    /// How many others have the terminal at the moment.
+    hidden: usize,
+    turns: usize,
+    has_thread: bool,
+}
+
+struct Begun {
+    id: u64,
+    label: String,
+    total: Option<u64>,
+    done: u64,
+}
+
+impl Progress {
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    fn draw(&self) {
+        let Some(newest) = self.begun.last().filter(|_| self.hidden == 0) else { return };
+        let steps = match newest.total {
+            Some(total) => format!(" [{}] {}/{total}", bar(newest.done, total), newest.done),
+            None => format!(" {}", SIGNS[self.turns % SIGNS.len()]),
+        };
+        // A line that is as wide as the terminal would wrap.
+        let room = stderr_width().saturating_sub(width(&steps) + 1);
+        write(&format!("{CLEAR}{}{steps}", cut(&newest.label, room)));
+    }
+
+    fn clear(&self) {
+        if !self.begun.is_empty() && self.hidden == 0 {
+            write(CLEAR);
+        }
     }
 }
 
 impl Console {
     /// Begins to show that something takes a while: only on a terminal that moves its cursor, and where notices are
-    /// shown.
-    pub fn begin(&self, label: &str, total: Option<u64>) -> Option<ProgressBar> {
-        if !self.facts.stderr || self.facts.dumb || self.conversation().quiet {
-            return None;
+    /// shown. Answers its number.
+    pub fn begin(&self, label: &str, total: Option<u64>) -> u64 {
+        let mut shown = self.progress.lock();
+        shown.last += 1;
+        let id = shown.last;
+        if self.facts.stderr && !self.facts.dumb && !self.conversation().quiet {
+            shown.begun.push(Begun { id, label: safe(label), total, done: 0 });
+            shown.draw();
+            if !shown.has_thread {
+                shown.has_thread = turn(&self.progress.0);
+            }
         }
-        let bars = {
-            let mut shown = self.bars.0.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.get_or_insert_with(MultiProgress::new).clone()
-        };
-        let bar = bars.add(total.map_or_else(ProgressBar::new_spinner, ProgressBar::new));
-        let template = match total {
-            Some(_) => "{msg} [{bar:24}] {pos}/{len}",
-            None => "{spinner} {msg}",
-        };
-        // Only a template that is not one is an error; then the default is drawn.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_message(safe(label));
-        bar.enable_steady_tick(TICK);
-        Some(bar)
+        id
     }
 
-    /// Writes to the terminal where a bar may be: it is drawn again below.
-    pub fn apart<T>(&self, write: impl FnOnce() -> T) -> T {
-        match self.bars.shown() {
-            Some(bars) => bars.suspend(write),
-            None => write(),
+    /// How far something is that was begun.
+    pub fn progress(&self, id: u64, done: u64, label: Option<&str>) {
+        let mut shown = self.progress.lock();
+        if let Some(begun) = shown.begun.iter_mut().find(|begun| begun.id == id) {
+            begun.done = done;
+            if let Some(label) = label {
+                begun.label = safe(label);
+            }
+            shown.draw();
         }
     }
 
-    /// The terminal belongs to somebody else until this is called with `false`: nothing is drawn.
-    pub fn hide_progress(&self, hidden: bool) {
-        if let Some(bars) = self.bars.shown() {
-            let _ = bars.clear();
-            bars.set_draw_target(match hidden {
-                true => ProgressDrawTarget::hidden(),
-                false => ProgressDrawTarget::stderr(),
-            });
-        }
+    /// It is done.
+    pub fn end(&self, id: u64) {
+        let mut shown = self.progress.lock();
+        shown.clear();
+        shown.begun.retain(|begun| begun.id != id);
+        shown.draw();
     }
 
-    /// Takes away what a command left on the terminal.
+    /// Takes away what a command left.
     pub fn end_progress(&self) {
-        if let Some(bars) = self.bars.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = bars.clear();
-            bars.set_draw_target(ProgressDrawTarget::hidden());
-        }
+        let mut shown = self.progress.lock();
+        shown.clear();
+        shown.begun.clear();
+    }
+
+    /// The terminal belongs to somebody else until this is called with `false`.
+    pub fn hide_progress(&self, hidden: bool) {
+        let mut shown = self.progress.lock();
+        shown.clear();
+        shown.hidden = if hidden { shown.hidden + 1 } else { shown.hidden.saturating_sub(1) };
+        shown.draw();
+    }
+
+    /// Writes to the terminal where the line may be.
+    pub fn apart<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.hide_progress(true);
+        let written = write();
+        self.hide_progress(false);
+        written
     }
 }
 
+/// Lets the sign turn on a thread of its own, until nothing is shown any more.
+fn turn(shown: &Arc<Mutex<Shown>>) -> bool {
+    let shown = Arc::clone(shown);
+    let spawned = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            if shown.begun.is_empty() {
+                shown.has_thread = false;
+                return;
+            }
+            shown.turns += 1;
+            shown.draw();
+        }
+    });
+    spawned.is_ok()
+}
+
+/// A terminal that is gone draws nothing.
+fn write(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn bar(done: u64, total: u64) -> String {
+    // A plugin may count further than it said.
+    let share = u128::from(done.min(total)) * BAR as u128 / u128::from(total.max(1));
+    let full = usize::try_from(share).unwrap_or(BAR);
+    let head = if full < BAR { ">" } else { "" };
+    format!("{:<BAR$}", format!("{}{head}", "=".repeat(full)))
+}
+
+fn cut(label: &str, room: usize) -> String {
+    if width(label) <= room {
+        return label.to_owned();
+    }
+    let mut kept = String::new();
+    for c in label.chars() {
+        if width(&kept) + width(c.encode_utf8(&mut [0; 4])) + 1 > room {
+            break;
+        }
+        kept.push(c);
+    }
+    kept + "…"
+}
+
+fn stderr_width() -> usize {
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+    if columns == 0 { 80 } else { usize::from(columns) }
+}
+
 /// A label as it may be drawn.
-pub fn safe(label: &str) -> String {
+fn safe(label: &str) -> String {
     redacted(&escaped(label)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_and_labels_fit() {
+        assert_eq!(bar(0, 3), format!(">{}", " ".repeat(BAR - 1)));
+        assert_eq!(bar(9, 3), "=".repeat(BAR));
+        assert_eq!(bar(u64::MAX, 0), bar(0, 1));
+        assert_eq!(width(&bar(1, 3)), BAR);
+        assert_eq!((cut("日本語", 5).as_str(), cut("abc", 3).as_str()), ("日本…", "abc"));
+    }
 }

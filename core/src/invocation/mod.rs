@@ -32,7 +32,7 @@ use crate::{
     logging,
     output::{Format, Renderer, Sheet},
     secret::Delivery,
-    services::{Invocation, Queue, ResultState, Shared, Shown},
+    services::{Invocation, Queue, ResultState, Shared},
     store::lookup::Owner,
 };
 
@@ -83,7 +83,6 @@ impl App {
             delivery,
             config: owner.facts.config.clone(),
             reads_only: false,
-            progress: Shown::default(),
             result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
             queue: Queue::default(),
         });

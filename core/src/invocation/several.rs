@@ -27,7 +27,7 @@ use crate::{
     exit_code,
     host::{Answering, Services, Transport, executor, signals},
     output::{Collected, Format, Renderer},
-    services::{Invocation, Queue, ResultState, Shared, Shown},
+    services::{Invocation, Queue, ResultState, Shared},
     store::lookup::Owner,
 };
 
@@ -88,7 +88,6 @@ impl App {
                 delivery: None,
                 config: owner.facts.config.clone(),
                 reads_only: false,
-                progress: Shown::default(),
                 result: Mutex::new(ResultState::new(Renderer::collecting())),
                 queue: Queue::default(),
             });

@@ -17,7 +17,6 @@ mod select;
 
 pub(crate) use http::get as ask_api;
 pub use output::Queue;
-pub use progress::Shown;
 
 use std::sync::{Arc, Mutex};
 
@@ -64,8 +63,6 @@ pub struct Invocation {
     pub config: Vec<ConfigKey>,
     /// It may read and nothing else: a shell completes a line.
     pub reads_only: bool,
-    /// What it shows to take a while.
-    pub progress: Shown,
     /// The result so far.
     pub result: Mutex<ResultState>,
     /// What is still to be written of it.
@@ -86,7 +83,6 @@ impl Invocation {
             delivery: None,
             config: Vec::new(),
             reads_only: true,
-            progress: Shown::default(),
             result: Mutex::new(ResultState::new(Renderer::collecting())),
             queue: Queue::default(),
         }
@@ -151,10 +147,10 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             with(body, reply, |body, reply| reply.send(progress::start(invocation, &body)));
         }
         service::PROGRESS_SET => {
-            with(body, reply, |body, reply| reply.send(Ok(progress::set(invocation, body))));
+            with(body, reply, |body, reply| reply.send(progress::set(invocation, &body)));
         }
         service::PROGRESS_END => {
-            with(body, reply, |body, reply| reply.send(Ok(progress::end(invocation, &body))));
+            with(body, reply, |body, reply| reply.send(progress::end(invocation, &body)));
         }
         service::PROCESS_RUN => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);

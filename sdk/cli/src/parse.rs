@@ -9,7 +9,7 @@ use crate::{
     scan,
     secret::Options,
     suggest,
-    tree::CommandSet,
+    tree::{self, CommandSet},
     wording::{self, Refusal},
 };
 
@@ -45,12 +45,17 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
     if command.is_none() && scan::words(&args).len() > taken {
         return Err(unknown_word(set, &path, scan::words(&args)[taken]));
     }
+    // A tree of commands with options that all of them share takes longer to make than one command.
+    let flat = command.and_then(|command| Some((command, scan::without_path(&args, taken)?)));
+    let (parser, args) = match flat {
+        Some((command, rest)) => (tree::leaf(command), rest),
+        None => (set.to_clap(), args),
+    };
     let line = std::iter::once("astro".to_owned()).chain(args);
-    let matches =
-        set.to_clap().try_get_matches_from(line).map_err(|error| match wording::refusal(&error) {
-            Refusal::UnknownWord(word) => unknown_word(set, &path, &word),
-            Refusal::Problem(problem) => refused(&problem, &path, &options(command)),
-        })?;
+    let matches = parser.try_get_matches_from(line).map_err(|error| match wording::refusal(&error) {
+        Refusal::UnknownWord(word) => unknown_word(set, &path, &word),
+        Refusal::Problem(problem) => refused(&problem, &path, &options(command)),
+    })?;
     let leaf = deepest(&matches);
     let mut globals = Globals::read(leaf, command.is_some_and(|command| command.several_profiles))?;
     for arg in command.iter().flat_map(|command| &command.args) {

@@ -8,19 +8,59 @@ use astro_plugin_protocol::{
 /// The words among the arguments, in order: what is neither an option nor the value of a global option.
 /// Stops at `--`. The command's path is a prefix of them.
 pub fn words(args: &[String]) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
+    word_places(args).into_iter().map(|place| args[place].as_str()).collect()
+}
+
+fn word_places(args: &[String]) -> Vec<usize> {
+    let mut places = Vec::new();
+    let mut rest = args.iter().enumerate();
+    while let Some((place, arg)) = rest.next() {
         if arg == "--" {
             break;
         }
         if !arg.starts_with('-') || arg == "-" {
-            words.push(arg.as_str());
+            places.push(place);
         } else if takes_next(arg) {
             rest.next();
         }
     }
-    words
+    places
+}
+
+/// The arguments without the words of the command's path, the first `taken` ones. None when an option that is not global
+/// stands before the last of them: it belongs to no command there.
+pub fn without_path(args: &[String], taken: usize) -> Option<Vec<String>> {
+    let places = word_places(args);
+    let path = places.get(..taken)?;
+    let last = path.last().copied()?;
+    let before = args[..last].iter().enumerate().filter(|(place, _)| !path.contains(place));
+    let mut is_value = false;
+    for (_, arg) in before {
+        if !is_value && !is_global(arg) {
+            return None;
+        }
+        is_value = !is_value && takes_next(arg);
+    }
+    let kept = args.iter().enumerate().filter(|(place, _)| !path.contains(place));
+    Some(kept.map(|(_, arg)| arg.clone()).collect())
+}
+
+/// Whether an argument is made of global options alone.
+fn is_global(arg: &str) -> bool {
+    if let Some(long) = arg.strip_prefix("--") {
+        let long = long.split('=').next().unwrap_or_default();
+        return GLOBALS.iter().any(|global| global.long == long || global.aliases.contains(&long));
+    }
+    let letters = arg.strip_prefix('-').unwrap_or_default();
+    for letter in letters.chars() {
+        match GLOBALS.iter().find(|global| global.short == Some(letter)) {
+            // The rest is its value.
+            Some(global) if global.value.is_some() => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    !letters.is_empty()
 }
 
 /// Whether an argument is a global option whose value is the next argument.
@@ -135,6 +175,24 @@ mod tests {
         ];
         for (line, expected) in rows {
             assert_eq!(words(&args(line)).join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_out_where_only_globals_stand_before_its_end() {
+        let rows = [
+            ("token list -o json x", 2, Some("-o json x")),
+            ("--profile p token -qojson list --name y", 2, Some("--profile p -qojson --name y")),
+            ("--deployment=x token list", 2, Some("--deployment=x")),
+            ("token --name list list", 2, None),
+            ("--force token list", 2, None),
+            ("-f token list", 2, None),
+            ("token list -- token list", 2, Some("-- token list")),
+            ("token", 2, None),
+        ];
+        for (line, taken, expected) in rows {
+            let found = without_path(&args(line), taken).map(|rest| rest.join(" "));
+            assert_eq!(found.as_deref(), expected, "{line}");
         }
     }
 

@@ -107,6 +107,16 @@ impl CommandSet {
     }
 }
 
+/// The parser of one command alone, for arguments without the words of its path.
+pub fn leaf(command: &Command) -> clap::Command {
+    clap::Command::new("astro")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(GLOBALS.iter().map(|option| global(option).global(false)))
+        .args(command.args.iter().map(argument))
+        .args(command.host_options().map(|option| global(option).global(false)))
+}
+
 /// A word below another.
 #[derive(Debug)]
 pub struct Child<'a> {
