@@ -3,9 +3,16 @@
 
 use std::{fs, io::BufRead, path::Path, process::Stdio};
 
-use astro_e2e::{Ran, TestEnv, book, workspace};
+use astro_e2e::{Ran, TestEnv, book, has_service, workspace};
+use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN};
+use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::completion::candidates;
+use expectrl::{Expect, process::unix::WaitStatus};
+
+use crate::{
+    completion::candidates,
+    terminal::{ended, session},
+};
 
 /// The lines of a file that are not blank.
 fn lines(path: &Path) -> usize {
@@ -124,6 +131,49 @@ fn the_tutorial_is_true() {
     let played = book::played(&env, &page);
     env.run(["sandbox", "stop"]);
     astro_e2e::assert_file(&played, &path);
+}
+
+/// minisign itself verifies what was signed: name, version and target are bound, and a changed byte is told.
+#[test]
+fn a_signature_is_one_of_minisign() {
+    if !has_service("minisign") {
+        return;
+    }
+    let env = TestEnv::with_cargo();
+    let shell = |line: &str| env.shell("bash", line);
+    shell("minisign -G -W -f -p key.pub -s key.sec && printf 'secret\\nsecret\\n' | minisign -G -f -p other.pub -s other.sec").ok();
+    env.run(["plugin", "new", "signed"]).ok();
+    let file = packed(&env.run(["plugin", "pack", "signed", "--key", "key.sec", "-o", "json"]));
+    let bytes = fs::read(&file).expect("there");
+    let footer = &bytes[bytes.len() - FOOTER_LEN..];
+    let footer = Footer::parse(footer, bytes.len() as u64).expect("a footer");
+    let signature = footer.signature.expect("signed");
+    fs::write(env.path("signed.minisig"), signature.to_minisig(|bytes| BASE64_STANDARD.encode(bytes)))
+        .expect("written");
+    let verify =
+        format!("head -c -{SIGNATURE_LEN} {file} > part && minisign -V -m part -x signed.minisig -p ");
+    let told = shell(&format!("{verify} key.pub")).ok();
+    let target = file.split('/').rev().nth(1).expect("a directory");
+    assert!(told.contains(&format!("name:signed version:0.1.0 target:{target}")), "{told}");
+    assert_ne!(shell(&format!("{verify} other.pub")).code, Some(0), "another key");
+    let key = fs::read_to_string(env.path("key.pub")).expect("there");
+    assert!(key.contains(&signature.key_id()), "{key}");
+    let entry = fs::read_to_string(file.replace(".astro-plugin", ".json")).expect("there");
+    assert!(entry.contains(&signature.key_id()), "{entry}");
+    let mut changed = bytes;
+    changed[100] ^= 1;
+    fs::write(&file, changed).expect("written");
+    assert_ne!(shell(&format!("{verify} key.pub")).code, Some(0), "a changed byte");
+    // A key with a password needs somebody to ask; one that is none is told before anything is built.
+    let locked = env.run(["plugin", "pack", "signed", "--key", "other.sec"]);
+    assert!(locked.code == Some(2) && locked.stderr.contains("has a password"), "{locked:?}");
+    let mut asked = session(&env, "astro", &["plugin", "pack", "signed", "--key", "other.sec"]);
+    asked.expect("Password of other.sec").expect("asks");
+    asked.send_line("secret").expect("typed");
+    asked.expect("Packed").expect("signs");
+    assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, 0)));
+    let none = env.run(["plugin", "pack", "signed", "--key", "key.pub"]);
+    assert!(none.code == Some(2) && none.stderr.contains("is not a secret key"), "{none:?}");
 }
 
 /// What cannot become a plugin is refused before anything is written, built or loaded, and says what to type.

@@ -15,6 +15,9 @@ use crate::{
     host::signals,
 };
 
+/// Bytes of a secret key of minisign.
+const SECRET_LEN: usize = 158;
+
 /// A key that can sign.
 pub(crate) struct Key(SecretKey);
 
@@ -22,9 +25,13 @@ pub(crate) struct Key(SecretKey);
 pub(crate) fn key(app: &App, path: &Path, may_ask: bool) -> Result<Key> {
     let text = files::read(path)?.ok_or_else(|| usage(format!("there is no file `{}`", path.display())))?;
     let not_a_key = || format!("`{}` is not a secret key of minisign", path.display());
-    let sealed = || SecretKeyBox::from_string(&text).while_doing(code::USAGE, not_a_key);
-    if let Ok(key) = sealed()?.into_unencrypted_secret_key() {
-        return Ok(Key(key));
+    match stated(&text).as_deref() {
+        // `minisign -G -W`: no password, and the checksum is zero, which the library would refuse.
+        Some(bytes @ [b'E', b'd', 0, 0, ..]) if bytes.len() == SECRET_LEN => {
+            return SecretKey::from_bytes(bytes).map(Key).while_doing(code::USAGE, not_a_key);
+        }
+        Some(bytes @ [b'E', b'd', b'S', b'c', ..]) if bytes.len() == SECRET_LEN => {}
+        _ => return Err(usage(not_a_key())),
     }
     let facts = app.console.facts;
     if !may_ask || !facts.stdin || !facts.stderr {
@@ -40,10 +47,16 @@ pub(crate) fn key(app: &App, path: &Path, may_ask: bool) -> Result<Key> {
             .interact_on(&Term::stderr())
     })
     .map_err(|error| no_answer(&error.to_string()))?;
-    sealed()?
+    let sealed = SecretKeyBox::from_string(&text).while_doing(code::USAGE, not_a_key)?;
+    sealed
         .into_secret_key(Some(password))
         .map(Key)
         .while_doing(code::USAGE, || format!("the password does not open the key `{}`", path.display()))
+}
+
+/// The bytes of a key file: algorithm, method of the password, and the rest.
+fn stated(text: &str) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(text.lines().nth(1)?.trim()).ok()
 }
 
 impl Key {

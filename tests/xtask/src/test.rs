@@ -11,9 +11,13 @@ use crate::{
 /// Shells in which completion is tested; Debian's packages have the same names.
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
-/// What tests of the keyring and of signing in start by themselves, and Debian's packages of it.
-const SERVICES: &[(&str, &str)] =
-    &[("chromium", "chromium"), ("dbus-daemon", "dbus"), ("gnome-keyring-daemon", "gnome-keyring")];
+/// What tests start by themselves, Debian's packages of it, and what is tested with it.
+const SERVICES: &[(&str, &str, &str)] = &[
+    ("chromium", "chromium", "signing in with a browser"),
+    ("dbus-daemon", "dbus", "the system's keyring"),
+    ("gnome-keyring-daemon", "gnome-keyring", "the system's keyring"),
+    ("minisign", "minisign", "signatures of plugin files"),
+];
 
 /// How a step ended.
 enum Outcome {
@@ -38,7 +42,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     packages(&mut steps, install_packages || in_ci);
     let shells: Vec<&str> = SHELLS.iter().copied().filter(|shell| shell::has(shell)).collect();
     let services: Vec<&str> =
-        SERVICES.iter().map(|(program, _)| *program).filter(|name| shell::has(name)).collect();
+        SERVICES.iter().map(|(program, _, _)| *program).filter(|name| shell::has(name)).collect();
     let may_mount = program("unshare").args(["-m", "true"]).stderr(std::process::Stdio::null()).status();
     if !may_mount.is_ok_and(|status| status.success()) {
         steps.skip(
@@ -113,11 +117,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
 /// Installs what is missing where that is wanted; otherwise what cannot be tested is named.
 fn packages(steps: &mut Steps, install: bool) {
     let shells = SHELLS.iter().map(|shell| (*shell, *shell, "completion in every shell"));
-    let services = SERVICES.iter().map(|(program, package)| {
-        let what = if *program == "chromium" { "signing in with a browser" } else { "the system's keyring" };
-        (*program, *package, what)
-    });
-    let missing: Vec<_> = shells.chain(services).filter(|(program, _, _)| !shell::has(program)).collect();
+    let missing: Vec<_> =
+        shells.chain(SERVICES.iter().copied()).filter(|(program, _, _)| !shell::has(program)).collect();
     if missing.is_empty() {
         return;
     }
