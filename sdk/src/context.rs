@@ -15,7 +15,15 @@ use crate::{Error, Http, Result};
 /// Everything a command may use: who and where, the API client, output, prompts.
 ///
 /// Cheap to clone; works on every thread, inside any runtime or none. After the command ended every call
-/// answers the error `closed`.
+/// answers the error `closed`. What a host does not know is the error `unimplemented` ([`Error::code`]).
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let seconds = ctx.unix_ms().await? / 1000;
+/// ctx.notice(format!("{} runs at {seconds}", ctx.path())).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Context {
     inner: Arc<Inner>,

@@ -9,6 +9,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// A message is a lower-case fragment without full stop that names the object; what to do next is a
 /// separate [`Error::help`]. Any `std::error::Error` becomes one with `?`, its chain of sources kept.
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// fn read(path: &str) -> Result<String> {
+///     std::fs::read_to_string(path).map_err(|error| {
+///         Error::from(error)
+///             .while_doing(format!("cannot read `{path}`"))
+///             .help("name another file: astro airflow lint FILE")
+///     })
+/// }
+/// let error = read("/nothing").expect_err("there is no such file");
+/// assert_eq!(error.message(), "cannot read `/nothing`");
+/// ```
 #[derive(Debug)]
 pub struct Error {
     failure: Failure,

@@ -17,7 +17,22 @@ const PAGE: u64 = 1000;
 /// Pages asked for at the same time; the API allows 25 GET requests a second for each token.
 const PAGES_AT_ONCE: usize = 8;
 
-/// The client; from [`Context::http`].
+/// The client; from [`Context::http`]. The command must declare [`crate::Spec::needs_api`].
+///
+/// Paths are given by segments, each escaped by the host. A refusal of the API is an error with its status, request id
+/// and fields ([`Error::status`], [`Error::http`]); nothing that reached the server is exit code 5.
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// # #[derive(Deserialize)] #[serde(crate = "astro_plugin_sdk::serde")] struct Deployment { name: String }
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let organization = ctx.organization_id().await?;
+/// let all: Vec<Deployment> =
+///     ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await?;
+/// let one: Option<Deployment> =
+///     ctx.http().get(["organizations", &organization, "deployments", "c1"]).json_if_found().await?;
+/// # Ok(()) }
+/// ```
 pub struct Http<'a> {
     ctx: &'a Context,
 }
@@ -87,7 +102,8 @@ impl HttpCall<'_> {
         self
     }
 
-    /// Sends it and reads the body into a type.
+    /// Sends it and reads the body into a type. A body of another shape is an error; after a write it is one whose
+    /// outcome is not known (exit code 6), since what was answered with 2xx was done.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
         let is_read = self.request.method == "GET";
@@ -109,7 +125,7 @@ impl HttpCall<'_> {
         }
     }
 
-    /// Sends it.
+    /// Sends it and answers the status (200 to 299) and the body as it came, null when there is none.
     pub async fn send(self) -> Result<HttpResponse> {
         self.ctx.call(service::HTTP_REQUEST, self.request).await
     }

@@ -9,7 +9,18 @@ use crate::{Context, Error, Result};
 /// Rows handed over in one message.
 const ROWS_AT_ONCE: usize = 1000;
 
-/// How records are shown: columns for people, keys for scripts.
+/// How records are shown: columns for people, keys for scripts. Column keys are those of the serialized record.
+///
+/// ```
+/// # use astro_plugin_sdk::View;
+/// let view = View::list("runs")
+///     .id("id", "ID")
+///     .text("dag", "DAG")
+///     .time("started_at", "STARTED")
+///     .optional_text("note", "NOTE")
+///     .clean(["id", "dag"])
+///     .when_empty("No runs.");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct View {
     view: service::View,
@@ -124,12 +135,21 @@ impl Context {
         }
     }
 
-    /// The result: one record.
+    /// The result: one record, for a command whose `Output` is `()`. A command has one result; a second one is an error.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::{prelude::*, serde_json::json};
+    /// # async fn example(ctx: Context) -> Result<()> {
+    /// ctx.emit(View::sentence("Paused the DAG `etl`.").clean(["dag"]), &json!({"dag": "etl"})).await
+    /// # }
+    /// ```
     pub async fn emit(&self, view: View, record: &impl Serialize) -> Result<()> {
         self.emit_list(view, std::iter::once(record)).await
     }
 
-    /// The result: a list of records. They travel in pieces, each awaited before the next.
+    /// The result: a list of records, for a command whose `Output` is `()`. They travel in pieces of 1000, each awaited
+    /// before the next, so that a long list is never held as a whole. When the reader is gone (`| head`) it is the error
+    /// `closed`; pass it on, it is a quiet end.
     pub async fn emit_list<R: Serialize>(&self, view: View, rows: impl IntoIterator<Item = R>) -> Result<()> {
         self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view: view.view }).await?;
         let mut rows = rows.into_iter();

@@ -12,13 +12,26 @@ impl Context {
         Ok(())
     }
 
-    /// Asks for a line of text; `flag` answers it without asking.
+    /// Asks for a line of text, which is not empty; `flag` answers it without asking (`--name <NAME>`). Where nobody can
+    /// be asked it is an error that names the flag, exit code 2.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::prelude::*;
+    /// # async fn example(ctx: Context, name: Option<String>) -> Result<()> {
+    /// let name = match name {
+    ///     Some(name) => name,
+    ///     None => ctx.ask("Name of the DAG", "--name <NAME>").await?,
+    /// };
+    /// ctx.confirm(vec![format!("dag  {name}")], format!("Pause the DAG `{name}`?")).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn ask(&self, question: &str, flag: &str) -> Result<String> {
         let ask = AskText { question: question.to_owned(), flag: flag.to_owned(), help: Vec::new() };
         self.call(service::PROMPT_TEXT, ask).await
     }
 
-    /// Asks to pick one of a list and answers its index; `flag` answers it without asking.
+    /// Asks to pick one of a list and answers its index; `flag` answers it without asking. `help` is said, one line each,
+    /// where nobody can be asked (exit code 2).
     pub async fn select(
         &self,
         question: &str,

@@ -3,6 +3,13 @@
 use std::cmp::Ordering;
 
 /// An order of rows: a field and a direction. Declared with [`crate::Spec::sort`].
+///
+/// ```
+/// # use astro_plugin_sdk::Sort;
+/// let mut rows = vec![("b", 2), ("a", 1)];
+/// Sort::by("name").apply(&mut rows, |row, _| Some(row.0.to_owned()), |row| row.0);
+/// assert_eq!(rows[0].0, "a");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
     field: String,

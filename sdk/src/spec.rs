@@ -13,7 +13,21 @@ use crate::{Sort, View};
 
 type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 
-/// What a command declares beside its clap struct. See [`crate::Command::declare`].
+/// What a command declares beside its clap struct. See [`crate::Command::declare`]. An `id` is the name of a field of that
+/// struct; one that is none is a problem of the manifest.
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// fn declare(spec: &mut Spec) {
+///     spec.needs_api()
+///         .output(View::list("runs").id("id", "ID").clean(["id"]))
+///         .range("limit", 1u32..=1000, "runs")
+///         .dynamic("dag")
+///         .exit_code(20, "a run failed")
+///         .example("astro dag runs etl --limit 10", "The last ten runs")
+///         .see_also("deployment list");
+/// }
+/// ```
 #[derive(Default)]
 pub struct Spec {
     pub(crate) aliases: Vec<String>,

@@ -15,7 +15,7 @@ use crate::{
 
 /// Every problem of a manifest, each a sentence fragment that names the object.
 pub fn problems(manifest: &Manifest) -> Vec<String> {
-    let mut found: Vec<String> = manifest.problems.iter().map(|problem| shown(problem)).collect();
+    let mut found: Vec<String> = manifest.problems.iter().map(|problem| shown_up_to(500, problem)).collect();
     if !names::is_name(&manifest.name) {
         found.push(format!("the plugin name `{}` is not a letter or digit followed by letters, digits, `-`, `_` or `.`, at most 64 in all", shown(&manifest.name)));
     }
@@ -269,7 +269,11 @@ fn is_version(text: &str) -> bool {
 
 /// A hostile name must not reach a terminal as it is.
 fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
+    shown_up_to(80, text)
+}
+
+fn shown_up_to(most: usize, text: &str) -> String {
+    text.chars().take(most).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

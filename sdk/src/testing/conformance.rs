@@ -67,9 +67,6 @@ fn of_command(host: &Host, command: &Command, broken: &mut Vec<String>) {
             broken.push(format!("the example `{}` of `{path}` is refused: {reason}", example.command));
         }
     }
-    if let Some(about) = Some(&command.about).filter(|about| about.ends_with('.')) {
-        broken.push(format!("the help line of `{path}` ends with a full stop: `{about}`"));
-    }
     // Values that no author thinks of: each is accepted or refused, and none is a panic.
     let Some(entry) = host.plugin().entry(path) else { return };
     for value in ["", "-1", "\u{fffd}", "99999999999999999999999", "\n"] {

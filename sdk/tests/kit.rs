@@ -1,0 +1,187 @@
+//! The test kit finds what it is there to find: each slip of an author has its message.
+
+#![cfg(feature = "testing")]
+
+use std::panic::catch_unwind;
+
+use astro_plugin_sdk::{
+    prelude::*,
+    serde_json::{Value, json},
+    testing::{self, Host},
+};
+
+/// Do one of several things
+#[derive(Args)]
+struct Act {
+    /// What
+    #[arg(long, default_value = "nothing")]
+    what: String,
+    /// Completed
+    #[arg(long)]
+    value: Option<String>,
+}
+
+impl Command for Act {
+    const PATH: &'static str = "act";
+    type Output = Value;
+
+    fn declare(spec: &mut Spec) {
+        spec.output(View::record().text("done", "DONE").text("missing", "MISSING").clean(["done"]))
+            .dynamic("value")
+            .exit_code(20, "it was asked for")
+            .example("astro act", "Do nothing")
+            .example("astro act --what \"fail\"", "Fail");
+    }
+
+    async fn run(self, ctx: Context) -> Result<Value> {
+        match self.what.as_str() {
+            "fail" => return Err(Error::new("it failed").help("do not ask for it")),
+            "exit" => return Err(Error::exit(20)),
+            "undeclared-exit" => return Err(Error::exit(21)),
+            "list" => return Ok(json!([{"done": "x"}])),
+            "number" => return Ok(json!(1)),
+            "request" => drop(ctx.http().get(["organizations"]).send().await?),
+            "text" => ctx.text("x").await?,
+            "program" => drop(ctx.process("true").run().await?),
+            "ask" => return Ok(json!({"done": ctx.ask("Which", "--what <WHAT>").await?, "missing": 1})),
+            "confirm" => ctx.confirm(vec!["all of it".to_owned()], "Really?").await?,
+            "pick" => {
+                let items = vec!["first".to_owned(), "second".to_owned()];
+                let index = ctx.select("Which one?", items, "--what <WHAT>", Vec::new()).await?;
+                return Ok(json!({"done": index, "missing": 1}));
+            }
+            "blocking" => return ctx.blocking(|| Ok(json!({"done": "blocked", "missing": 1}))).await,
+            "whole" => return Ok(json!({"done": "whole", "missing": "there"})),
+            "nothing" => return Ok(Value::Null),
+            other => return Ok(json!({"done": other})),
+        }
+        Ok(json!({"done": self.what, "missing": 1}))
+    }
+
+    async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+        if asked.option("what") == Some("write") {
+            ctx.http().post(["organizations"]).send().await?;
+        }
+        Ok(vec![Candidate::new("one", ""), Candidate::new("two", asked.typed())])
+    }
+}
+
+/// Ask the API
+#[derive(Args)]
+struct Bad {
+    /// Taken by astro
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Command for Bad {
+    const PATH: &'static str = "profile bad";
+    type Output = ();
+
+    fn declare(spec: &mut Spec) {
+        spec.file("nothing").example("astro act", "Another one's");
+    }
+
+    async fn run(self, _: Context) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn plugin() -> Plugin {
+    Plugin::new("kit", "1.0.0").command::<Act>()
+}
+
+fn host() -> Host {
+    Host::new(plugin())
+}
+
+#[test]
+fn each_end_of_a_command_has_its_code_and_words() {
+    for (line, code, words) in [
+        ("astro act", 0, ""),
+        ("astro act --what whole", 0, ""),
+        ("astro act --what blocking", 0, ""),
+        ("astro act --what fail", 1, "error: it failed\nhelp: do not ask for it"),
+        ("astro act --what exit", 20, ""),
+        ("astro act --what undeclared-exit", 126, "the code 21, which it does not declare"),
+        ("astro act --what list", 126, "gives a list and declares no `View::list`"),
+        ("astro act --what number", 126, "gives neither a record nor a list"),
+        ("astro act --what slip", 126, "declares the column `missing`, which no record has"),
+        ("astro act --what request", 1, "help: declare it with `spec.needs_api()`"),
+        ("astro act --what text", 1, "help: declare it with `spec.streams_text()`"),
+        ("astro act --what program", 1, "help: declare it with `spec.runs_programs()`"),
+        ("astro act --what ask", 2, "needs `--what <WHAT>`: nobody can be asked here"),
+        ("astro act --what confirm", 2, "needs `--yes`"),
+        ("astro act --what confirm -y", 0, ""),
+        ("astro act --waht x", 2, "help: did you mean `--what`?"),
+        ("astro act --what", 2, "`--what <WHAT>` needs a value"),
+        ("astro act more", 2, "does not take the argument `more`"),
+        ("astro", 127, "no such command"),
+        ("astro atc", 127, "did you mean `astro act`?"),
+    ] {
+        let ran = host().run(line);
+        assert!(ran.code == code && ran.stderr.contains(words), "{line}: {ran:?}");
+    }
+    let error = host().run("astro act --what fail -o json");
+    assert_eq!(
+        error.stderr,
+        "{\"error\":\"it failed\",\"kind\":\"failed\",\"exit_code\":1,\"help\":[\"do not ask for it\"]}\n"
+    );
+}
+
+#[test]
+fn somebody_at_the_terminal_answers_and_nobody_under_json() {
+    let shown = |line: &str, answers: &[&str]| {
+        let ran = host().typing(answers.iter().copied()).run(line);
+        (ran.stdout, ran.code)
+    };
+    assert_eq!(shown("astro act --what ask", &["me"]), ("DONE     me\nMISSING  1\n".to_owned(), 0));
+    assert_eq!(shown("astro act --what confirm", &["n"]).1, 130);
+    assert_eq!(shown("astro act --what confirm", &["y"]).1, 0);
+    assert_eq!(shown("astro act --what pick", &["sec"]), ("DONE     1\nMISSING  1\n".to_owned(), 0));
+    assert_eq!(shown("astro act --what pick", &["third"]).1, 1);
+    assert_eq!(shown("astro act --what ask", &[]).1, 1, "the script is at its end");
+    assert_eq!(shown("astro act --what ask -o json", &["me"]).1, 2);
+    assert_eq!(shown("astro act --what ask --no-input", &["me"]).1, 2);
+}
+
+#[test]
+fn completion_reads_and_nothing_else() {
+    let values = |line: &str, typed: &str| -> Vec<String> {
+        host().complete(line, "value", typed).into_iter().map(|one| one.value).collect()
+    };
+    assert_eq!(values("astro act", ""), ["one", "two"]);
+    assert_eq!(values("astro act", "t"), ["two"]);
+    let refused = catch_unwind(|| values("astro act --what write", "")).expect_err("a write is refused");
+    let said = refused.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(said.contains("`http.request` is not answered"), "{said}");
+}
+
+/// What a panic says.
+fn said(check: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = catch_unwind(check).expect_err("it finds something");
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn conformance_lists_every_rule_that_is_broken() {
+    testing::conformance(plugin());
+    let said = said(|| testing::conformance(plugin().command::<Bad>()));
+    for part in [
+        "the word `profile` belongs to astro itself",
+        "takes a name that is reserved for astro",
+        "declares something about an argument `nothing` that it does not have",
+        "the example `astro act` of `profile bad` is refused: it is a line of `act`",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn examples_that_do_not_work_are_listed_with_what_they_said() {
+    let said = said(|| testing::examples(&host()));
+    assert!(
+        said.starts_with("1 examples do not work") && said.contains("ended with 1: error: it failed"),
+        "{said}"
+    );
+}
