@@ -143,9 +143,9 @@ fn examples(manifest: &Manifest, command: &Command) -> Vec<Finding> {
         return vec![broken(&rule, "there is none")];
     }
     let set = CommandSet { groups: manifest.groups.clone(), commands: manifest.commands.clone() };
-    let lines = command.examples.iter().map(|example| example.command.as_str());
-    let wrong: Vec<Finding> = lines
-        .filter(|line| line.starts_with("astro ") && !line.contains(['|', '>', '$', '`', ';']))
+    let plain = command.examples.iter().filter(|example| example.is_plain());
+    let wrong: Vec<Finding> = plain
+        .map(|example| example.command.as_str())
         .filter_map(|line| {
             let words = shlex::split(line).unwrap_or_default();
             match parse::parse(words.get(1..).unwrap_or_default(), &set) {

@@ -127,7 +127,7 @@ impl Services for Shared {
 fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
-    if invocation.reads_only && !may_read(&service, &body) {
+    if invocation.reads_only && !service::only_reads(&service, &body) {
         let reason = format!("`{service}` is not answered while a shell completes a line");
         return reply.send(Err(Failure::new(code::FAILED, reason)));
     }
@@ -175,15 +175,6 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             format!("this astro has no service `{unknown}`"),
         )
         .help("upgrade astro"))),
-    }
-}
-
-/// What is answered while a shell completes a line: nobody pressed Enter, so nothing may change or be shown.
-fn may_read(service: &str, body: &Value) -> bool {
-    match service {
-        service::HTTP_REQUEST => body["method"] == "GET" && body["one_time_secret"].is_null(),
-        service::CONFIG_GET | service::CLOCK | service::CANCEL_WAIT => true,
-        _ => false,
     }
 }
 

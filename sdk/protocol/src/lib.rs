@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod config_key;
 pub mod invocation;
 pub mod manifest;
 pub mod message;

@@ -62,6 +62,16 @@ pub const CONFIG_GET: &str = "config.get";
 /// Changes what later commands act on: the directory file where one selected it, else the profile.
 pub const CONTEXT_SELECT: &str = "context.select";
 
+/// Whether a request may be answered while a shell completes a line: nobody pressed Enter, so nothing may change, be shown
+/// or be asked.
+pub fn only_reads(service: &str, body: &Value) -> bool {
+    match service {
+        HTTP_REQUEST => body["method"] == "GET" && body["one_time_secret"].is_null(),
+        CONFIG_GET | CLOCK | CANCEL_WAIT => true,
+        _ => false,
+    }
+}
+
 /// A request to the API. The host adds address, credential, headers and timeout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

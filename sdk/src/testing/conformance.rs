@@ -3,7 +3,7 @@
 use astro_plugin_protocol::{
     check,
     invocation::{Complete, Run},
-    manifest::{Arity, Command, ValueKind},
+    manifest::{Arity, Command, Example, ValueKind},
     message::{Failure, code},
 };
 
@@ -52,8 +52,10 @@ pub fn examples(host: &Host) {
 fn lines(host: &Host) -> Vec<(Command, String)> {
     let commands = host.manifest.commands.iter();
     commands
-        .flat_map(|command| command.examples.iter().map(|example| (command.clone(), example.command.clone())))
-        .filter(|(_, line)| line.starts_with("astro ") && !line.contains(['|', '>', '$', '`', ';']))
+        .flat_map(|command| {
+            let plain = command.examples.iter().filter(|example| example.is_plain());
+            plain.map(|example| (command.clone(), example.command.clone()))
+        })
         .collect()
 }
 
@@ -63,7 +65,7 @@ fn of_command(host: &Host, command: &Command, broken: &mut Vec<String>) {
         broken.push(format!("`{path}` has no example: declare one with `spec.example`"));
     }
     for example in &command.examples {
-        if let Err(reason) = example_parses(host, command, &example.command) {
+        if let Err(reason) = example_parses(host, command, example) {
             broken.push(format!("the example `{}` of `{path}` is refused: {reason}", example.command));
         }
     }
@@ -81,11 +83,12 @@ fn of_command(host: &Host, command: &Command, broken: &mut Vec<String>) {
     }
 }
 
-fn example_parses(host: &Host, command: &Command, line: &str) -> Result<(), String> {
+fn example_parses(host: &Host, command: &Command, example: &Example) -> Result<(), String> {
+    let line = &example.command;
     if !line.split_whitespace().any(|word| word.trim_start_matches(['$', '(']).ends_with("astro")) {
         return Err("it does not call `astro`".to_owned());
     }
-    if line.contains(['|', '>', '$', '`', ';']) || !line.starts_with("astro ") {
+    if !example.is_plain() {
         return Ok(());
     }
     let words = shlex::split(line).ok_or("its quotes do not end")?;

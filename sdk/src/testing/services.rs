@@ -144,9 +144,7 @@ impl Services {
 
     fn answer(&self, request: Request) -> Result<Value, Failure> {
         let Request { service, body, .. } = request;
-        let reads = matches!(service.as_str(), service::CONFIG_GET | service::CLOCK)
-            || (service == service::HTTP_REQUEST && body["method"] == "GET");
-        if self.reads_only && !reads {
+        if self.reads_only && !service::only_reads(&service, &body) {
             return Err(failed(format!("`{service}` is not answered while a shell completes a line")));
         }
         match service.as_str() {
