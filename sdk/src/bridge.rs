@@ -107,7 +107,11 @@ async fn run(plugin: &'static Plugin, port: HostPort, run: Run) -> Result<Outcom
     };
     match ended.map_err(crate::Error::into_parts) {
         Ok(()) => Ok(Outcome { exit_code: 0 }),
-        Err((_, Some(exit_code))) => Ok(Outcome { exit_code }),
+        Err((_, Some(exit_code @ 10..=99))) => Ok(Outcome { exit_code }),
+        Err((_, Some(exit_code))) => Err(Failure::new(
+            code::PLUGIN,
+            format!("it ended with the code {exit_code}; codes of its own are 10 to 99"),
+        )),
         Err((failure, None)) => Err(failure),
     }
 }

@@ -72,6 +72,8 @@ mod usage;
 
 pub use astro_plugin_protocol as protocol;
 pub use clap;
+/// Awaits many futures at once, such as requests, and gives their results in order.
+pub use futures_util::future::join_all;
 pub use serde;
 pub use serde_json;
 pub use tracing;

@@ -44,7 +44,7 @@ impl Context {
 impl Progress {
     /// Some more steps are done.
     pub async fn advance(&mut self, steps: u64) -> Result<()> {
-        self.done += steps;
+        self.done = self.done.saturating_add(steps);
         self.set(None).await
     }
 

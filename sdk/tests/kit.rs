@@ -52,6 +52,8 @@ impl Command for Act {
             }
             "blocking" => return ctx.blocking(|| Ok(json!({"done": "blocked", "missing": 1}))).await,
             "whole" => return Ok(json!({"done": "whole", "missing": "there"})),
+            "panic" => panic!("about nothing"),
+            "exit-zero" => return Err(Error::exit(0)),
             "nothing" => return Ok(Value::Null),
             other => return Ok(json!({"done": other})),
         }
@@ -62,7 +64,8 @@ impl Command for Act {
         if asked.option("what") == Some("write") {
             ctx.http().post(["organizations"]).send().await?;
         }
-        Ok(vec![Candidate::new("one", ""), Candidate::new("two", asked.typed())])
+        let values = ["one", "two", "", "--yes", "a\nb"];
+        Ok(values.map(|value| Candidate::new(value, asked.typed())).to_vec())
     }
 }
 
@@ -104,6 +107,8 @@ fn each_end_of_a_command_has_its_code_and_words() {
         ("astro act --what fail", 1, "error: it failed\nhelp: do not ask for it"),
         ("astro act --what exit", 20, ""),
         ("astro act --what undeclared-exit", 126, "the code 21, which it does not declare"),
+        ("astro act --what panic", 126, "it panicked: about nothing"),
+        ("astro act --what exit-zero", 126, "codes of its own are 10 to 99"),
         ("astro act --what list", 126, "gives a list and declares no `View::list`"),
         ("astro act --what number", 126, "gives neither a record nor a list"),
         ("astro act --what slip", 126, "declares the column `missing`, which no record has"),
@@ -152,6 +157,8 @@ fn completion_reads_and_nothing_else() {
     };
     assert_eq!(values("astro act", ""), ["one", "two"]);
     assert_eq!(values("astro act", "t"), ["two"]);
+    let undeclared = said(|| drop(host().complete("astro act", "what", "")));
+    assert!(undeclared.contains("declare it with `spec.dynamic`"), "{undeclared}");
     let refused = catch_unwind(|| values("astro act --what write", "")).expect_err("a write is refused");
     let said = refused.downcast_ref::<String>().cloned().unwrap_or_default();
     assert!(said.contains("`http.request` is not answered"), "{said}");

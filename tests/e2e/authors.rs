@@ -133,6 +133,35 @@ fn the_tutorial_is_true() {
     astro_e2e::assert_file(&played, &path);
 }
 
+/// The shell of the release workflow, with a `gh` that keeps what it is given.
+#[test]
+fn the_workflow_publishes_what_was_packed() {
+    let env = TestEnv::new();
+    env.run(["plugin", "new", "pub-lished"]).ok();
+    let workflow = fs::read_to_string(env.path("pub-lished/.github/workflows/release.yml")).expect("there");
+    let publish = workflow.split("- name: Publish").nth(1).expect("a step");
+    let script: String = publish
+        .split("run: |\n")
+        .nth(1)
+        .expect("a script")
+        .lines()
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    let dist = env.path("pub-lished/dist/some-target");
+    fs::create_dir_all(&dist).expect("made");
+    for ending in ["astro-plugin", "json"] {
+        fs::write(dist.join(format!("pub-lished.{ending}")), ending).expect("written");
+    }
+    let gh = "gh() { echo \"$@\" >> calls; }";
+    let line = format!("set -e; cd pub-lished; {gh}; TAG=v1.0.0\n{script}");
+    assert_eq!(env.shell("bash", &line).code, Some(0));
+    let calls = fs::read_to_string(env.path("pub-lished/calls")).expect("it was called");
+    let upload =
+        "release upload v1.0.0 pub-lished-some-target.astro-plugin pub-lished-some-target.json --clobber";
+    assert!(calls.lines().any(|call| call == upload), "{calls}");
+    assert_eq!(fs::read(env.path("pub-lished/pub-lished-some-target.json")).expect("there"), b"json");
+}
+
 /// minisign itself verifies what was signed: name, version and target are bound, and a changed byte is told.
 #[test]
 fn a_signature_is_one_of_minisign() {
@@ -153,13 +182,34 @@ fn a_signature_is_one_of_minisign() {
     let verify =
         format!("head -c -{SIGNATURE_LEN} {file} > part && minisign -V -m part -x signed.minisig -p ");
     let told = shell(&format!("{verify} key.pub")).ok();
-    let target = file.split('/').rev().nth(1).expect("a directory");
-    assert!(told.contains(&format!("name:signed version:0.1.0 target:{target}")), "{told}");
+    let triple = file.split('/').rev().nth(1).expect("a directory");
+    assert!(told.contains(&format!("name:signed version:0.1.0 target:{triple}")), "{told}");
     assert_ne!(shell(&format!("{verify} other.pub")).code, Some(0), "another key");
     let key = fs::read_to_string(env.path("key.pub")).expect("there");
     assert!(key.contains(&signature.key_id()), "{key}");
     let entry = fs::read_to_string(file.replace(".astro-plugin", ".json")).expect("there");
     assert!(entry.contains(&signature.key_id()), "{entry}");
+    let checked = |key: &str| env.run(["plugin", "check", &file, "--public-key", key]);
+    let good = checked("key.pub");
+    assert!(good.code == Some(0) && good.stdout.contains("name:signed version:0.1.0"), "{good:?}");
+    assert_eq!(checked(key.lines().nth(1).expect("the key itself")).code, Some(0));
+    let other = checked("other.pub");
+    assert!(other.code == Some(1) && other.stdout.contains("not one of this key"), "{other:?}");
+    assert_eq!(checked("nobody").code, Some(2));
+    // Anywhere: in the library, in the footer, in the signature itself.
+    for place in [100, bytes.len() - FOOTER_LEN + 84, bytes.len() - SIGNATURE_LEN + 20] {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        fs::write(&file, changed).expect("written");
+        let told = checked("key.pub");
+        assert!(told.code == Some(1) && told.stdout.contains("broken"), "{place}: {told:?}");
+    }
+    let mut elsewhere = bytes.clone();
+    let target = elsewhere.len() - FOOTER_LEN + 16;
+    elsewhere[target..target + 7].copy_from_slice(b"riscv64");
+    fs::write(&file, elsewhere).expect("written");
+    let linked = env.run(["plugin", "link", &file]);
+    assert!(linked.code == Some(126) && linked.stderr.contains("it was built for riscv64"), "{linked:?}");
     let mut changed = bytes;
     changed[100] ^= 1;
     fs::write(&file, changed).expect("written");
@@ -196,6 +246,8 @@ fn refusals_say_what_to_do() {
         "plugin new hello --command \"Say Hello\"",
         "plugin new hello --template maximal",
         "plugin new full",
+        "plugin new astro-plugin-sdk",
+        "plugin new hello --sdk-version banana",
         "plugin new hello --sdk-path nowhere",
         "plugin new hello --sdk-path x --sdk-version 1",
         "plugin dev",
@@ -221,11 +273,19 @@ fn watching_follows_every_change() {
     command.args(["plugin", "dev", "watched", "--watch"]).stderr(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().expect("runs");
     let mut said = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut heard = Vec::new();
     let mut until = |wanted: &str| {
-        let found = said.by_ref().map_while(Result::ok).find(|line| line.contains(wanted));
-        assert!(found.is_some(), "it says `{wanted}`");
+        for line in said.by_ref().map_while(Result::ok) {
+            heard.push(line);
+            if heard.last().is_some_and(|line| line.contains(wanted)) {
+                return;
+            }
+        }
+        panic!("it says `{wanted}`: {heard:?}");
     };
     until("Waiting for changes");
+    // Reading is no change.
+    fs::read_to_string(&source).expect("there");
     edit(&source, "Hello {}", "Ahoy {}");
     until("Waiting for changes");
     assert!(env.run(["watched", "-o", "clean"]).ok().contains("Ahoy world!"));
@@ -233,10 +293,16 @@ fn watching_follows_every_change() {
     until("does not build");
     until("Waiting for changes");
     assert!(env.run(["watched", "-o", "clean"]).ok().contains("Ahoy world!"), "the build before works");
-    edit(&source, "Ahoy {", "Moin {}, not {");
-    edit(&source, "not {", "nor me");
+    edit(&source, "Ahoy {", "Moin {}{");
+    edit(&source, "{}{", "{}");
     until("Linked the plugin");
+    until("Waiting for changes");
+    assert!(env.run(["watched", "-o", "clean"]).ok().contains("Moin world!"));
     astro_e2e::signal(child.id(), "INT");
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(child.wait().expect("it ends").signal(), Some(2));
+    heard.extend(said.map_while(Result::ok));
+    let waits = heard.iter().filter(|line| line.contains("Waiting for changes")).count();
+    // Two changes at once are one or two builds.
+    assert!((4..=5).contains(&waits), "one build for a change: {heard:?}");
 }

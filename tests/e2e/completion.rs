@@ -157,6 +157,12 @@ fn tab_completes_values_in_each_shell() {
         session.expect("cm00acme000deployment0003").unwrap_or_else(|error| panic!("{shell}: {error}"));
         session.send("astro deployment list --workspace Dat\t -o clean\r").expect("typed");
         session.expect("cm00acme000deployment0001").unwrap_or_else(|error| panic!("{shell}: {error}"));
+        for begun in ["Data\\ ", "'Data ", "\"Data ", "'Dat", "\"Dat"] {
+            session.send(format!("astro deployment list --workspace {begun}\t -o json\r")).expect("typed");
+            session
+                .expect("\"Ingest Staging\"")
+                .unwrap_or_else(|error| panic!("{shell} after {begun}: {error}"));
+        }
         session.send("astro deployment token list --profile sand\t -o clean\r").expect("typed");
         session.expect("nightly").unwrap_or_else(|error| panic!("{shell}: {error}"));
         session

@@ -71,7 +71,16 @@ fn sources(dir: &Path, all: &mut String) {
         let path = entry.path();
         match path.is_dir() {
             true => sources(&path, all),
-            false => all.push_str(&fs::read_to_string(&path).unwrap_or_default()),
+            false => {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                // Neither comments nor tests say anything to a user.
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+                lines.for_each(|line| {
+                    all.push_str(line);
+                    all.push('\n');
+                });
+            }
         }
     }
 }

@@ -71,6 +71,11 @@ fn programs_get_the_terminal_and_no_credential() {
         "it is no JSON"
     );
     assert_eq!(shown(&run(&["--capture", "echo", "hi"])), (text("captured: hi\n"), text(""), Some(0)));
+    // What a program leaves behind may hold its pipe; nobody waits for that.
+    let left = run(&["--capture", "sh", "-c", "sleep 600 2>/dev/null & echo $! > left; echo hi"]);
+    assert_eq!(left.stdout, "captured: hi\n");
+    let left = std::fs::read_to_string(env.path("left")).expect("its number");
+    signal(left.trim().parse().expect("a number"), "KILL");
     assert_eq!(run(&["false"]).code, Some(43));
     assert_eq!(run(&["sh", "-c", "kill -9 $$"]).code, Some(44));
     let variables = run(&["sh", "-c", "echo ${ASTRO_API_TOKEN-none} $GIVEN"]);

@@ -104,7 +104,9 @@ impl TestEnv {
             ("CARGO_TARGET_DIR", workspace().join("target/authors").into()),
             // The versions are those of this workspace, which are there.
             ("CARGO_NET_OFFLINE", "true".into()),
-            ("CARGO_TERM_QUIET", "true".into()),
+            ("CARGO_TERM_COLOR", "never".into()),
+            // In the order of their names.
+            ("RUST_TEST_THREADS", "1".into()),
         ];
         env
     }

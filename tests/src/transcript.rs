@@ -129,6 +129,9 @@ impl<'a> Transcript<'a> {
                 text = text.replace(&value, &replacement);
             }
         }
+        // What cargo does depends on what was built before.
+        let status = r"(?m)^ *(Adding|Blocking|Compiling|Downgrading|Finished|Locking|Running|Updating) .*\n";
+        text = Regex::new(status).expect("a pattern").replace_all(&text, "").into_owned();
         for (pattern, replacement) in [
             (r"\t\d{3,7}\t", "\t[PID]\t"),
             (r"PID       \d+", "PID       [PID]"),

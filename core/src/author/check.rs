@@ -10,17 +10,23 @@ use astro_plugin_protocol::{
     invocation::{Complete, Run, kind},
     manifest::{Command, Manifest, ValueKind},
     message::{self, code},
+    plugin_file::glibc_floor,
 };
+use minisign::PublicKey;
 use serde::{Deserialize, Serialize};
 
+use super::sign;
 use crate::{
     app::App,
     cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
-    error::{Failure, Result, plugin},
+    error::{Failure, Result, While, plugin},
     host::{Services, Transport, crash, executor, library, process, verify},
     services::{Invocation, Shared},
-    store::{describe, record},
+    store::{
+        describe,
+        record::{self, Described},
+    },
 };
 
 /// The hidden word of the child process that loads the file.
@@ -50,46 +56,35 @@ fn broken(rule: &str, detail: impl Into<String>) -> Finding {
 }
 
 /// Looks at a plugin file, or at a library that was not packed.
-pub(crate) fn file(path: &Path) -> Result<Vec<Finding>> {
+pub(crate) fn file(path: &Path, key: Option<&PublicKey>) -> Result<Vec<Finding>> {
     let path = path.canonicalize().map_err(|error| {
         crate::error::failed(format!("cannot find `{}`", path.display()))
             .cause(crate::error::plain_io(&error.to_string()))
     })?;
+    if !path.is_file() {
+        return Err(crate::error::failed(format!("`{}` is not a regular file", path.display())));
+    }
     let mut findings = Vec::new();
     let mut written = None;
-    match record::is_plugin_file(&path) {
-        true => {
-            let described = match record::read_plugin_file(&path) {
-                Ok(described) => described,
-                Err(failure) => return Ok(vec![broken("footer", reasons(&failure))]),
-            };
-            let footer = described.footer;
-            let signed = footer.signature.as_ref();
-            let signed = signed.map_or_else(
-                || "not signed".to_owned(),
-                |one| format!("signed with the key {}", one.key_id()),
-            );
-            findings.push(kept("footer", signed));
-            let glibc = footer
-                .glibc
-                .map_or_else(String::new, |(major, minor)| format!(", glibc {major}.{minor} or newer"));
-            if footer.triple != verify::TRIPLE {
-                findings.push(finding(
-                    "target",
-                    "skipped",
-                    format!("it is for {}{glibc}; the rest is found out there", footer.triple),
-                ));
-                findings.extend(manifest(&described.manifest));
-                return Ok(findings);
-            }
-            findings.push(kept("target", format!("{}{glibc}", footer.triple)));
-            written = Some(described.manifest);
+    if record::is_plugin_file(&path) {
+        let described = match record::read_plugin_file(&path) {
+            Ok(described) => described,
+            Err(failure) => return Ok(vec![broken("footer", reasons(&failure))]),
+        };
+        findings.extend(footer(&path, &described, key)?);
+        if described.footer.triple != verify::TRIPLE {
+            let target = format!("it is for {}; the rest is found out there", described.footer.triple);
+            findings.push(finding("target", "skipped", target));
+            findings.extend(manifest(&described.manifest));
+            return Ok(findings);
         }
-        false => findings.push(finding(
+        written = Some(described.manifest);
+    } else {
+        findings.push(finding(
             "footer",
             "skipped",
             "it is a library; `astro plugin pack` makes the plugin file",
-        )),
+        ));
     }
     if let Err(failure) = verify::check_policy(&path) {
         findings.push(broken("permissions", reasons(&failure)));
@@ -108,6 +103,36 @@ pub(crate) fn file(path: &Path) -> Result<Vec<Finding>> {
         }
         Err(failure) => findings.push(broken("manifest", reasons(&failure))),
     }
+    Ok(findings)
+}
+
+/// What the footer says, compared with the rest of the file and with this system.
+fn footer(path: &Path, described: &Described, key: Option<&PublicKey>) -> Result<Vec<Finding>> {
+    let Described { footer, manifest } = described;
+    let bytes =
+        std::fs::read(path).while_doing(code::FAILED, || format!("cannot read `{}`", path.display()))?;
+    let payload = usize::try_from(footer.manifest_offset).ok().and_then(|end| bytes.get(..end));
+    let floor = payload.and_then(glibc_floor);
+    let mut findings = Vec::new();
+    if footer.abi != manifest.abi || footer.glibc != floor {
+        findings.push(broken("footer", "its ABI or glibc is not that of the library: pack it again"));
+    } else {
+        let glibc =
+            floor.map_or_else(String::new, |(major, minor)| format!(", glibc {major}.{minor} or newer"));
+        findings.push(kept("footer", format!("{}{glibc}", footer.triple)));
+    }
+    findings.push(match (&footer.signature, key) {
+        (None, None) => finding("signature", "skipped", "it is not signed"),
+        (None, Some(_)) => broken("signature", "it is not signed"),
+        (Some(signature), None) => {
+            let told = format!("of the key {}; it is verified with --public-key", signature.key_id());
+            finding("signature", "skipped", told)
+        }
+        (Some(signature), Some(key)) => match sign::verify(key, &bytes, signature) {
+            true => kept("signature", signature.trusted_comment.clone()),
+            false => broken("signature", "it is not one of this key over these bytes"),
+        },
+    });
     Ok(findings)
 }
 

@@ -1,12 +1,13 @@
 //! Build, check, link; with `--watch` again after every change.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::mpsc,
     time::Duration,
 };
 
-use notify_debouncer_mini::{DebounceEventResult, new_debouncer, notify::RecursiveMode};
+use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use super::cargo::{self, Build};
 use crate::{
@@ -33,28 +34,37 @@ pub(crate) fn once(app: &App, dir: &Path, build: Build) -> Result<Installed> {
 /// The same after every change, until it is interrupted. What goes wrong is told, and the build before stays linked.
 pub(crate) fn watch(app: &App, dir: &Path, build: Build) -> Result<i32> {
     let what = || format!("`{}` cannot be watched", dir.display());
-    let (sender, changes) = mpsc::channel::<DebounceEventResult>();
-    let mut debouncer = new_debouncer(QUIET, sender).while_doing(code::FAILED, what)?;
+    let (sender, events) = mpsc::channel();
+    let mut watcher = notify::recommended_watcher(sender).while_doing(code::FAILED, what)?;
     // The directory itself for Cargo.toml and build.rs; below it everything but what builds write.
-    let watcher = debouncer.watcher();
     watcher.watch(dir, RecursiveMode::NonRecursive).while_doing(code::FAILED, what)?;
-    for below in directories(dir) {
-        watcher.watch(&below, RecursiveMode::Recursive).while_doing(code::FAILED, what)?;
-    }
+    let mut watched = BTreeSet::new();
     loop {
+        for below in directories(dir).into_iter().filter(|below| !watched.contains(below)).collect::<Vec<_>>()
+        {
+            watcher.watch(&below, RecursiveMode::Recursive).while_doing(code::FAILED, what)?;
+            watched.insert(below);
+        }
         if let Err(failure) = once(app, dir, build) {
             report::failure(&app.console, &failure);
         }
         app.console.notice("Waiting for changes; Ctrl-C ends it.");
         // Whatever changed while it was built is in the channel: it is built again.
         loop {
-            let Ok(change) = changes.recv() else { return Ok(0) };
-            let events = change.while_doing(code::FAILED, what)?;
-            if events.iter().any(|event| is_source(&event.path, dir)) {
+            let Ok(event) = events.recv() else { return Ok(0) };
+            if is_change(&event.while_doing(code::FAILED, what)?, dir) {
                 break;
             }
         }
+        while let Ok(event) = events.recv_timeout(QUIET) {
+            event.while_doing(code::FAILED, what)?;
+        }
     }
+}
+
+/// Whether something of the sources is another one now. That a build reads them is none.
+fn is_change(event: &Event, dir: &Path) -> bool {
+    !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_source(path, dir))
 }
 
 fn directories(dir: &Path) -> Vec<PathBuf> {

@@ -97,8 +97,16 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
         return Err(config(format!("the sources of the SDK are not in `{}`", path.display()))
             .help("they come with astro in lib/astro-host/sdk; name another place with --sdk-path"));
     }
-    let mut left = std::fs::read_dir(wanted.dir).into_iter().flatten();
-    if wanted.dir.is_file() || left.next().is_some() {
+    let is_free = match std::fs::read_dir(wanted.dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
+        Err(error) => {
+            return Err(error)
+                .while_doing(code::FAILED, || format!("cannot look into `{}`", wanted.dir.display()));
+        }
+    };
+    if !is_free {
         return Err(usage(format!("`{}` is there already and not empty", wanted.dir.display()))
             .help("name another directory with --dir"));
     }
@@ -135,6 +143,10 @@ fn check_names(wanted: &Wanted<'_>) -> Result<()> {
         return Err(usage(format!("`{name}` is not the name of a crate"))
             .help("use a lower-case letter, then letters, digits and `-`, such as `airflow-lint`"));
     }
+    if name.starts_with("astro-plugin-") {
+        return Err(usage(format!("the name `{name}` is kept for packages of astro"))
+            .help("leave out `astro-plugin-`: a plugin is called after what it does"));
+    }
     let manifest = Manifest {
         name: name.to_owned(),
         version: "0.1.0".to_owned(),
@@ -165,8 +177,17 @@ fn above(command: &str) -> impl Iterator<Item = &str> {
 
 fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
     let (sdk, place) = match wanted.sdk {
-        Sdk::Path(path) => (format!("path = {:?}", path.display().to_string()), path.display().to_string()),
-        Sdk::Version(version) => (format!("version = {version:?}"), format!("version {version}")),
+        Sdk::Path(path) => (
+            format!("path = {:?}", path.display().to_string()),
+            format!(
+                "The path of the SDK in `Cargo.toml` is that of\nthe astro which made this crate ({}); on the runner astro has to be installed at the same place.",
+                path.display()
+            ),
+        ),
+        Sdk::Version(version) => (
+            format!("version = {version:?}"),
+            format!("The SDK, version {version}, comes from the registry."),
+        ),
     };
     // A word that others share, such as `deployment`, has its text from astro.
     let groups: String = above(wanted.command)

@@ -1,11 +1,11 @@
-//! Signing a plugin file with a minisign key (<https://jedisct1.github.io/minisign/>).
+//! Signing a plugin file with a minisign key, and verifying it (<https://jedisct1.github.io/minisign/>).
 
 use std::path::Path;
 
-use astro_plugin_protocol::plugin_file::{self, FooterError, Signature};
+use astro_plugin_protocol::plugin_file::{self, FooterError, SIGNATURE_LEN, Signature};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dialoguer::{Password, console::Term, theme::SimpleTheme};
-use minisign::{SecretKey, SecretKeyBox};
+use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
 use crate::{
     app::App,
@@ -87,6 +87,26 @@ impl Key {
             trusted_comment: comment.to_owned(),
         })
     }
+}
+
+/// A public key: the path of a `.pub` file, or its text as minisign prints it.
+pub(crate) fn public_key(given: &str) -> Result<PublicKey> {
+    let text = match files::read(Path::new(given)) {
+        Ok(Some(text)) => text.lines().nth(1).unwrap_or_default().trim().to_owned(),
+        _ => given.to_owned(),
+    };
+    PublicKey::from_base64(&text).while_doing(code::USAGE, || {
+        format!("`{given}` is neither a public key of minisign nor a file with one")
+    })
+}
+
+/// Whether the signature of a plugin file is one of this key over the bytes before it.
+pub(crate) fn verify(key: &PublicKey, file: &[u8], signature: &Signature) -> bool {
+    let text = signature.to_minisig(|bytes| BASE64_STANDARD.encode(bytes));
+    let signed = &file[..file.len().saturating_sub(SIGNATURE_LEN)];
+    minisign::SignatureBox::from_string(&text).is_ok_and(|signature| {
+        minisign::verify(key, &signature, std::io::Cursor::new(signed), true, false, false).is_ok()
+    })
 }
 
 struct NotSigned(String);

@@ -27,11 +27,20 @@ use crate::{
 /// The variable that asks for completions; its value is the shell's name.
 pub const VARIABLE: &str = "ASTRO_COMPLETE";
 
+/// The word at the cursor as it was typed, from bash.
+const WORD: &str = "_ASTRO_WORD";
+
 /// The script that registers completion in a shell.
 pub fn registration(shell: &str, binary: &str) -> Result<Vec<u8>> {
     let mut script = Vec::new();
     completer(shell)?.write_registration(VARIABLE, "astro", "astro", binary, &mut script).map_err(cannot)?;
-    Ok(script)
+    // bash takes the quote away from the word it hands over.
+    let with_word = format!("{WORD}=\"${{COMP_WORDS[COMP_CWORD]}}\" _CLAP_IFS=");
+    match String::from_utf8(script) {
+        Ok(text) if shell == "bash" => Ok(text.replacen("_CLAP_IFS=", &with_word, 1).into_bytes()),
+        Ok(text) => Ok(text.into_bytes()),
+        Err(error) => Ok(error.into_bytes()),
+    }
 }
 
 /// An argument whose values have to be found out.
@@ -54,7 +63,7 @@ pub fn candidates(
     args: Vec<OsString>,
     known: Vec<Candidate>,
 ) -> Result<(Vec<u8>, Option<Asked>)> {
-    let quoting = if shell == "bash" { Quoting::Backslash } else { Quoting::OfTheShell };
+    let quoting = Quoting::of(shell, &std::env::var(WORD).unwrap_or_default());
     let asked = Arc::new(Mutex::new(None));
     let values = Values { quoting, known: Arc::new(known), asked: Arc::clone(&asked) };
     let mut command = set.to_clap().mut_args(|arg| {
@@ -83,13 +92,70 @@ fn kind_of_global(id: &str) -> ValueKind {
     }
 }
 
-/// How a value with a blank reaches the command line.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How the word at the cursor is quoted, which is how a value has to be handed to the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quoting {
-    /// bash takes what it gets.
+    /// bash takes what it gets: everything it would act on gets a backslash.
     Backslash,
+    /// bash, behind an open `"`: four characters still act.
+    Double,
+    /// bash, behind an open `'`: nothing acts, and a `'` cannot be written.
+    Single,
     /// zsh and fish quote by themselves.
     OfTheShell,
+}
+
+impl Quoting {
+    /// `word` is the word at the cursor as it was typed, its quote included.
+    fn of(shell: &str, word: &str) -> Self {
+        match (shell, word.chars().next()) {
+            ("bash", Some('"')) => Self::Double,
+            ("bash", Some('\'')) => Self::Single,
+            ("bash", _) => Self::Backslash,
+            _ => Self::OfTheShell,
+        }
+    }
+
+    /// A value in this form; none when it cannot be written so.
+    fn quoted(self, value: &str) -> Option<String> {
+        let needs = |c: char| match self {
+            Self::OfTheShell | Self::Single => false,
+            Self::Double => "\"$`\\".contains(c),
+            Self::Backslash => !(c.is_alphanumeric() || "-_./@%+,".contains(c)),
+        };
+        if self == Self::Single && value.contains('\'') {
+            return None;
+        }
+        let mut quoted = String::with_capacity(value.len());
+        for c in value.chars() {
+            if needs(c) {
+                quoted.push('\\');
+            }
+            quoted.push(c);
+        }
+        Some(quoted)
+    }
+}
+
+/// What a word that is being typed means so far: without its opening quote and its backslashes.
+fn unquoted(word: &str) -> String {
+    let (bare, acts) = match word.chars().next() {
+        Some('\'') => (&word[1..], false),
+        Some('"') => (&word[1..], true),
+        _ => (word, true),
+    };
+    if !acts {
+        return bare.to_owned();
+    }
+    let mut meant = String::with_capacity(bare.len());
+    let mut chars = bare.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => meant.extend(chars.next()),
+            c => meant.push(c),
+        }
+    }
+    meant
 }
 
 /// Values that were found out, and the question for those that were not.
@@ -119,7 +185,7 @@ impl Values {
         }
         let (values, id) = (self.clone(), arg.get_id().to_string());
         arg.add(ArgValueCompleter::new(move |typed: &OsStr| {
-            let typed = values.unquoted(&typed.to_string_lossy());
+            let typed = unquoted(&typed.to_string_lossy());
             let found = values.matching(&typed);
             let asked = Asked { kind, arg: id.clone(), typed };
             *values.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
@@ -130,33 +196,13 @@ impl Values {
     fn matching(&self, typed: &str) -> Vec<CompletionCandidate> {
         let fitting = self.known.iter().filter(|one| one.value.starts_with(typed) && !one.value.is_empty());
         fitting
-            .filter(|one| !one.value.chars().any(is_control))
-            .map(|one| {
+            // A value that looks like an option would be one.
+            .filter(|one| !one.value.starts_with('-') && !one.value.chars().any(is_control))
+            .filter_map(|one| {
                 let help = (!one.help.is_empty()).then(|| escaped(&one.help).into_owned().into());
-                CompletionCandidate::new(self.quoted(&one.value)).help(help)
+                Some(CompletionCandidate::new(self.quoting.quoted(&one.value)?).help(help))
             })
             .collect()
-    }
-
-    fn quoted(&self, value: &str) -> String {
-        if self.quoting == Quoting::OfTheShell {
-            return value.to_owned();
-        }
-        let mut quoted = String::with_capacity(value.len());
-        for c in value.chars() {
-            if !(c.is_alphanumeric() || "-_./@%+,".contains(c)) {
-                quoted.push('\\');
-            }
-            quoted.push(c);
-        }
-        quoted
-    }
-
-    fn unquoted(&self, typed: &str) -> String {
-        match self.quoting {
-            Quoting::Backslash => typed.replace('\\', ""),
-            Quoting::OfTheShell => typed.to_owned(),
-        }
     }
 }
 
@@ -173,4 +219,36 @@ fn completer(shell: &str) -> Result<&'static dyn EnvCompleter> {
 
 fn cannot(error: std::io::Error) -> Failure {
     failed("completions cannot be written").cause(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_written_as_the_word_was_begun() {
+        for (word, value, written) in [
+            ("Ing", "Ingest Staging", Some("Ingest\\ Staging")),
+            ("", "$(touch x)`y`;'\"", Some("\\$\\(touch\\ x\\)\\`y\\`\\;\\'\\\"")),
+            ("'Ing", "Ingest Staging", Some("Ingest Staging")),
+            ("'it", "it's", None),
+            ("\"Ing", "Ingest $HOME", Some("Ingest \\$HOME")),
+        ] {
+            assert_eq!(Quoting::of("bash", word).quoted(value).as_deref(), written, "{word} {value}");
+        }
+        assert_eq!(Quoting::of("zsh", "'a").quoted("a b").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn a_word_is_read_as_the_shell_will() {
+        for (word, meant) in [
+            ("Ingest\\ S", "Ingest S"),
+            ("'Ingest S", "Ingest S"),
+            ("\"a\\\"b", "a\"b"),
+            ("'a\\b", "a\\b"),
+            ("a\\", "a"),
+        ] {
+            assert_eq!(unquoted(word), meant, "{word}");
+        }
+    }
 }

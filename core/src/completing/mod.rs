@@ -125,7 +125,12 @@ impl App {
         }
         let context = self.context_for_completing(&line.globals)?;
         let owner = found.and_then(|found| found.owner(&line.path));
-        let place = cache::Place::of(self.dirs.as_ref().ok(), asked, line, &context, owner);
+        // A place's list does not depend on what was typed; what a plugin answers may.
+        let question = match asked.kind {
+            ValueKind::Dynamic => asked.clone(),
+            _ => Asked { typed: String::new(), arg: String::new(), ..asked.clone() },
+        };
+        let place = cache::Place::of(self.dirs.as_ref().ok(), &question, line, &context, owner);
         if let Some(known) = place.read() {
             return Ok(known);
         }
@@ -136,7 +141,10 @@ impl App {
             (ValueKind::Dynamic, ..) => Vec::new(),
             (kind, ..) => places::of(self, kind, context, &line.globals)?,
         };
-        place.write(&values);
+        // Nothing may be something in a moment.
+        if !values.is_empty() {
+            place.write(&values);
+        }
         Ok(values)
     }
 }

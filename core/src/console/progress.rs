@@ -51,13 +51,9 @@ impl Progress {
 impl Shown {
     fn draw(&self) {
         let Some(newest) = self.begun.last().filter(|_| self.hidden == 0) else { return };
-        let steps = match newest.total {
-            Some(total) => format!(" [{}] {}/{total}", bar(newest.done, total), newest.done),
-            None => format!(" {}", SIGNS[self.turns % SIGNS.len()]),
-        };
         // A line that is as wide as the terminal would wrap.
-        let room = stderr_width().saturating_sub(width(&steps) + 1);
-        write(&format!("{CLEAR}{}{steps}", cut(&newest.label, room)));
+        let room = stderr_width().saturating_sub(1);
+        write(&format!("{CLEAR}{}", line(newest, self.turns, room)));
     }
 
     fn clear(&self) {
@@ -151,6 +147,23 @@ fn write(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// What is shown of something, in so many columns at most: the bar goes first, then the label is shortened.
+fn line(begun: &Begun, turns: usize, room: usize) -> String {
+    let sign = SIGNS[turns % SIGNS.len()];
+    let steps = match (begun.total, begun.done) {
+        (Some(0) | None, 0) => format!(" {sign}"),
+        (Some(0) | None, done) => format!(" {done} {sign}"),
+        (Some(total), done) => {
+            let count = format!(" {done}/{total}");
+            match width(&begun.label) + BAR + 3 + width(&count) <= room {
+                true => format!(" [{}]{count}", bar(done, total)),
+                false => count,
+            }
+        }
+    };
+    cut(&format!("{}{steps}", cut(&begun.label, room.saturating_sub(width(&steps)))), room)
+}
+
 fn bar(done: u64, total: u64) -> String {
     // A plugin may count further than it said.
     let share = u128::from(done.min(total)) * BAR as u128 / u128::from(total.max(1));
@@ -193,6 +206,12 @@ mod tests {
         assert_eq!(bar(9, 3), "=".repeat(BAR));
         assert_eq!(bar(u64::MAX, 0), bar(0, 1));
         assert_eq!(width(&bar(1, 3)), BAR);
+        for room in [1, 5, 12, 30, 40, 80] {
+            for (total, done) in [(None, 0), (Some(0), 2), (Some(3), 1), (Some(1_000_000), 2_000_000)] {
+                let begun = Begun { id: 1, label: "日本語 reading many files".to_owned(), total, done };
+                assert!(width(&line(&begun, 1, room)) <= room, "{room} {total:?}");
+            }
+        }
         assert_eq!((cut("日本語", 5).as_str(), cut("abc", 3).as_str()), ("日本…", "abc"));
     }
 }

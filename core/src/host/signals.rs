@@ -74,7 +74,8 @@ pub struct Deferral;
 
 /// Defers INT, TERM and HUP. `may_say`: the first one writes to stderr that it has to wait.
 pub fn defer(may_say: bool) -> Deferral {
-    MAY_SAY.store(may_say, Ordering::Relaxed);
+    // Another deferral may be one that says so.
+    MAY_SAY.fetch_or(may_say, Ordering::Relaxed);
     DEFERRED.fetch_add(1, Ordering::AcqRel);
     Deferral
 }

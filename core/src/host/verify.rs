@@ -152,13 +152,17 @@ pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions)
 }
 
 fn check_machine(facts: &Facts) -> Result<()> {
-    let refused =
-        |reason: String| plugin(format!("cannot load plugin `{}` {}: {reason}", facts.name, facts.version));
-    if !facts.triple.is_empty() && facts.triple != TRIPLE {
-        return Err(refused(format!("it was built for {}, this astro for {TRIPLE}", facts.triple))
+    check_target(&facts.name, &facts.version, &facts.triple, facts.glibc)
+}
+
+/// Target and glibc of a plugin file; an empty target is that of a library which was built here.
+pub fn check_target(name: &str, version: &str, triple: &str, glibc: Option<(u32, u32)>) -> Result<()> {
+    let refused = |reason: String| plugin(format!("cannot load plugin `{name}` {version}: {reason}"));
+    if !triple.is_empty() && triple != TRIPLE {
+        return Err(refused(format!("it was built for {triple}, this astro for {TRIPLE}"))
             .help(format!("install the build for {TRIPLE}")));
     }
-    match (facts.glibc, host_glibc()) {
+    match (glibc, host_glibc()) {
         (Some(needed), Some(here)) if needed > here => Err(refused(format!(
             "it needs glibc {}.{}, this system has {}.{}",
             needed.0, needed.1, here.0, here.1

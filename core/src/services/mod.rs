@@ -152,10 +152,7 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
         service::PROGRESS_END => {
             with(body, reply, |body, reply| reply.send(progress::end(invocation, &body)));
         }
-        service::PROCESS_RUN => with(body, reply, |body, reply| {
-            let invocation = Arc::clone(invocation);
-            in_background(reply, move || process::run(&invocation, &body));
-        }),
+        service::PROCESS_RUN => with(body, reply, |body, reply| process::run(invocation, body, reply)),
         service::CANCEL_WAIT => signals::wait(reply),
         service::CLOCK => reply.send(clock()),
         service::PROFILE_PUT => with(body, reply, |body, reply| {

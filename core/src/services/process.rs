@@ -4,6 +4,7 @@ use std::{
     io::Read,
     os::{fd::AsFd, unix::process::ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -14,18 +15,35 @@ use serde_json::Value;
 use super::{Invocation, to_value};
 use crate::{
     error::{Result, code, failed, plain_io},
-    host::signals,
+    host::{port::Reply, signals},
     output::Format,
     secret::sink,
 };
 
 /// The most that is taken of what a program writes, in bytes.
 const MOST: u64 = 16 * 1024 * 1024;
+/// How long more of its words are waited for after its end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often its end is looked for.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// `process.run`
-pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Value> {
+pub(super) fn run(invocation: &Arc<Invocation>, process: Process, reply: Reply) {
+    let invocation = Arc::clone(invocation);
+    let work = move || {
+        let ended = run_to_its_end(&invocation, &process);
+        // Whoever interrupted wants no more of the command: it is left where it is, unless it waits to be told.
+        match signals::pending().is_some() && !signals::somebody_waits() {
+            true => std::mem::forget(reply),
+            false => reply.send(ended),
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("program".to_owned()).spawn(work) {
+        tracing::error!("no thread for a program: {error}");
+    }
+}
+
+fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
     if !invocation.command.needs.process {
         return Err(failed("the command does not declare that it runs programs"));
     }
@@ -51,15 +69,22 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Value> {
     });
     // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
     let waiting = signals::defer(false);
-    invocation.console.hide_progress(!process.capture);
+    if !process.capture {
+        invocation.console.hide_progress(true);
+    }
     let ended = command.spawn().and_then(|mut child| {
         let said = child.stdout.take().map(read_in_background);
-        let status = wait(&mut child)?;
-        let said = said.and_then(|reading| reading.join().ok()).unwrap_or_default();
-        Ok((status, said))
+        Ok((wait(&mut child)?, said))
     });
-    invocation.console.hide_progress(false);
+    if !process.capture {
+        invocation.console.hide_progress(false);
+    }
     drop(waiting);
+    let ended = ended.map(|(status, said)| {
+        // What it left behind may hold the pipe open: what came so far is what there is.
+        let said = said.map(|said| said.iter_until(LAST_WORDS)).unwrap_or_default();
+        (status, said)
+    });
     let (status, said) = ended.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound if process.directory.is_none() => {
             failed(format!("there is no program `{program}`")).help("install it, or put it on the PATH")
@@ -103,12 +128,30 @@ fn to_hand_on(signal: i32) -> Option<Signal> {
     [Signal::TERM, Signal::HUP].into_iter().find(|known| known.as_raw() == signal)
 }
 
-fn read_in_background(stream: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+/// What a program writes, piece by piece.
+struct Said(mpsc::Receiver<Vec<u8>>);
+
+impl Said {
+    /// All of it, or what came until nothing more did for a while; one byte more than allowed tells that it was too much.
+    fn iter_until(&self, quiet: Duration) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Ok(piece) = self.0.recv_timeout(quiet) {
+            all.extend(piece);
+        }
+        all
+    }
+}
+
+fn read_in_background(stream: impl Read + Send + 'static) -> Said {
+    let (sender, pieces) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What came before an error is what there is. One byte more tells that it was too much.
         let mut stream = stream.take(MOST + 1);
-        let _ = stream.read_to_end(&mut bytes);
-        bytes
-    })
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Said(pieces)
 }

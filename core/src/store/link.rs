@@ -56,7 +56,21 @@ fn described(path: &Path) -> Result<Installed> {
     // The stamp first: a build that goes on meanwhile makes another one.
     let stamp = Stamp::of(path).while_doing(code::PLUGIN, what)?;
     let hash = files::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
+    // What a file says about itself is held against what is in it before any of its code runs.
+    let written = record::is_plugin_file(path).then(|| record::read_plugin_file(path)).transpose()?;
+    if let Some(written) = &written {
+        let (name, version, footer) = (&written.manifest.name, &written.manifest.version, &written.footer);
+        verify::check_revisions(name, version, footer.abi, written.manifest.protocol)?;
+        verify::check_target(name, version, &footer.triple, footer.glibc)?;
+    }
     let manifest = describe::in_child(path)?;
+    if written.is_some_and(|written| written.manifest != manifest) {
+        return Err(plugin(format!(
+            "the manifest in `{}` is not the one its library states",
+            path.display()
+        ))
+        .help("pack it again: astro plugin pack"));
+    }
     verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
     if let Some(reason) = super::needs_newer_host(&manifest) {
         return Err(plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help("upgrade astro"));

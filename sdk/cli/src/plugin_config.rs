@@ -1,6 +1,6 @@
 //! A plugin's own table of the configuration, checked against the keys that its manifest declares.
 
-use astro_plugin_protocol::manifest::ConfigKey;
+use astro_plugin_protocol::manifest::{ConfigKey, ConfigKind};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -21,7 +21,7 @@ pub fn checked(
     for (name, value) in &table {
         let key = keys.iter().find(|key| key.key == *name).ok_or_else(|| unknown(plugin, name, keys))?;
         if let Some(reason) = key.refuses(value) {
-            return Err(config(format!("`plugins.{plugin}.{name}` {reason}, not `{}`", shown(value)))
+            return Err(config(format!("`plugins.{plugin}.{name}` {reason}, not `{}`", shown(key, value)))
                 .help(format!("set it again: astro config set plugins.{plugin}.{name} VALUE")));
         }
     }
@@ -41,9 +41,10 @@ pub fn unknown(plugin: &str, name: &str, keys: &[ConfigKey]) -> Failure {
     .help(format!("see its keys with `astro plugin info {plugin}`"))
 }
 
-/// A value as a person wrote it.
-pub fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// A value as a person wrote it: the quotes of a text are shown where they are what is wrong.
+fn shown(key: &ConfigKey, value: &Value) -> String {
+    let text = value.as_str().filter(|_| key.kind == ConfigKind::Text);
+    text.map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -62,7 +63,7 @@ mod tests {
         let rows = [
             (json!({}), Ok(json!({"strict": false, "rules": "all"}))),
             (json!({"jobs": 2, "strict": true}), Ok(json!({"jobs": 2, "strict": true, "rules": "all"}))),
-            (json!({"strict": "yes"}), Err("`plugins.lint.strict` must be true or false, not `yes`")),
+            (json!({"strict": "yes"}), Err("`plugins.lint.strict` must be true or false, not `\"yes\"`")),
             (json!({"rules": "none"}), Err("`plugins.lint.rules` must be one of all, errors, not `none`")),
             (json!({"jobs": 9}), Err("`plugins.lint.jobs` must be a whole number from 1 to 8, not `9`")),
             (json!({"rule": "all"}), Err("the plugin `lint` has no configuration key `rule`")),

@@ -14,7 +14,7 @@ use crate::{Plugin, usage};
 /// accepted and the same every time, every visible command has an example, every example is a line of its own command
 /// that parses, no argument makes its parser panic, and unknown messages are refused as the protocol wants it.
 ///
-/// Nothing is run. A finished file is checked by `astro plugin check FILE`.
+/// No command is run; dynamic values are asked for. A finished file is checked by `astro plugin check FILE`.
 ///
 /// # Panics
 /// When a rule is broken; the message lists all of them.

@@ -1,10 +1,14 @@
 //! A host in the test's own process.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use astro_plugin_cli::{
     canonical,
     error::{Failure, code},
+    escape::is_control,
     exit_code, failure,
     globals::Globals,
     output::{Format, Renderer, Sheet},
@@ -15,7 +19,7 @@ use astro_plugin_cli::{
 };
 use astro_plugin_protocol::{
     invocation::{self, Candidate, Candidates, Complete, Outcome, Run, Setting, Source, Terminal, kind},
-    manifest,
+    manifest::{self, ValueKind},
     message::{self, encode_request},
     service::{HttpRequest, ProcessEnd},
 };
@@ -238,7 +242,8 @@ impl Host {
     /// The candidates for an argument, by its id, after what was typed of its value; `line` is the rest of the line.
     ///
     /// # Panics
-    /// When the line is not one of a command of the plugin, or the command's answer is a failure.
+    /// When the line is not one of a command of the plugin, the argument is not declared with [`crate::Spec::dynamic`], or
+    /// the command's answer is a failure.
     #[track_caller]
     pub fn complete(&self, line: &str, arg: &str, typed: &str) -> Vec<Candidate> {
         match self.try_complete(line, arg, typed) {
@@ -252,6 +257,11 @@ impl Host {
         let words = shlex::split(line).unwrap_or_default();
         let parsed = parse::parse(words.get(1..).unwrap_or_default(), &set)?;
         let command = parsed.command.ok_or_else(|| unknown(&parsed.path))?;
+        let is_asked = command.args.iter().any(|own| own.id == arg && own.kind == ValueKind::Dynamic);
+        if !is_asked {
+            let message = format!("a shell does not ask for `{arg}` of `astro {}`", command.path);
+            return Err(Failure::new(code::PLUGIN, message).help("declare it with `spec.dynamic`"));
+        }
         let complete = Complete {
             path: command.path.clone(),
             arg: arg.to_owned(),
@@ -263,8 +273,13 @@ impl Host {
         let services = self.services(&parsed, command, Format::Table, true);
         let answer = self.ask(kind::COMPLETE, &complete, &services)?;
         let answer: Candidates = message::read(answer)?;
-        let fitting = answer.candidates.into_iter().filter(|candidate| candidate.value.starts_with(typed));
-        Ok(fitting.collect())
+        let fits = |value: &str| {
+            value.starts_with(typed)
+                && !value.is_empty()
+                && !value.starts_with('-')
+                && !value.chars().any(is_control)
+        };
+        Ok(answer.candidates.into_iter().filter(|candidate| fits(&candidate.value)).collect())
     }
 
     /// Sends one message to the plugin.
@@ -276,7 +291,14 @@ impl Host {
     ) -> Result<Value, Failure> {
         let request = encode_request(kind, body)?;
         let open = services.open();
-        pollster::block_on(bridge::handle(self.plugin, open.port(), &request))
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            pollster::block_on(bridge::handle(self.plugin, open.port(), &request))
+        }));
+        handled.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(Failure::new(code::PLUGIN, format!("it panicked: {}", text.unwrap_or_default())))
+        })
     }
 
     fn run_parsed(&self, parsed: &Parsed<'_>) -> Ran {

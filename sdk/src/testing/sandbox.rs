@@ -58,19 +58,27 @@ impl Sandbox {
         Ran {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            // A death by signal has no code; 128 and more are what a shell makes of it.
+            // A death by signal has no code.
             code: output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(128),
         }
     }
 
+    /// `astro` with nothing of the developer's own: a variable of theirs would decide what a test sees.
+    fn astro(&self) -> Command {
+        let mut command = Command::new(&self.astro);
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("ASTRO_") {
+                command.env_remove(variable);
+            }
+        }
+        command.env("ASTRO_HOME", self.home.path());
+        command
+    }
+
     #[track_caller]
     fn output(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(&self.astro);
-        command.args(args).env("ASTRO_HOME", self.home.path()).current_dir(self.home.path());
-        for variable in ["ASTRO_API_TOKEN", "ASTRO_API_URL", "ASTRO_DOMAIN", "ASTRO_PROFILE", "ASTRO_OUTPUT"]
-        {
-            command.env_remove(variable);
-        }
+        let mut command = self.astro();
+        command.args(args).current_dir(self.home.path());
         match command.stdin(std::process::Stdio::null()).output() {
             Ok(output) => output,
             Err(error) => {
@@ -85,8 +93,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ =
-            Command::new(&self.astro).args(["sandbox", "stop"]).env("ASTRO_HOME", self.home.path()).output();
+        let _ = self.astro().args(["sandbox", "stop"]).output();
     }
 }
 

@@ -191,16 +191,21 @@ impl Services {
         Ok(Value::Null)
     }
 
-    /// A declared column that no row has is a slip: it would be empty for ever.
+    /// A declared column that no row has is a slip: it would be empty for ever. What may be absent is an optional column,
+    /// or null.
     fn missing_column(&self, rows: &[Value]) -> Option<Failure> {
         let view = self.command.output.as_ref()?;
+        let is_optional =
+            |key: &String| view.columns.iter().any(|column| column.key == *key && column.optional);
         let keys = view.columns.iter().map(|column| &column.key).chain(&view.clean);
-        let missing =
-            keys.into_iter().find(|key| !rows.is_empty() && rows.iter().all(|row| row.get(key).is_none()))?;
-        Some(Failure::new(
-            code::PLUGIN,
-            format!("`astro {}` declares the column `{missing}`, which no record has", self.command.path),
-        ))
+        let mut keys = keys.filter(|key| !is_optional(key));
+        let missing = keys.find(|key| !rows.is_empty() && rows.iter().all(|row| row.get(key).is_none()))?;
+        let message =
+            format!("`astro {}` declares the column `{missing}`, which no record has", self.command.path);
+        Some(
+            Failure::new(code::PLUGIN, message)
+                .help("name it as serde does; what may be absent is `null` or an `optional_text`"),
+        )
     }
 
     fn text(&self, text: &Text) -> Result<Value, Failure> {
@@ -275,8 +280,10 @@ impl Services {
             return Err(failed(format!("the test's script has no program `{}`", process.program))
                 .help("give one with Host::program"));
         };
-        if !process.capture && self.format != Format::Json {
-            self.shown().stdout.extend(end.stdout.as_bytes());
+        match (process.capture, self.format) {
+            (true, _) => {}
+            (false, Format::Json) => self.shown().stderr.push_str(&end.stdout),
+            (false, Format::Table | Format::Clean) => self.shown().stdout.extend(end.stdout.as_bytes()),
         }
         to_value(end)
     }

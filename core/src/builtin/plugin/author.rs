@@ -127,7 +127,14 @@ fn check_command() -> Command {
     let mut check = command(
         "plugin check",
         "Check a finished plugin file against the rules for plugins",
-        vec![file],
+        vec![
+            file,
+            option(
+                "public-key",
+                "KEY",
+                "Verify its signature with this key of minisign, or the file it is in",
+            ),
+        ],
         &[("astro plugin check dist/x86_64-unknown-linux-gnu/hello.astro-plugin", "Check what was packed")],
     );
     check.long_about = "Check a finished plugin file against the rules for plugins.\n\nIts footer and manifest are read first; then it is loaded in a process of its own and asked what every host may ask. No command is run. A broken rule ends it with 1.".to_owned();
@@ -172,6 +179,11 @@ pub(in crate::builtin) fn new(request: &Request<'_>) -> Result<i32> {
     let (given, version) = (request.text("sdk-path"), request.text("sdk-version"));
     if given.is_some() && version.is_some() {
         return Err(usage("`--sdk-path` and `--sdk-version` cannot be used together"));
+    }
+    if let Some(version) = version.filter(|version| semver::VersionReq::parse(version).is_err()) {
+        return Err(
+            usage(format!("`--sdk-version {version}` is not a version")).help("write it as 0.1 or 0.1.2")
+        );
     }
     let sdk_path = match (given, version) {
         (Some(path), _) => absolute(path)?,
@@ -225,7 +237,8 @@ pub(in crate::builtin) fn test(request: &Request<'_>) -> Result<i32> {
 pub(in crate::builtin) fn check(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let file = request.required("file")?;
-    let findings = check::file(Path::new(file))?;
+    let key = request.text("public-key").map(sign::public_key).transpose()?;
+    let findings = check::file(Path::new(file), key.as_ref())?;
     let broken = findings.iter().filter(|finding| finding.state == "broken").count();
     let column =
         |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
@@ -282,5 +295,6 @@ fn absolute(path: &str) -> Result<PathBuf> {
 fn shown(path: &Path) -> String {
     let here = directory::working().ok();
     let below = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    below.unwrap_or(path).display().to_string()
+    let text = below.unwrap_or(path).display().to_string();
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }

@@ -66,7 +66,9 @@ async fn files_of_git(ctx: &Context) -> Result<Vec<PathBuf>> {
 fn lines_of(file: &std::path::Path) -> Result<usize> {
     let text = std::fs::read(file)
         .map_err(|error| Error::from(error).while_doing(format!("cannot read `{}`", file.display())))?;
-    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count())
+    let ends = text.iter().filter(|byte| **byte == b'\n').count();
+    // The last line may have no end.
+    Ok(ends + usize::from(!text.is_empty() && !text.ends_with(b"\n")))
 }
 
 export_plugin!(crate_plugin!(){{group}}.command::<{{struct}}>());
