@@ -52,6 +52,8 @@
 //! * `tracing` events arrive in the host's log with your plugin's name as target.
 //! * Cancelling drops your future; [`Context::cancelled`] tells you first when you wait for it.
 
+#![warn(missing_docs)]
+
 mod bridge;
 mod context;
 mod error;
@@ -160,6 +162,11 @@ macro_rules! export_plugin {
         };
     };
 }
+
+/// The fragments of the author's how-to are compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/authors/how-to.md")]
+struct HowTo;
 
 #[cfg(test)]
 mod tests {

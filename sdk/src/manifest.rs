@@ -31,8 +31,12 @@ pub(crate) fn command(entry: &Entry) -> Command {
     }
 }
 
-/// Declarations about arguments that the clap struct does not have: a check that would never happen.
+/// Declarations that cannot be right: about arguments that the clap struct does not have, a check that would never happen,
+/// and a list without its key.
 pub(crate) fn problems(entry: &Entry) -> Vec<String> {
+    let is_list = entry.spec.output.as_ref().is_some_and(View::is_list);
+    let without_view = (entry.gives_list && !is_list)
+        .then(|| format!("`{}` gives a list and declares no `View::list` with `spec.output`", entry.path));
     let clap = (entry.clap)("");
     let ids: Vec<&str> = clap.get_arguments().map(|arg| arg.get_id().as_str()).collect();
     let unknown = entry.spec.args.iter().filter(|arg| !ids.contains(&arg.id.as_str()));
@@ -43,6 +47,7 @@ pub(crate) fn problems(entry: &Entry) -> Vec<String> {
                 entry.path, arg.id
             )
         })
+        .chain(without_view)
         .collect()
 }
 

@@ -91,6 +91,11 @@ impl View {
         self.view.clone()
     }
 
+    /// Whether it is that of a list.
+    pub(crate) fn is_list(&self) -> bool {
+        self.view.list.is_some()
+    }
+
     /// Where no columns are declared, those of the record's keys.
     fn or_of(mut self, record: &Value) -> Self {
         let keys = || record.as_object().into_iter().flat_map(|fields| fields.keys());
@@ -114,7 +119,7 @@ impl View {
 impl Context {
     /// The value that a command gave, shown as it declared.
     pub(crate) async fn emit_output(&self, view: Option<View>, output: Value) -> Result<()> {
-        let is_list = view.as_ref().is_some_and(|view| view.view.list.is_some());
+        let is_list = view.as_ref().is_some_and(View::is_list);
         match output {
             Value::Null => Ok(()),
             Value::Array(rows) if is_list => {

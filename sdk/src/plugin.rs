@@ -74,6 +74,8 @@ type Start = fn(&Spec, clap::Command, Vec<String>, Context) -> Result<Running<()
 /// A command without its type.
 pub(crate) struct Entry {
     pub(crate) path: &'static str,
+    /// What it gives is a `Vec`.
+    pub(crate) gives_list: bool,
     pub(crate) spec: Spec,
     pub(crate) clap: fn(&str) -> clap::Command,
     pub(crate) run: Start,
@@ -179,6 +181,8 @@ impl Plugin {
         C::declare(&mut spec);
         self.entries.push(Entry {
             path: C::PATH,
+            // The name is for people and good enough to tell an author of a slip.
+            gives_list: std::any::type_name::<C::Output>().starts_with("alloc::vec::Vec<"),
             spec,
             clap: |word| C::augment_args(clap::Command::new(word.to_owned())),
             run: |spec, clap, args, ctx| {

@@ -79,14 +79,14 @@ struct Bad {
 
 impl Command for Bad {
     const PATH: &'static str = "profile bad";
-    type Output = ();
+    type Output = Vec<String>;
 
     fn declare(spec: &mut Spec) {
         spec.file("nothing").example("astro act", "Another one's");
     }
 
-    async fn run(self, _: Context) -> Result<()> {
-        Ok(())
+    async fn run(self, _: Context) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 }
 
@@ -178,6 +178,7 @@ fn conformance_lists_every_rule_that_is_broken() {
         "the word `profile` belongs to astro itself",
         "takes a name that is reserved for astro",
         "declares something about an argument `nothing` that it does not have",
+        "`profile bad` gives a list and declares no `View::list`",
         "the example `astro act` of `profile bad` is refused: it is a line of `act`",
     ] {
         assert!(said.contains(part), "{part} in {said}");

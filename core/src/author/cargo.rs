@@ -33,7 +33,8 @@ pub(crate) fn build(dir: &Path, build: Build) -> Result<PathBuf> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(no_cargo)?;
     let mut built = None;
     for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
-        let line = line.while_doing(code::FAILED, || "cargo cannot be understood".to_owned())?;
+        // What is no text is no message either.
+        let Ok(line) = line else { continue };
         built = artifact(&line, dir).or(built);
     }
     let status = child.wait().while_doing(code::FAILED, || "cargo cannot be waited for".to_owned())?;
@@ -88,15 +89,22 @@ fn look(dir: &Path) -> Result<()> {
 
 /// The cargo that called us, or the one on the PATH. It gets no credentials: build scripts are other people's programs.
 fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(program());
     sink::scrub(&mut command);
     command
 }
 
+fn program() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 fn no_cargo(error: std::io::Error) -> Failure {
+    let program = program().to_string_lossy().into_owned();
     match error.kind() {
-        std::io::ErrorKind::NotFound => failed("there is no `cargo` on the PATH")
+        std::io::ErrorKind::NotFound if program == "cargo" => failed("there is no `cargo` on the PATH")
             .help("install Rust: https://www.rust-lang.org/tools/install"),
-        _ => failed("`cargo` cannot be run").cause(crate::error::plain_io(&error.to_string())),
+        _ => failed(format!("`{program}` cannot be run"))
+            .cause(crate::error::plain_io(&error.to_string()))
+            .help("see the variable CARGO"),
     }
 }

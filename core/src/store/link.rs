@@ -17,6 +17,9 @@ use crate::{
     host::verify,
 };
 
+/// The largest library that is taken, in bytes: more than any has with everything a debugger wants.
+const LARGEST: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Links a library. Answers its record.
 pub fn link(stores: &Stores, path: &Path) -> Result<Installed> {
     let store = user_store(stores)?;
@@ -55,6 +58,9 @@ fn described(path: &Path) -> Result<Installed> {
     let what = || format!("cannot read `{}`", path.display());
     // The stamp first: a build that goes on meanwhile makes another one.
     let stamp = Stamp::of(path).while_doing(code::PLUGIN, what)?;
+    if stamp.size > LARGEST {
+        return Err(plugin(what()).cause(format!("it has {} bytes, more than {LARGEST}", stamp.size)));
+    }
     let hash = files::open(path).and_then(record::hash).while_doing(code::PLUGIN, what)?;
     // What a file says about itself is held against what is in it before any of its code runs.
     let written = record::is_plugin_file(path).then(|| record::read_plugin_file(path)).transpose()?;
