@@ -24,7 +24,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 #[derive(Debug)]
 pub struct Error {
-    failure: Failure,
+    /// In a box, so that a `Result` with it stays small.
+    failure: Box<Failure>,
     exit: Option<u8>,
 }
 
@@ -42,7 +43,7 @@ impl Error {
     /// Ends with a code of the command's own (10 to 99, declared with [`crate::Spec::exit_code`]) and no
     /// message: a linter that found something has said so on stdout.
     pub fn exit(code: u8) -> Self {
-        Self { failure: Failure::default(), exit: Some(code) }
+        Self { failure: Box::default(), exit: Some(code) }
     }
 
     /// The plugin itself is wrong: exit code 126.
@@ -96,11 +97,11 @@ impl Error {
 
     /// A failure as it came from the host. (No `From`: it would overlap with the one for every error.)
     pub fn from_failure(failure: Failure) -> Self {
-        Self { failure, exit: None }
+        Self { failure: Box::new(failure), exit: None }
     }
 
     pub(crate) fn into_parts(self) -> (Failure, Option<u8>) {
-        (self.failure, self.exit)
+        (*self.failure, self.exit)
     }
 }
 

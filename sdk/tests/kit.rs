@@ -106,7 +106,7 @@ fn each_end_of_a_command_has_its_code_and_words() {
         ("astro act --what blocking", 0, ""),
         ("astro act --what fail", 1, "error: it failed\nhelp: do not ask for it"),
         ("astro act --what exit", 20, ""),
-        ("astro act --what undeclared-exit", 126, "the code 21, which it does not declare"),
+        ("astro act --what undeclared-exit", 126, "the code 21, which its manifest does not declare"),
         ("astro act --what panic", 126, "it panicked: about nothing"),
         ("astro act --what exit-zero", 126, "codes of its own are 10 to 99"),
         ("astro act --what list", 126, "gives a list and declares no `View::list`"),

@@ -76,6 +76,10 @@ fn every_template_becomes_a_command() {
         assert!(ran.stdout.contains(shown), "{line}: {ran:?}");
         let found = candidates(&env, &["astro", &name, ""]);
         assert!(found.lines().any(|one| one == completes), "{name}: {found}");
+        let options = candidates(&env, &["astro", &name, "--"]);
+        let own =
+            ["--name", "--sort", "--limit"].into_iter().find(|own| options.lines().any(|one| one == *own));
+        assert!(own.is_some(), "{name}: {options}");
         env.run(["plugin", "remove", &name]).ok();
         assert_eq!(env.run(words(line)).code, Some(127), "{line}");
     }
@@ -150,7 +154,8 @@ fn the_workflow_publishes_what_was_packed() {
     let dist = env.path("pub-lished/dist/some-target");
     fs::create_dir_all(&dist).expect("made");
     for ending in ["astro-plugin", "json"] {
-        fs::write(dist.join(format!("pub-lished.{ending}")), ending).expect("written");
+        let text = "\"file\": \"pub-lished.astro-plugin\"";
+        fs::write(dist.join(format!("pub-lished.{ending}")), text).expect("written");
     }
     let gh = "gh() { echo \"$@\" >> calls; }";
     let line = format!("set -e; cd pub-lished; {gh}; TAG=v1.0.0\n{script}");
@@ -159,7 +164,8 @@ fn the_workflow_publishes_what_was_packed() {
     let upload =
         "release upload v1.0.0 pub-lished-some-target.astro-plugin pub-lished-some-target.json --clobber";
     assert!(calls.lines().any(|call| call == upload), "{calls}");
-    assert_eq!(fs::read(env.path("pub-lished/pub-lished-some-target.json")).expect("there"), b"json");
+    let entry = fs::read_to_string(env.path("pub-lished/pub-lished-some-target.json")).expect("there");
+    assert_eq!(entry, "\"file\": \"pub-lished-some-target.astro-plugin\"", "the name it is published by");
 }
 
 /// minisign itself verifies what was signed: name, version and target are bound, and a changed byte is told.

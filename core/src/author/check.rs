@@ -72,6 +72,11 @@ pub(crate) fn file(path: &Path, key: Option<&PublicKey>) -> Result<Vec<Finding>>
             Err(failure) => return Ok(vec![broken("footer", reasons(&failure))]),
         };
         findings.extend(footer(&path, &described, key)?);
+        // Of a file that is not from whom it should be, no code is run.
+        if key.is_some() && findings.iter().any(|finding| finding.state == "broken") {
+            findings.push(finding("code", "skipped", "nothing of it was loaded"));
+            return Ok(findings);
+        }
         if described.footer.triple != verify::TRIPLE {
             let target = format!("it is for {}; the rest is found out there", described.footer.triple);
             findings.push(finding("target", "skipped", target));

@@ -1,7 +1,6 @@
 //! Build, check, link; with `--watch` again after every change.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::mpsc,
     time::Duration,
@@ -34,25 +33,26 @@ pub(crate) fn once(app: &App, dir: &Path, build: Build) -> Result<Installed> {
 /// The same after every change, until it is interrupted. What goes wrong is told, and the build before stays linked.
 pub(crate) fn watch(app: &App, dir: &Path, build: Build) -> Result<i32> {
     let what = || format!("`{}` cannot be watched", dir.display());
-    let (sender, events) = mpsc::channel();
-    let mut watcher = notify::recommended_watcher(sender).while_doing(code::FAILED, what)?;
-    // The directory itself for Cargo.toml and build.rs; below it everything but what builds write.
-    watcher.watch(dir, RecursiveMode::NonRecursive).while_doing(code::FAILED, what)?;
-    let mut watched = BTreeSet::new();
+    // Where builds write, when that is below the crate and not called `target`.
+    let mut output = None;
     loop {
-        for below in directories(dir).into_iter().filter(|below| !watched.contains(below)).collect::<Vec<_>>()
-        {
+        // Anew each time: a directory that was removed and made again is another one.
+        let (sender, events) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(sender).while_doing(code::FAILED, what)?;
+        // The directory itself for Cargo.toml and build.rs; below it everything but what builds write.
+        watcher.watch(dir, RecursiveMode::NonRecursive).while_doing(code::FAILED, what)?;
+        for below in directories(dir, output.as_deref()) {
             watcher.watch(&below, RecursiveMode::Recursive).while_doing(code::FAILED, what)?;
-            watched.insert(below);
         }
-        if let Err(failure) = once(app, dir, build) {
-            report::failure(&app.console, &failure);
+        match once(app, dir, build) {
+            Ok(record) => output = first_below(&record.path, dir),
+            Err(failure) => drop(report::failure(&app.console, &failure)),
         }
         app.console.notice("Waiting for changes; Ctrl-C ends it.");
         // Whatever changed while it was built is in the channel: it is built again.
         loop {
             let Ok(event) = events.recv() else { return Ok(0) };
-            if is_change(&event.while_doing(code::FAILED, what)?, dir) {
+            if is_change(&event.while_doing(code::FAILED, what)?, dir, output.as_deref()) {
                 break;
             }
         }
@@ -62,26 +62,41 @@ pub(crate) fn watch(app: &App, dir: &Path, build: Build) -> Result<i32> {
     }
 }
 
+/// The entry of a directory that a path is in.
+fn first_below(path: &Path, dir: &Path) -> Option<PathBuf> {
+    let dir = dir.canonicalize().ok()?;
+    path.strip_prefix(&dir).ok()?.components().next().map(|first| PathBuf::from(first.as_os_str()))
+}
+
 /// Whether something of the sources is another one now. That a build reads them is none.
-fn is_change(event: &Event, dir: &Path) -> bool {
-    !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| is_source(path, dir))
+fn is_change(event: &Event, dir: &Path, output: Option<&Path>) -> bool {
+    use notify::event::ModifyKind;
+    let tells_nothing = matches!(
+        event.kind,
+        EventKind::Access(_) | EventKind::Other | EventKind::Modify(ModifyKind::Metadata(_))
+    );
+    !tells_nothing && event.paths.iter().any(|path| is_source(path, dir, output))
 }
 
-fn directories(dir: &Path) -> Vec<PathBuf> {
+fn directories(dir: &Path, output: Option<&Path>) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let below = entries.map(|entry| entry.path()).filter(|path| path.is_dir() && is_source(path, dir));
-    below.collect()
+    let below = entries.map(|entry| entry.path());
+    below.filter(|path| path.is_dir() && is_source(path, dir, output)).collect()
 }
 
-/// Whether a path belongs to the sources: not to what a build writes, and not hidden.
-fn is_source(path: &Path, dir: &Path) -> bool {
+/// Whether a path belongs to the sources: not to what a build writes, and nothing that editors leave beside a file.
+/// `output` is where builds write, below the directory.
+fn is_source(path: &Path, dir: &Path, output: Option<&Path>) -> bool {
     let below = path.strip_prefix(dir).unwrap_or(path);
-    let first = below.components().next().map(|first| first.as_os_str().to_string_lossy().into_owned());
-    first.is_some_and(|first| {
-        !matches!(first.as_str(), "target" | "dist" | "Cargo.lock")
-            && !first.starts_with('.')
-            && !first.ends_with('~')
-    })
+    let mut words = below.components().map(|word| word.as_os_str().to_string_lossy());
+    let Some(first) = words.next() else { return false };
+    let is_left = |word: &str| {
+        (word.starts_with('.') && word != ".cargo") || word.ends_with('~') || word.ends_with(".swp")
+    };
+    !matches!(&*first, "target" | "dist" | "Cargo.lock")
+        && output != Some(Path::new(&*first))
+        && !is_left(&first)
+        && !words.any(|word| is_left(&word))
 }
 
 #[cfg(test)]
@@ -98,9 +113,13 @@ mod tests {
             ("/x/Cargo.lock", false),
             ("/x/.git/index", false),
             ("/x/dist/x.astro-plugin", false),
+            ("/x/src/.lib.rs.swp", false),
+            ("/x/src/lib.rs~", false),
+            ("/x/.cargo/config.toml", true),
+            ("/x/build/debug/libx.so", false),
             ("/x", false),
         ] {
-            assert_eq!(is_source(Path::new(path), dir), is, "{path}");
+            assert_eq!(is_source(Path::new(path), dir, Some(Path::new("build"))), is, "{path}");
         }
     }
 }

@@ -29,6 +29,7 @@ macro_rules! template_file {
 const COMMON: &[(&str, &str)] = &[
     ("Cargo.toml", template_file!("common/Cargo.toml.in")),
     (".gitignore", template_file!("common/gitignore")),
+    (".rustfmt.toml", template_file!("common/rustfmt.toml")),
     ("README.md", template_file!("common/README.md")),
     (".github/workflows/release.yml", template_file!("common/.github/workflows/release.yml")),
 ];
@@ -176,17 +177,22 @@ fn above(command: &str) -> impl Iterator<Item = &str> {
 }
 
 fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
-    let (sdk, place) = match wanted.sdk {
+    let (sdk, place, doc) = match wanted.sdk {
         Sdk::Path(path) => (
             format!("path = {:?}", path.display().to_string()),
             format!(
                 "The path of the SDK in `Cargo.toml` is that of\nthe astro which made this crate ({}); on the runner astro has to be installed at the same place.",
                 path.display()
             ),
+            format!(
+                "`cargo doc --open --no-deps --features testing\n--manifest-path {:?} --target-dir target`",
+                path.join("Cargo.toml").display().to_string()
+            ),
         ),
         Sdk::Version(version) => (
             format!("version = {version:?}"),
             format!("The SDK, version {version}, comes from the registry."),
+            "<https://docs.rs/astro-plugin-sdk>".to_owned(),
         ),
     };
     // A word that others share, such as `deployment`, has its text from astro.
@@ -208,6 +214,7 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         ("{{group}}", &groups),
         ("{{sdk}}", &sdk),
         ("{{sdk_place}}", &place),
+        ("{{sdk_doc}}", &doc),
     ]
     .into_iter()
     .fold(text, |text, (mark, value)| text.replace(mark, value))

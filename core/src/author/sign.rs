@@ -70,7 +70,12 @@ impl Key {
             Ok::<_, NotSigned>(signature)
         })
         .map_err(|NotSigned(reason)| failed("the plugin file cannot be signed").cause(reason))?;
-        made.ok_or_else(|| failed("the plugin file was not signed"))
+        // A key file that was damaged makes signatures that nobody can verify.
+        let public = PublicKey::from_secret_key(&self.0);
+        match (made, public) {
+            (Some(signature), Ok(public)) if verify(&public, file, &signature) => Ok(signature),
+            _ => Err(failed("the key made a signature that it does not verify").help("is its file damaged?")),
+        }
     }
 
     fn signature(&self, signed: &[u8], comment: &str) -> Result<Signature, NotSigned> {
@@ -91,10 +96,13 @@ impl Key {
 
 /// A public key: the path of a `.pub` file, or its text as minisign prints it.
 pub(crate) fn public_key(given: &str) -> Result<PublicKey> {
-    let text = match files::read(Path::new(given)) {
-        Ok(Some(text)) => text.lines().nth(1).unwrap_or_default().trim().to_owned(),
-        _ => given.to_owned(),
+    let path = Path::new(given);
+    let text = match path.exists() {
+        true => files::read(path)?.unwrap_or_default(),
+        false => given.to_owned(),
     };
+    // A file has a comment above the key.
+    let text = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default().to_owned();
     PublicKey::from_base64(&text).while_doing(code::USAGE, || {
         format!("`{given}` is neither a public key of minisign nor a file with one")
     })

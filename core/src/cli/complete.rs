@@ -123,7 +123,14 @@ impl Quoting {
             Self::Double => "\"$`\\".contains(c),
             Self::Backslash => !(c.is_alphanumeric() || "-_./@%+,".contains(c)),
         };
-        if self == Self::Single && value.contains('\'') {
+        // What cannot be written so: a quote inside its own kind, the history's sign, which acts inside `"`, and what the
+        // script's own expansion would take for a pattern of file names.
+        let unwritable = match self {
+            Self::Single => "'*?[",
+            Self::Double => "!*?[",
+            Self::Backslash | Self::OfTheShell => "",
+        };
+        if value.contains(|c| unwritable.contains(c)) {
             return None;
         }
         let mut quoted = String::with_capacity(value.len());
@@ -232,6 +239,9 @@ mod tests {
             ("", "$(touch x)`y`;'\"", Some("\\$\\(touch\\ x\\)\\`y\\`\\;\\'\\\"")),
             ("'Ing", "Ingest Staging", Some("Ingest Staging")),
             ("'it", "it's", None),
+            ("\"hh", "hh!!", None),
+            ("hh", "hh!!", Some("hh\\!\\!")),
+            ("'gl", "gl*b", None),
             ("\"Ing", "Ingest $HOME", Some("Ingest \\$HOME")),
         ] {
             assert_eq!(Quoting::of("bash", word).quoted(value).as_deref(), written, "{word} {value}");

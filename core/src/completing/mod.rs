@@ -51,7 +51,9 @@ impl App {
         // Nothing of it may print an error into the line that is being typed.
         let line: Vec<String> = args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
         let words = scan::words(line.get(1..).unwrap_or_default());
-        let (set, found) = self.known_to(&words);
+        let cursor = cursor(&line, shell);
+        let is_first = words.first().is_none_or(|first| line.get(cursor).is_some_and(|word| word == first));
+        let (set, found) = self.known_to(&words, words.len() <= 1 && is_first);
         let (path, _) = set.locate(&words);
         let answer = |known: Vec<Candidate>| {
             let line = line.iter().map(Into::into).collect();
@@ -62,7 +64,7 @@ impl App {
         process::keep_stderr_silent();
         self.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });
         let said = self.answer_at_deadline(static_answer.clone());
-        let line = Line::read(&line, shell, &set);
+        let line = Line::read(&line, cursor, &set);
         let values = self.values(&asked, &line, found.as_ref()).unwrap_or_default();
         let (answer, _) = answer(values)?;
         match said.swap(true, Ordering::AcqRel) {
@@ -75,9 +77,9 @@ impl App {
     }
 
     /// The commands that a line may mean: those below its first word, or all first words.
-    fn known_to(&self, words: &[&str]) -> (CommandSet, Option<Found>) {
+    /// `complete_first`: the cursor is at that word.
+    fn known_to(&self, words: &[&str], complete_first: bool) -> (CommandSet, Option<Found>) {
         let mut set = builtin::commands();
-        let complete_first = words.len() <= 1;
         let found = words
             .first()
             .filter(|first| set.locate(&[**first]).0.is_empty())
@@ -158,6 +160,15 @@ fn profiles(config: &Config) -> Vec<Candidate> {
     config.profiles.iter().map(|(name, profile)| Candidate::new(name, about(profile))).collect()
 }
 
+/// The place of the word at the cursor, the program's name being the first.
+fn cursor(line: &[String], shell: &str) -> usize {
+    let last = line.len().saturating_sub(1);
+    match shell {
+        "fish" => last,
+        _ => std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok()).unwrap_or(last),
+    }
+}
+
 /// What can be read of a line that is not finished.
 #[derive(Default)]
 struct Line {
@@ -169,15 +180,7 @@ struct Line {
 impl Line {
     /// Reads the line without the word at the cursor, and without the option before it when that is the one whose value
     /// is being typed.
-    fn read(line: &[String], shell: &str, set: &CommandSet) -> Self {
-        let last = line.len().saturating_sub(1);
-        let cursor = match shell {
-            "fish" => last,
-            _ => std::env::var("_CLAP_COMPLETE_INDEX")
-                .ok()
-                .and_then(|index| index.parse().ok())
-                .unwrap_or(last),
-        };
+    fn read(line: &[String], cursor: usize, set: &CommandSet) -> Self {
         let without = |left_out: &[usize]| -> Vec<String> {
             let kept = line.iter().enumerate().skip(1).filter(|(index, _)| !left_out.contains(index));
             kept.map(|(_, word)| word.clone()).collect()

@@ -18,6 +18,9 @@ use super::{last_words, port::Reply};
 
 /// The first signal that arrived; 0 for none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// The newest signal, and how many there were.
+static NEWEST: AtomicI32 = AtomicI32::new(0);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// Everybody was told of it: from here on its second runs.
 static IS_ANNOUNCED: AtomicBool = AtomicBool::new(false);
 /// The writing end of the pipe, for the handlers.
@@ -41,6 +44,11 @@ static MAY_SAY: AtomicBool = AtomicBool::new(false);
 /// What the first deferred signal says.
 const DEFERRED_TEXT: &[u8] =
     b"\nThe request was sent: stopping now would lose the token. Waiting for the answer, at most as long as --timeout.\n";
+
+/// How many signals arrived so far, and the newest.
+pub fn newest() -> (usize, i32) {
+    (COUNT.load(Ordering::Acquire), NEWEST.load(Ordering::Acquire))
+}
 
 /// Seconds between the first signal and the end.
 const GRACE_SECONDS: libc::c_uint = 1;
@@ -251,6 +259,8 @@ fn handle(signal: i32, handler: extern "C" fn(i32)) {
 }
 
 extern "C" fn on_signal(signal: i32) {
+    NEWEST.store(signal, Ordering::Release);
+    COUNT.fetch_add(1, Ordering::AcqRel);
     let is_first = SIGNAL.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire).is_ok();
     if is_deferred() {
         if is_first && MAY_SAY.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::{
     os::{fd::AsFd, unix::process::ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use astro_plugin_protocol::service::{Process, ProcessEnd};
@@ -15,7 +15,10 @@ use serde_json::Value;
 use super::{Invocation, to_value};
 use crate::{
     error::{Result, code, failed, plain_io},
-    host::{port::Reply, signals},
+    host::{
+        port::Reply,
+        signals::{self, Deferral},
+    },
     output::Format,
     secret::sink,
 };
@@ -24,6 +27,8 @@ use crate::{
 const MOST: u64 = 16 * 1024 * 1024;
 /// How long more of its words are waited for after its end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long it has to end after it was told to.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often its end is looked for.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -69,20 +74,20 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
     });
     // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
     let waiting = signals::defer(false);
+    let on_terminal = invocation.console.facts.stdin || invocation.console.facts.stderr;
     if !process.capture {
         invocation.console.hide_progress(true);
     }
     let ended = command.spawn().and_then(|mut child| {
         let said = child.stdout.take().map(read_in_background);
-        Ok((wait(&mut child)?, said))
+        Ok((wait(&mut child, waiting, on_terminal)?, said))
     });
     if !process.capture {
         invocation.console.hide_progress(false);
     }
-    drop(waiting);
     let ended = ended.map(|(status, said)| {
         // What it left behind may hold the pipe open: what came so far is what there is.
-        let said = said.map(|said| said.iter_until(LAST_WORDS)).unwrap_or_default();
+        let said = said.map(|said| said.until(Instant::now() + LAST_WORDS)).unwrap_or_default();
         (status, said)
     });
     let (status, said) = ended.map_err(|error| match error.kind() {
@@ -104,38 +109,42 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
     })
 }
 
-/// Waits for the end. TERM and HUP are handed on: they were for the whole command.
-fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
-    let mut handed_on = false;
+/// Waits for the end. TERM and HUP are handed on, they were for the whole command; a program that does not end for them is
+/// waited for a while longer. INT comes from a terminal, which sent it to the program, too, and is handed on where there is
+/// none.
+fn wait(child: &mut Child, mut waiting: Deferral, on_terminal: bool) -> std::io::Result<ExitStatus> {
+    let (mut seen, _) = signals::newest();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if let Some(signal) = signals::pending().filter(|_| !handed_on) {
-            handed_on = true;
+        let (count, newest) = signals::newest();
+        if count != seen {
+            seen = count;
+            let known = [Signal::TERM, Signal::HUP, Signal::INT];
+            let signal = known.into_iter().find(|known| known.as_raw() == newest);
             let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            if let (Some(signal), Some(pid)) = (to_hand_on(signal), pid) {
-                // It may have ended this moment.
+            if let (Some(signal), Some(pid)) = (signal, pid)
+                && !(signal == Signal::INT && on_terminal)
+            {
+                // It may have ended this moment; one that is stopped gets the signal when it goes on.
                 let _ = kill_process(pid, signal);
+                let _ = kill_process(pid, Signal::CONT);
+                waiting = waiting.at_most(PATIENCE);
             }
         }
         std::thread::sleep(LOOK);
     }
 }
 
-/// INT comes from a terminal, which sent it to the program, too.
-fn to_hand_on(signal: i32) -> Option<Signal> {
-    [Signal::TERM, Signal::HUP].into_iter().find(|known| known.as_raw() == signal)
-}
-
 /// What a program writes, piece by piece.
 struct Said(mpsc::Receiver<Vec<u8>>);
 
 impl Said {
-    /// All of it, or what came until nothing more did for a while; one byte more than allowed tells that it was too much.
-    fn iter_until(&self, quiet: Duration) -> Vec<u8> {
+    /// All of it, or what came until then; one byte more than allowed tells that it was too much.
+    fn until(&self, end: Instant) -> Vec<u8> {
         let mut all = Vec::new();
-        while let Ok(piece) = self.0.recv_timeout(quiet) {
+        while let Ok(piece) = self.0.recv_timeout(end.saturating_duration_since(Instant::now())) {
             all.extend(piece);
         }
         all

@@ -25,7 +25,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::Value;
 
-use super::{script::Script, services::Services};
+use super::{Formats, Ran, script::Script, services::Services};
 use crate::{Plugin, bridge};
 
 /// The organization of a [`Host`].
@@ -46,52 +46,6 @@ pub struct Host {
     script: Arc<Mutex<Script>>,
     interactive: bool,
     width: Option<usize>,
-}
-
-/// What a command gave and how it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ran {
-    /// The result.
-    pub stdout: String,
-    /// The conversation: notices, questions, the error.
-    pub stderr: String,
-    /// The exit code that a shell would see.
-    pub code: u8,
-}
-
-/// One command in each format.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Formats {
-    /// `-o table`
-    pub table: String,
-    /// `-o json`, which must be one document.
-    pub json: Value,
-    /// `-o clean`
-    pub clean: String,
-}
-
-impl Ran {
-    /// The result of a command that ended with 0.
-    ///
-    /// # Panics
-    /// When it ended with anything else, showing what it said.
-    #[track_caller]
-    pub fn ok(self) -> String {
-        assert_eq!(self.code, 0, "the command failed:\n{}", self.stderr);
-        self.stdout
-    }
-
-    /// The result as JSON, which must be one document.
-    ///
-    /// # Panics
-    /// When it is none.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        match serde_json::from_str(&self.stdout) {
-            Ok(value) => value,
-            Err(error) => panic!("the result is not one JSON document ({error}): {self:?}"),
-        }
-    }
 }
 
 impl Host {
@@ -214,8 +168,7 @@ impl Host {
     /// Runs a command, in words, without `astro`.
     pub fn run_args(&self, args: &[String]) -> Ran {
         let set = self.commands();
-        let asks_for_json =
-            args.windows(2).any(|pair| pair == ["-o", "json"] || pair == ["--output", "json"]);
+        let asks_for_json = asks_for_json(args);
         match parse::parse(args, &set) {
             Ok(parsed) => self.run_parsed(&parsed),
             Err(failure) => refused(&failure, asks_for_json),
@@ -406,6 +359,21 @@ impl Host {
     }
 }
 
+/// Whether a line that cannot be parsed asks for json: the last format before `--` counts.
+fn asks_for_json(args: &[String]) -> bool {
+    let mut format = "";
+    let mut last = "";
+    for arg in args.iter().take_while(|arg| *arg != "--") {
+        if last == "-o" || last == "--output" {
+            format = arg;
+        }
+        let joined = ["-o=", "--output=", "-o"].into_iter().find_map(|prefix| arg.strip_prefix(prefix));
+        format = joined.filter(|value| !value.is_empty()).unwrap_or(format);
+        last = arg;
+    }
+    format == "json"
+}
+
 /// How an answer becomes an exit code, and the error that is shown.
 fn judged(
     answer: Result<Value, Failure>,
@@ -421,7 +389,7 @@ fn judged(
         }
         (None, Ok(Outcome { exit_code })) => Failure::new(
             code::PLUGIN,
-            format!("the command ended with the code {exit_code}, which it does not declare"),
+            format!("it ended with the code {exit_code}, which its manifest does not declare"),
         ),
     };
     (exit_code::of_failure(&failure.code).number, Some(failure))

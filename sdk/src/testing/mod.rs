@@ -48,10 +48,12 @@
 
 mod conformance;
 mod host;
+mod ran;
 mod sandbox;
 mod script;
 mod services;
 
 pub use conformance::{conformance, examples};
-pub use host::{DEPLOYMENT, Formats, Host, ORGANIZATION, Ran, WORKSPACE};
+pub use host::{DEPLOYMENT, Host, ORGANIZATION, WORKSPACE};
+pub use ran::{Formats, Ran};
 pub use sandbox::Sandbox;

@@ -10,6 +10,7 @@ use std::{
 
 use astro_plugin_abi::{FfiFuture, HostPort, RStr, RVec};
 use astro_plugin_cli::{
+    escape::escaped,
     globals::Globals,
     output::{Format, Renderer},
     plugin_config,
@@ -236,7 +237,9 @@ impl Services {
         if self.globals.yes {
             return Ok(Value::Bool(true));
         }
-        confirm.details.iter().for_each(|line| self.say(line));
+        if self.interactive && self.format == Format::Table {
+            confirm.details.iter().for_each(|line| self.say(line));
+        }
         match self.typed(&confirm.question, "--yes")?.to_lowercase().as_str() {
             "y" | "yes" => Ok(Value::Bool(true)),
             _ => Err(Failure::new(code::DECLINED, "declined; nothing was done")),
@@ -303,7 +306,8 @@ impl Services {
 
     fn say(&self, line: &str) {
         let mut shown = self.shown();
-        shown.stderr.push_str(line);
+        // One line, and nothing in it acts.
+        shown.stderr.push_str(&escaped(line));
         shown.stderr.push('\n');
     }
 }

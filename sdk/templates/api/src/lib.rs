@@ -2,7 +2,7 @@ use astro_plugin_sdk::prelude::*;
 
 /// {{about}}
 ///
-/// Those of the organization in use, with the scheduler that each of them has.
+/// Those of the organization in use.
 #[derive(Args)]
 struct {{struct}} {
     /// Only this one
