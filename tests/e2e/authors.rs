@@ -57,6 +57,12 @@ fn every_template_becomes_a_command() {
         if template == "minimal" {
             assert_eq!(lines(&dir.join("src/lib.rs")), 25, "at most 25 lines");
         }
+        // The component may not be there.
+        let fmt = |arg: &str| env.ran(env.on_path("cargo").args(["fmt", arg]).current_dir(&dir));
+        if fmt("--version").code == Some(0) {
+            let formatted = fmt("--check");
+            assert_eq!(formatted.code, Some(0), "{formatted:?}");
+        }
         edit(&dir.join("src/lib.rs"), from, to);
         let dev = env.run(["plugin", "dev", &name]);
         assert!(dev.stderr.contains(&format!("  astro {name}")), "{dev:?}");

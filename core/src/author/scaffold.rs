@@ -196,10 +196,11 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         ),
     };
     // A word that others share, such as `deployment`, has its text from astro.
-    let groups: String = above(wanted.command)
-        .filter(|path| astro_plugin_protocol::names::well_known(path).is_none())
-        .map(|path| format!(".group(\"{path}\", \"Work with {path}\")"))
-        .collect();
+    let groups =
+        above(wanted.command).filter(|path| astro_plugin_protocol::names::well_known(path).is_none());
+    let groups: Vec<String> =
+        groups.map(|path| format!(".group(\"{path}\", \"Work with {path}\")")).collect();
+    let group_lines: String = groups.iter().map(|group| format!("\n        {group}")).collect();
     let license = if wanted.license == "none" { "" } else { wanted.license };
     let text = match license {
         // A package without a licence says nothing about it.
@@ -211,7 +212,8 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         ("{{command}}", wanted.command),
         ("{{struct}}", &type_name(wanted.command)),
         ("{{about}}", about),
-        ("{{group}}", &groups),
+        ("{{group}}", &groups.concat()),
+        ("{{group_lines}}", &group_lines),
         ("{{sdk}}", &sdk),
         ("{{sdk_place}}", &place),
         ("{{sdk_doc}}", &doc),

@@ -86,7 +86,7 @@ async fn deployments(ctx: &Context) -> Result<Vec<Deployment>> {
 }
 
 export_plugin!(
-    crate_plugin!(){{group}}
+    crate_plugin!(){{group_lines}}
         .config(ConfigKey::flag("only-healthy", "Leave out deployments that are not healthy"))
         .command::<{{struct}}>()
 );

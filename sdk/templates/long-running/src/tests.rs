@@ -1,6 +1,9 @@
 //! What a user types and gets, in this process. Programs are never run here: the script says what they print.
 
-use astro_plugin_sdk::{ProcessEnd, testing::{self, Host}};
+use astro_plugin_sdk::{
+    ProcessEnd,
+    testing::{self, Host},
+};
 
 use super::plugin;
 
