@@ -23,11 +23,16 @@ const QUIET: Duration = Duration::from_millis(150);
 pub(crate) fn once(app: &App, dir: &Path, build: Build) -> Result<Installed> {
     let library = cargo::build(dir, build)?;
     let record = link::link(&app.stores, &library)?;
+    tell_linked(app, &record);
+    Ok(record)
+}
+
+/// Tells what was linked, and what can be typed now.
+pub(crate) fn tell_linked(app: &App, record: &Installed) {
     app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
     for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
         app.console.notice(&format!("  astro {}", command.path));
     }
-    Ok(record)
 }
 
 /// The same after every change, until it is interrupted. What goes wrong is told, and the build before stays linked.

@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{
-    manifest::Manifest,
-    plugin_file::{EXTENSION, assemble, glibc_floor},
-};
+use astro_plugin_protocol::{manifest::Manifest, plugin_file::EXTENSION};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,7 +13,10 @@ use crate::{
     error::{Result, While, code},
     files,
     host::verify::TRIPLE,
-    store::{describe, record},
+    store::{
+        bundle::{self, PluginFile},
+        record,
+    },
 };
 
 /// What was packed.
@@ -32,21 +32,16 @@ pub(crate) struct Packed {
 /// Builds the crate in a directory for release and packs it below `out`, in a directory for the target.
 pub(crate) fn pack(dir: &Path, out: &Path, key: Option<&Key>) -> Result<Packed> {
     let library = cargo::build(dir, Build::Release)?;
-    let what = || format!("cannot pack `{}`", library.display());
-    let payload = std::fs::read(&library).while_doing(code::FAILED, what)?;
-    let manifest = describe::in_child(&library)?;
-    let described = serde_json::to_vec(&manifest).while_doing(code::FAILED, what)?;
-    let floor = glibc_floor(&payload);
-    let mut file =
-        assemble(&payload, &described, TRIPLE, manifest.abi, floor).while_doing(code::FAILED, what)?;
+    let PluginFile { manifest, glibc, bytes: mut file } = bundle::plugin_file(&library)?;
     let signature =
         key.map(|key| key.sign(&mut file, &manifest.name, &manifest.version, TRIPLE)).transpose()?;
-    let facts = entry(&manifest, &file, floor, signature.map(|signature| signature.key_id()))?;
+    let facts = entry(&manifest, &file, glibc, signature.map(|signature| signature.key_id()))?;
     let dir = out.join(TRIPLE);
     let path = dir.join(format!("{}.{EXTENSION}", manifest.name));
     files::write_shared(&path, &file)?;
     let entry = dir.join(format!("{}.json", manifest.name));
-    let text = serde_json::to_string_pretty(&facts).while_doing(code::FAILED, what)?;
+    let text = serde_json::to_string_pretty(&facts)
+        .while_doing(code::FAILED, || format!("cannot write `{}`", entry.display()))?;
     files::write_shared(&entry, format!("{text}\n").as_bytes())?;
     Ok(Packed { file: path, entry, facts })
 }

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::plugin_file::{EXTENSION, assemble, glibc_floor};
+use astro_plugin_protocol::{
+    manifest::Manifest,
+    plugin_file::{EXTENSION, assemble, glibc_floor},
+};
 
 use super::{
     Store, describe,
@@ -20,15 +23,33 @@ pub const WORD: &str = "__bundle";
 /// The hidden word that makes the index of a store.
 pub const INDEX_WORD: &str = "__index";
 
+/// A plugin file that was put together.
+pub struct PluginFile {
+    /// What the library states.
+    pub manifest: Manifest,
+    /// The lowest glibc it needs, when that is known.
+    pub glibc: Option<(u32, u32)>,
+    /// The whole file.
+    pub bytes: Vec<u8>,
+}
+
+/// Makes the plugin file of a library that was built here; it is asked for its manifest in a process of its own.
+pub fn plugin_file(library: &Path) -> Result<PluginFile> {
+    let what = || format!("cannot pack `{}`", library.display());
+    let payload = std::fs::read(library).while_doing(code::FAILED, what)?;
+    let manifest = describe::in_child(library)?;
+    let described = serde_json::to_vec(&manifest).while_doing(code::FAILED, what)?;
+    let glibc = glibc_floor(&payload);
+    let bytes = assemble(&payload, &described, verify::TRIPLE, manifest.abi, glibc)
+        .while_doing(code::FAILED, what)?;
+    Ok(PluginFile { manifest, glibc, bytes })
+}
+
 /// Puts a library into a store as `NAME.astro-plugin` with its record. What is there already and the same
 /// is left alone.
 pub fn bundle(library: &Path, store: &Store) -> Result<()> {
     let what = || format!("cannot bundle `{}`", library.display());
-    let payload = std::fs::read(library).while_doing(code::FAILED, what)?;
-    let manifest = describe::in_child(library)?;
-    let bytes = serde_json::to_vec(&manifest).while_doing(code::FAILED, what)?;
-    let file = assemble(&payload, &bytes, verify::TRIPLE, manifest.abi, glibc_floor(&payload))
-        .while_doing(code::FAILED, what)?;
+    let PluginFile { manifest, bytes: file, .. } = plugin_file(library)?;
     let hash = record::hash(file.as_slice()).while_doing(code::FAILED, what)?;
     let path = PathBuf::from(format!("{}.{EXTENSION}", manifest.name));
     let target = store.dir.join(&path);

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Request, command, positional};
 use crate::{
+    author::develop,
     cli::report,
     error::{Result, failed, plugin},
     store::{Kind, build::broken, link, lookup::Owner, record},
@@ -186,10 +187,7 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     app.dirs.clone()?;
     let record = link::link(&app.stores, Path::new(request.required("file")?))?;
-    app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
-    for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
-        app.console.notice(&format!("  astro {}", command.path));
-    }
+    develop::tell_linked(app, &record);
     if link::comes_with_astro(&app.stores, &record.name) {
         app.console.notice("It takes the place of the plugin of that name that came with astro.");
     }
