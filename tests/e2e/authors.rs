@@ -1,7 +1,7 @@
 //! Third parties ship commands: crates of their own, made by `astro plugin new` outside this workspace, with nothing but the
 //! SDK that is installed beside the host.
 
-use std::{fs, io::BufRead, path::Path, process::Stdio};
+use std::{fs, io::BufRead, path::Path, process::Stdio, time::Duration};
 
 use astro_e2e::{Ran, TestEnv, book, has_service, workspace};
 use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN};
@@ -230,6 +230,8 @@ fn a_signature_is_one_of_minisign() {
     let locked = env.run(["plugin", "pack", "signed", "--key", "other.sec"]);
     assert!(locked.code == Some(2) && locked.stderr.contains("has a password"), "{locked:?}");
     let mut asked = session(&env, "astro", &["plugin", "pack", "signed", "--key", "other.sec"]);
+    // minisign derives the key with a gigabyte of memory, which takes its time on a busy machine.
+    asked.set_expect_timeout(Some(Duration::from_mins(5)));
     asked.expect("Password of other.sec").expect("asks");
     asked.send_line("secret").expect("typed");
     asked.expect("Packed").expect("signs");
