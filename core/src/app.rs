@@ -21,7 +21,7 @@ use crate::{
     error::{Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
-    logging,
+    install, logging,
     output::Format,
     redact,
     secret::recovery::Store,
@@ -128,7 +128,7 @@ impl App {
             }
         }
         match self.stores.word(first) {
-            Some(found) => self.plugin_word(&args, found),
+            Some(found) => self.plugin_word(&args, &found),
             None => {
                 builtin::hand_over(&self.dirs, &args)?;
                 Err(self.unknown(first, &builtin::commands()))
@@ -176,14 +176,14 @@ impl App {
         builtin::run(self, command, parsed)
     }
 
-    fn plugin_word(&self, args: &[String], found: Found) -> Result<i32> {
+    fn plugin_word(&self, args: &[String], found: &Found) -> Result<i32> {
         let parsed = parse::parse(args, &found.set)?;
         if parsed.globals.version {
             return self.version();
         }
         let Some(command) = parsed.command else {
             self.start_conversation(&parsed.globals, Format::Table)?;
-            return self.print(&self.group_page(&parsed.path, &found));
+            return self.print(&self.group_page(&parsed.path, found));
         };
         let owners = found.owners_below(&command.path);
         if parsed.globals.help {
@@ -197,6 +197,17 @@ impl App {
             return self.plugin_word_again(args, owner);
         }
         self.invoke_usable(command, &parsed, owner)
+    }
+
+    /// Runs a line with the commands of one plugin alone, whoever else has some of their words.
+    pub(crate) fn run_found(&self, args: &[String], found: &Found) -> Result<i32> {
+        if scan::words(args).is_empty() {
+            let all: Vec<&str> = found.set.commands.iter().map(|command| command.path.as_str()).collect();
+            return Err(usage("a command of the plugin is needed")
+                .help(format!("its commands are: {}", all.join(", ")))
+                .help("write it after `--`"));
+        }
+        self.plugin_word(args, found)
     }
 
     /// The plugin's file is not the one the index was made from: it is looked at again, once. A linked one is
@@ -280,6 +291,9 @@ impl App {
         };
         all.groups.extend(self.stores.root_words());
         let mut failure = parse::unknown_word(&all, "", word);
+        if let Ok(dirs) = &self.dirs {
+            failure.help.extend(install::brought_by(dirs, word));
+        }
         if OFFICIAL_WORDS.contains(&word) {
             failure.help.insert(
                 0,

@@ -27,13 +27,17 @@ pub const STEPS: &[&str] = &[
     "before-exit",
 ];
 
+/// The steps of a change to the user's plugin store, in order.
+pub const STORE_STEPS: &[&str] =
+    &["plugin-file-written", "plugin-record-written", "plugin-switched", "store-index-removed"];
+
 /// Reaches a step. An error that was ordered for it is the caller's to handle like a real one.
 pub fn reach(step: &'static str) -> io::Result<()> {
     if cfg!(debug_assertions) { armed(step) } else { Ok(()) }
 }
 
 fn armed(step: &'static str) -> io::Result<()> {
-    debug_assert!(STEPS.contains(&step), "{step} is not in the list");
+    debug_assert!(STEPS.contains(&step) || STORE_STEPS.contains(&step), "{step} is not in the list");
     let ordered = std::env::var("ASTRO_FAILPOINT").unwrap_or_default();
     let Some(action) = ordered.strip_prefix(step).and_then(|rest| rest.strip_prefix('=')) else {
         return Ok(());

@@ -58,6 +58,14 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
 }
 
+/// Makes a directory, and those above it, that others may read as far as the user's mask allows.
+pub fn shared_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .create(dir)
+        .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
+}
+
 /// Makes sure that a file has room for this many bytes. Some file systems cannot promise that, and then none is made.
 pub fn reserve(file: &File, bytes: u64) -> std::io::Result<()> {
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {

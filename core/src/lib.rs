@@ -22,12 +22,15 @@ pub mod failpoint;
 pub mod files;
 pub mod host;
 mod identity;
+mod indexes;
+mod install;
 mod invocation;
 pub mod logging;
 pub mod redact;
 pub mod secret;
 pub mod services;
 pub mod store;
+pub mod trust;
 
 pub use astro_plugin_cli::{exit_code, output};
 

@@ -12,10 +12,8 @@ use astro_plugin_protocol::{
     message::{self, code},
     plugin_file::glibc_floor,
 };
-use minisign::PublicKey;
 use serde::{Deserialize, Serialize};
 
-use super::sign;
 use crate::{
     app::App,
     cli::{globals::Globals, parse, tree::CommandSet},
@@ -27,6 +25,7 @@ use crate::{
         describe,
         record::{self, Described},
     },
+    trust::Key,
 };
 
 /// The hidden word of the child process that loads the file.
@@ -56,7 +55,7 @@ fn broken(rule: &str, detail: impl Into<String>) -> Finding {
 }
 
 /// Looks at a plugin file, or at a library that was not packed.
-pub(crate) fn file(path: &Path, key: Option<&PublicKey>) -> Result<Vec<Finding>> {
+pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
     let path = path.canonicalize().map_err(|error| {
         crate::error::failed(format!("cannot find `{}`", path.display()))
             .cause(crate::error::plain_io(&error.to_string()))
@@ -112,7 +111,7 @@ pub(crate) fn file(path: &Path, key: Option<&PublicKey>) -> Result<Vec<Finding>>
 }
 
 /// What the footer says, compared with the rest of the file and with this system.
-fn footer(path: &Path, described: &Described, key: Option<&PublicKey>) -> Result<Vec<Finding>> {
+fn footer(path: &Path, described: &Described, key: Option<&Key>) -> Result<Vec<Finding>> {
     let Described { footer, manifest } = described;
     let bytes =
         std::fs::read(path).while_doing(code::FAILED, || format!("cannot read `{}`", path.display()))?;
@@ -133,7 +132,7 @@ fn footer(path: &Path, described: &Described, key: Option<&PublicKey>) -> Result
             let told = format!("of the key {}; it is verified with --public-key", signature.key_id());
             finding("signature", "skipped", told)
         }
-        (Some(signature), Some(key)) => match sign::verify(key, &bytes, signature) {
+        (Some(signature), Some(key)) => match key.signed(&bytes, signature) {
             true => kept("signature", signature.trusted_comment.clone()),
             false => broken("signature", "it is not one of this key over these bytes"),
         },

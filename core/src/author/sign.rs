@@ -1,8 +1,8 @@
-//! Signing a plugin file with a minisign key, and verifying it (<https://jedisct1.github.io/minisign/>).
+//! Signing a plugin file or an index with a minisign key (<https://jedisct1.github.io/minisign/>).
 
 use std::path::Path;
 
-use astro_plugin_protocol::plugin_file::{self, FooterError, SIGNATURE_LEN, Signature};
+use astro_plugin_protocol::plugin_file::{self, FooterError, Signature};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dialoguer::{Password, console::Term, theme::SimpleTheme};
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
@@ -13,6 +13,7 @@ use crate::{
     error::{Failure, Result, While, code, failed, usage},
     files,
     host::signals,
+    trust::{self, trusted_comment},
 };
 
 /// Bytes of a secret key of minisign.
@@ -62,7 +63,7 @@ fn stated(text: &str) -> Option<Vec<u8>> {
 impl Key {
     /// Signs a plugin file in place; the trusted comment binds name, version and target.
     pub(crate) fn sign(&self, file: &mut [u8], name: &str, version: &str, target: &str) -> Result<Signature> {
-        let comment = format!("name:{name} version:{version} target:{target}");
+        let comment = trusted_comment(name, version, target);
         let mut made = None;
         plugin_file::sign(file, |signed| {
             let signature = self.signature(signed, &comment)?;
@@ -71,11 +72,29 @@ impl Key {
         })
         .map_err(|NotSigned(reason)| failed("the plugin file cannot be signed").cause(reason))?;
         // A key file that was damaged makes signatures that nobody can verify.
-        let public = PublicKey::from_secret_key(&self.0);
-        match (made, public) {
-            (Some(signature), Ok(public)) if verify(&public, file, &signature) => Ok(signature),
+        match (made, self.public()) {
+            (Some(signature), Some(public)) if public.signed(file, &signature) => Ok(signature),
             _ => Err(failed("the key made a signature that it does not verify").help("is its file damaged?")),
         }
+    }
+
+    /// Signs any bytes. Answers the text of a `.minisig` file.
+    pub(crate) fn sign_detached(&self, bytes: &[u8], comment: &str) -> Result<String> {
+        let about = "signature of an astro plugin index";
+        let signature = minisign::sign(None, &self.0, bytes, Some(comment), Some(about))
+            .while_doing(code::FAILED, || "the index cannot be signed".to_owned())?
+            .into_string();
+        match self.public().is_some_and(|key| key.verified(bytes, &signature).is_some()) {
+            true => Ok(signature),
+            false => {
+                Err(failed("the key made a signature that it does not verify").help("is its file damaged?"))
+            }
+        }
+    }
+
+    /// The public key.
+    pub(crate) fn public(&self) -> Option<trust::Key> {
+        trust::Key::parse(&PublicKey::from_secret_key(&self.0).ok()?.to_base64())
     }
 
     fn signature(&self, signed: &[u8], comment: &str) -> Result<Signature, NotSigned> {
@@ -92,29 +111,6 @@ impl Key {
             trusted_comment: comment.to_owned(),
         })
     }
-}
-
-/// A public key: the path of a `.pub` file, or its text as minisign prints it.
-pub(crate) fn public_key(given: &str) -> Result<PublicKey> {
-    let path = Path::new(given);
-    let text = match path.exists() {
-        true => files::read(path)?.unwrap_or_default(),
-        false => given.to_owned(),
-    };
-    // A file has a comment above the key.
-    let text = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default().to_owned();
-    PublicKey::from_base64(&text).while_doing(code::USAGE, || {
-        format!("`{given}` is neither a public key of minisign nor a file with one")
-    })
-}
-
-/// Whether the signature of a plugin file is one of this key over the bytes before it.
-pub(crate) fn verify(key: &PublicKey, file: &[u8], signature: &Signature) -> bool {
-    let text = signature.to_minisig(|bytes| BASE64_STANDARD.encode(bytes));
-    let signed = &file[..file.len().saturating_sub(SIGNATURE_LEN)];
-    minisign::SignatureBox::from_string(&text).is_ok_and(|signature| {
-        minisign::verify(key, &signature, std::io::Cursor::new(signed), true, false, false).is_ok()
-    })
 }
 
 struct NotSigned(String);

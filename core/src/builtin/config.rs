@@ -22,6 +22,7 @@ use crate::{
     error::{Failure, Result, While, code, failed, usage},
     files,
     output::Format,
+    trust::Key,
 };
 
 /// Keys that stand for themselves.
@@ -31,6 +32,9 @@ const KEYS: &[(&str, &str)] = &[
         "official.command",
         "The official Astro CLI, a whole path: it gets every first word that nobody here owns",
     ),
+    ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
+    ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
+    ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
 ];
 
 pub(super) fn commands() -> Vec<Command> {
@@ -291,7 +295,23 @@ fn checked(
             official(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
         }
         "default_profile" => Ok(value.into()),
+        "trust.require" => one_of(key, value, &["checksum", "signed"]),
+        "trust.verify" => one_of(key, value, &["changed", "always"]),
+        "trust.publishers" => {
+            let keys = value.split(',').map(|text| Ok(Key::given(text.trim())?.text().to_owned()));
+            Ok(keys.collect::<Result<toml_edit::Array>>()?.into())
+        }
         _ => Err(unknown(key)),
+    }
+}
+
+fn one_of(key: &str, value: &str, choices: &[&str]) -> Result<toml_edit::Value> {
+    match choices.contains(&value) {
+        true => Ok(value.into()),
+        false => {
+            Err(usage(format!("`{key}` cannot be `{value}`"))
+                .help(format!("use one of: {}", choices.join(", "))))
+        }
     }
 }
 
@@ -365,6 +385,7 @@ fn elsewhere(key: &str) -> Option<Failure> {
     let command = match key.split('.').next()? {
         "profiles" => "astro profile edit",
         "credentials" => "astro login",
+        "index" => "astro plugin index",
         _ => return None,
     };
     Some(usage(format!("`{key}` is not changed here")).help(format!("use `{command}`")))

@@ -6,4 +6,4 @@ mod dirs;
 mod settings;
 
 pub use dirs::{Dirs, this_binary};
-pub use settings::{Config, Credential, Profile, edit, place_and_reason, set, table};
+pub use settings::{Config, Credential, IndexSource, Profile, edit, place_and_reason, set, table};

@@ -12,6 +12,7 @@ use super::Dirs;
 use crate::{
     error::{Failure, Result, config},
     files,
+    trust::Policy,
 };
 
 /// What the file says. Unknown keys are kept on disk and ignored here.
@@ -28,6 +29,27 @@ pub struct Config {
     pub official: Official,
     /// `[plugins.NAME]`: what belongs to each plugin.
     pub plugins: BTreeMap<String, toml::Table>,
+    /// `[trust]`: which plugins may be used.
+    pub trust: Policy,
+    /// `[[index]]`: where plugins are looked up, in this order.
+    pub index: Vec<IndexSource>,
+}
+
+/// One plugin index that the user named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct IndexSource {
+    /// What it is called here.
+    pub name: String,
+    /// Its `https` URL, or the whole path of its directory.
+    pub location: String,
+    /// Public keys of minisign, one of which must have signed it; two while a key is replaced.
+    pub keys: Vec<String>,
+    /// The version it had when it was added: an older one is refused even where nothing else is remembered.
+    #[serde(default)]
+    pub min_version: u64,
+    /// Certificates (PEM) that are trusted besides the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The official Astro CLI beside this one.

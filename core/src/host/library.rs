@@ -26,7 +26,14 @@ pub struct Loaded {
 /// Loads a verified file through the very descriptor that was verified.
 pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
     let refused = |reason: &str| plugin(format!("cannot load plugin {identity}: {reason}"));
-    let path = loading_path(&verified.fd).unwrap_or_else(|| verified.path.clone());
+    let path = match loading_path(&verified.fd) {
+        Some(path) => path,
+        None if verified.sealed => {
+            return Err(refused("/proc is not mounted, and a sealed copy cannot be loaded without it")
+                .help("mount /proc, or unset `trust.verify`"));
+        }
+        None => verified.path.clone(),
+    };
     // SAFETY: loading runs the library's initializers. That is what installing a plugin consents to; its
     // bytes were verified, and it stays loaded for the life of the process.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };

@@ -1,6 +1,6 @@
 //! The room of the boundary: the only one in the host that may be unsafe.
 //!
-//! * [`verify`] decides whether a file may be loaded, before any of its code can run.
+//! * [`verify`] decides whether a file may be loaded, before any of its code can run; `open` opens it.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
 //! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it.
@@ -11,6 +11,7 @@ pub mod crash;
 pub mod executor;
 pub mod last_words;
 pub mod library;
+mod open;
 pub mod port;
 pub mod process;
 pub mod signals;

@@ -10,18 +10,20 @@ use std::{
 
 use astro_plugin_abi::ABI_REVISION;
 use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions};
-use rustix::{
-    fs::{FileType, Mode, OFlags, Stat},
-    process::{getegid, geteuid},
-};
 use serde::{Deserialize, Serialize};
 
+use super::open::{open, sealed};
 use crate::{
     config::Dirs,
     context::unix_now,
-    error::{Result, While, code, plugin},
+    error::{Failure, Result, While, code, plugin},
     files,
-    store::{Kind, Store, index::Facts, record},
+    store::{
+        Kind, Store,
+        index::Facts,
+        record::{self, Source},
+    },
+    trust::{Key, Policy, Verify},
 };
 
 /// The oldest protocol revision this host serves.
@@ -38,6 +40,8 @@ pub struct Verified {
     pub path: PathBuf,
     /// The layout of its root module was checked in an earlier run of this host.
     pub layout_known: bool,
+    /// The descriptor is that of a sealed copy.
+    pub sealed: bool,
     record: Option<(PathBuf, Record)>,
 }
 
@@ -63,8 +67,10 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
     if store.kind == Kind::System && root_owned {
         // Whoever made the store loaded the plugin with a host of this version; nobody else can have changed it.
         let layout_known = facts.described_by.as_deref() == Some(crate::VERSION);
-        return Ok(Verified { fd, path, layout_known, record: None });
+        return Ok(Verified { fd, path, layout_known, sealed: false, record: None });
     }
+    let policy = dirs.map(Policy::load).transpose()?.unwrap_or_default();
+    admitted(store, facts, &policy)?;
     let record_path = dirs.map(|dirs| dirs.state.join("verified").join(&facts.name));
     let wanted = Record {
         dev: stat.st_dev,
@@ -80,26 +86,80 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
         .as_ref()
         .and_then(|path| files::read(path).ok().flatten())
         .and_then(|text| serde_json::from_str::<Record>(&text).ok());
+    if policy.verify == Verify::Always {
+        let fd = sealed(&fd, &path).map_err(|failure| while_loading(facts, failure))?;
+        compare(&fd, facts, &path)?;
+        // The layout is that of the bytes, wherever they lie.
+        let layout_known = known.is_some_and(|known| known.hash == facts.hash && known.host == wanted.host);
+        return Ok(Verified { fd, path, layout_known, sealed: true, record: None });
+    }
     if known.as_ref() == Some(&wanted) {
-        return Ok(Verified { fd, path, layout_known: true, record: None });
+        return Ok(Verified { fd, path, layout_known: true, sealed: false, record: None });
     }
     let started = unix_now();
-    let what = || format!("cannot read `{}`", path.display());
-    let reader = fd.try_clone().map(std::fs::File::from).while_doing(code::PLUGIN, what)?;
-    let found = record::hash(reader).while_doing(code::PLUGIN, what)?;
-    if found != facts.hash {
-        return Err(while_loading(
-            facts,
-            plugin("its file is not the one that was installed")
-                .cause(format!("SHA-256 {found}, installed {}", facts.hash)),
-        )
-        .help(format!("find out who changed {}, then install the plugin again", path.display())));
-    }
+    compare(&fd, facts, &path)?;
     // A write right after the check leaves the same stamps on file systems with one-second times, so a file
     // that changed less than two seconds ago is hashed again next time (git's rule for its index).
     let settled = stat.st_ctime + 2 <= started;
     let record = record_path.filter(|_| settled).map(|path| (path, wanted));
-    Ok(Verified { fd, path, layout_known: false, record })
+    Ok(Verified { fd, path, layout_known: false, sealed: false, record })
+}
+
+/// Looks at a plugin's file as if nothing were known of it: what `astro plugin verify` does. Answers what was compared.
+pub fn again(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<String> {
+    check_revisions(&facts.name, &facts.version, facts.abi, facts.protocol)?;
+    check_machine(facts)?;
+    let path = store.file_of(&facts.path);
+    let (fd, _, root_owned) = open(&path).map_err(|failure| while_loading(facts, failure))?;
+    let policy = dirs.map(Policy::load).transpose()?.unwrap_or_default();
+    admitted(store, facts, &policy)?;
+    compare(&fd, facts, &path)?;
+    Ok(match (facts.publisher_key.as_deref().and_then(Key::parse), facts.source) {
+        (Some(key), _) => format!("SHA-256 and the signature of the key {}", key.id()),
+        (None, Source::Bundled) if root_owned => {
+            "SHA-256; it came with astro, and only root may change it".to_owned()
+        }
+        (None, _) => "SHA-256".to_owned(),
+    })
+}
+
+/// Whether the trust policy lets a plugin be used. What the user is developing and what came with astro was never
+/// installed from anybody.
+fn admitted(store: &Store, facts: &Facts, policy: &Policy) -> Result<()> {
+    let is_installed = store.kind == Kind::User && !facts.linked && !facts.allowed_unsigned;
+    match policy.refusal(facts.publisher_key.as_deref()).filter(|_| is_installed) {
+        Some(refusal) => Err(while_loading(facts, refusal)),
+        None => Ok(()),
+    }
+}
+
+/// Compares the bytes behind a descriptor with what was installed: the hash, and the publisher's signature where one
+/// was verified then.
+fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
+    use std::io::Read;
+    let what = || format!("cannot read `{}`", path.display());
+    let mut reader = fd.try_clone().map(std::fs::File::from).while_doing(code::PLUGIN, what)?;
+    let other = |found: &str| {
+        while_loading(
+            facts,
+            plugin("its file is not the one that was installed")
+                .cause(format!("SHA-256 {found}, installed {}", facts.hash)),
+        )
+        .help(format!("find out who changed {}, then install the plugin again", path.display()))
+    };
+    let Some(key) = &facts.publisher_key else {
+        let found = record::hash(reader).while_doing(code::PLUGIN, what)?;
+        return if found == facts.hash { Ok(()) } else { Err(other(&found)) };
+    };
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).while_doing(code::PLUGIN, what)?;
+    let found = record::hash(bytes.as_slice()).while_doing(code::PLUGIN, what)?;
+    if found != facts.hash {
+        return Err(other(&found));
+    }
+    let key = Key::parse(key)
+        .ok_or_else(|| while_loading(facts, plugin("its record has no usable publisher's key")))?;
+    key.check(&bytes, &facts.name, &facts.version).map_err(|reason| while_loading(facts, plugin(reason)))
 }
 
 impl Verified {
@@ -117,7 +177,7 @@ impl Verified {
 /// Opens a library for the one purpose of asking for its manifest.
 pub fn open_for_describe(path: &Path) -> Result<Verified> {
     let (fd, _, _) = open(path)?;
-    Ok(Verified { fd, path: path.to_owned(), layout_known: false, record: None })
+    Ok(Verified { fd, path: path.to_owned(), layout_known: false, sealed: false, record: None })
 }
 
 /// Checks owners and modes of a file and the directories above it without opening it for loading.
@@ -132,9 +192,11 @@ pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions)
             "cannot load plugin `{name}` {version}: it was built for plugin ABI {abi}, this astro speaks ABI {ABI_REVISION}"
         ));
         return Err(if abi > ABI_REVISION {
-            failure.help("upgrade astro, or install an older version of the plugin")
+            failure.help(format!(
+                "upgrade astro, or install an older version: astro plugin install {name}@VERSION"
+            ))
         } else {
-            failure.help("install a newer version of the plugin")
+            failure.help(format!("install a newer version: astro plugin upgrade {name}"))
         });
     }
     if protocol.max < OLDEST_PROTOCOL || protocol.min > PROTOCOL_REVISION {
@@ -143,9 +205,11 @@ pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions)
             protocol.min, protocol.max
         ));
         return Err(if protocol.min > PROTOCOL_REVISION {
-            failure.help("upgrade astro, or install an older version of the plugin")
+            failure.help(format!(
+                "upgrade astro, or install an older version: astro plugin install {name}@VERSION"
+            ))
         } else {
-            failure.help("install a newer version of the plugin")
+            failure.help(format!("install a newer version: astro plugin upgrade {name}"))
         });
     }
     Ok(())
@@ -180,71 +244,13 @@ fn host_glibc() -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
 }
 
-/// Opens a regular file and judges it and every directory above it, each on its own descriptor, so that nothing
-/// can be exchanged between looking and opening. Links on the way to the directory are followed first, and what
-/// they lead to is judged; the file itself may not be one. Answers whether root owns everything.
-fn open(path: &Path) -> Result<(OwnedFd, Stat, bool)> {
-    let what = || format!("cannot open `{}`", path.display());
-    let opened = |result: rustix::io::Result<OwnedFd>| {
-        result.map_err(std::io::Error::from).while_doing(code::PLUGIN, what)
-    };
-    let looked =
-        |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(std::io::Error::from).while_doing(code::PLUGIN, what);
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(plugin(what()).cause("it is not the path of a file"));
-    };
-    let dir = dir.canonicalize().while_doing(code::PLUGIN, what)?;
-    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at = opened(rustix::fs::open("/", step, Mode::empty()))?;
-    let mut root_owned = judge(Path::new("/"), &looked(&at)?)?;
-    let mut walked = PathBuf::from("/");
-    for component in dir.components().skip(1) {
-        walked.push(component);
-        at = opened(rustix::fs::openat(&at, component.as_os_str(), step, Mode::empty()))?;
-        root_owned &= judge(&walked, &looked(&at)?)?;
-    }
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match rustix::fs::openat(&at, name, flags, Mode::empty()) {
-        Err(rustix::io::Errno::LOOP) => return Err(plugin(what()).cause("it is a symbolic link")),
-        result => opened(result)?,
-    };
-    let stat = looked(&fd)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(plugin(what()).cause("it is not a regular file"));
-    }
-    root_owned &= judge(path, &stat)?;
-    Ok((fd, stat, root_owned))
-}
-
-/// Refuses what somebody else may change; answers whether root owns it.
-fn judge(path: &Path, stat: &Stat) -> Result<bool> {
-    let refused =
-        |reason: &str| plugin(format!("`{}` cannot be trusted with a plugin: {reason}", path.display()));
-    let user = geteuid().as_raw();
-    if stat.st_uid != 0 && stat.st_uid != user {
-        return Err(refused("it belongs to another user")
-            .help(format!("use a directory of your own, or type `chown {user} {}`", path.display())));
-    }
-    // A directory such as /tmp: others may add to it and not change what is ours.
-    let sticky = FileType::from_raw_mode(stat.st_mode) == FileType::Directory && stat.st_mode & 0o1000 != 0;
-    let others = stat.st_mode & 0o002 != 0;
-    // Where every user has a group of their own (umask 002), the group is the user; it then has the user's
-    // number. A primary group that is shared (`users`) has not.
-    let private = stat.st_gid == getegid().as_raw() && stat.st_gid == user;
-    let group = stat.st_mode & 0o020 != 0 && !private;
-    if (others || group) && !sticky {
-        return Err(
-            refused("other users may write to it").help(format!("type `chmod go-w {}`", path.display()))
-        );
-    }
-    Ok(stat.st_uid == 0 && stat.st_mode & 0o022 == 0)
-}
-
-fn while_loading(facts: &Facts, failure: crate::error::Failure) -> crate::error::Failure {
+fn while_loading(facts: &Facts, failure: Failure) -> Failure {
     let mut outer =
         plugin(format!("cannot load plugin `{}` {}: {}", facts.name, facts.version, failure.message));
     outer.causes = failure.causes;
     outer.help = failure.help;
+    // A policy that cannot be read is a matter of the configuration.
+    outer.code = failure.code;
     outer
 }
 

@@ -12,7 +12,7 @@ mod process;
 mod profile;
 mod progress;
 mod prompt;
-mod runtime;
+pub(crate) mod runtime;
 mod select;
 
 pub(crate) use http::get as ask_api;

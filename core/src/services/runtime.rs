@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Handle};
 use crate::error::{Result, While, code};
 
 /// The handle of the running runtime.
-pub(super) fn handle() -> Result<Handle> {
+pub(crate) fn handle() -> Result<Handle> {
     static HANDLE: Mutex<Option<Handle>> = Mutex::new(None);
     let mut handle = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*handle {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Failure, Result, While, code, plugin},
-    files,
+    failpoint, files,
 };
 
 /// An index in memory: file names and contents.
@@ -65,6 +65,7 @@ impl Store {
             }
             _ => {}
         }
+        let _ = failpoint::reach("store-index-removed");
         let worked = work();
         let index = self.build();
         let _ = self.write_index(&index);
@@ -92,7 +93,8 @@ impl Store {
         )
     }
 
-    fn look_at(&self, record: Installed) -> Known {
+    /// What is known of one record, its file's own words included. No code of it is run.
+    pub fn look_at(&self, record: Installed) -> Known {
         let mut facts = Facts {
             name: record.name,
             version: record.version,
@@ -100,6 +102,9 @@ impl Store {
             linked: record.source == Source::Link,
             hash: record.hash,
             described_by: record.described_by,
+            publisher_key: record.publisher_key,
+            source: record.source,
+            pinned: record.pinned,
             ..Facts::default()
         };
         let mut manifest = record.manifest;
@@ -119,7 +124,8 @@ impl Store {
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
         facts.config.clone_from(&manifest.config);
-        facts.broken = facts.broken.take().or_else(|| refusal(&facts, &manifest));
+        let revoked = record.revoked.map(|reason| format!("it was revoked: {reason}"));
+        facts.broken = revoked.or(facts.broken.take()).or_else(|| refusal(&facts, &manifest));
         Known { facts, manifest }
     }
 

@@ -72,5 +72,10 @@ pub fn bundle(library: &Path, store: &Store) -> Result<()> {
         manifest,
         described_by,
         stamp: None,
+        origin: None,
+        publisher_key: None,
+        previous: None,
+        pinned: false,
+        revoked: None,
     })
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use astro_plugin_protocol::manifest::{Command, ConfigKey, Group, Revisions};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Store, record::Stamp};
+use super::{
+    Kind, Store,
+    record::{Source, Stamp},
+};
 
 /// The format of the index files. Another number means: make the index again.
 pub const FORMAT: u32 = 3;
@@ -59,6 +62,19 @@ pub struct Facts {
     pub glibc: Option<(u32, u32)>,
     /// SHA-256 as installed.
     pub hash: String,
+    /// The public key that its signature was verified with when it was installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher_key: Option<String>,
+    /// How it came into the store.
+    #[serde(default)]
+    pub source: Source,
+    /// It stays at its version until it is named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// It runs once although no signature of it was verified, because the command line says so. Never read from or
+    /// written to a file.
+    #[serde(skip)]
+    pub allowed_unsigned: bool,
     /// The keys of its configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigKey>,

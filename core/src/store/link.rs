@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use astro_plugin_protocol::names;
+use astro_plugin_protocol::{manifest::Manifest, names};
 
 use super::{
     Store, Stores,
@@ -32,15 +32,22 @@ pub fn link(stores: &Stores, path: &Path) -> Result<Installed> {
     verify::check_policy(&path)?;
     let record = described(&path)?;
     let lock = store.lock()?;
-    let claims = Claims::of(&record.manifest);
+    refuse_clash(stores, &record.manifest)?;
+    store.change(&lock, || store.write_record(&record))?;
+    Ok(record)
+}
+
+/// Refuses a manifest that claims a command of another plugin; both owners are named. Whoever asks holds the lock.
+pub fn refuse_clash(stores: &Stores, manifest: &Manifest) -> Result<()> {
+    let claims = Claims::of(manifest);
     for other in stores.all.iter().flat_map(|store| store.known().0) {
-        if other.facts.name == record.name {
+        if other.facts.name == manifest.name {
             continue;
         }
         if let Some(path) = claims.clash(&Claims::of(&other.manifest)) {
             let failure = plugin(format!(
                 "the plugins `{}` and `{}` both claim `astro {path}`",
-                record.name, other.facts.name
+                manifest.name, other.facts.name
             ));
             return Err(if comes_with_astro(stores, &other.facts.name) {
                 failure.help("that one came with astro: give the command another path")
@@ -49,8 +56,7 @@ pub fn link(stores: &Stores, path: &Path) -> Result<Installed> {
             });
         }
     }
-    store.change(&lock, || store.write_record(&record))?;
-    Ok(record)
+    Ok(())
 }
 
 /// The record of a library, which is asked for its manifest in a process of its own.
@@ -91,6 +97,11 @@ fn described(path: &Path) -> Result<Installed> {
         manifest,
         described_by: Some(crate::VERSION.to_owned()),
         stamp: Some(stamp),
+        origin: None,
+        publisher_key: None,
+        previous: None,
+        pinned: false,
+        revoked: None,
     })
 }
 
@@ -131,7 +142,8 @@ pub fn comes_with_astro(stores: &Stores, name: &str) -> bool {
     })
 }
 
-fn not_installed(stores: &Stores, name: &str) -> Failure {
+/// That nothing of this name is the user's to change.
+pub fn not_installed(stores: &Stores, name: &str) -> Failure {
     if comes_with_astro(stores, name) {
         return crate::error::failed(format!(
             "the plugin `{name}` came with astro and is not yours to remove"
@@ -142,7 +154,8 @@ fn not_installed(stores: &Stores, name: &str) -> Failure {
         .help("see the installed plugins with `astro plugin list`")
 }
 
-fn user_store(stores: &Stores) -> Result<&Store> {
+/// The user's store, or why there is none.
+pub fn user_store(stores: &Stores) -> Result<&Store> {
     stores
         .user()
         .ok_or_else(|| crate::error::config("the home directory is not known").help("set HOME or ASTRO_HOME"))

@@ -1,11 +1,12 @@
 //! Installed plugins and their index: everything before a command runs is answered from here.
 //!
 //! * [`record`]: what is installed. The truth of a store; the index can always be made from it.
+//! * [`versions`]: which versions of a plugin there are, and which one is in use.
 //! * [`index`]: one small file for each first word and one for the root page. A command opens at most one
 //!   file in each store, however many plugins there are.
 //! * [`build`]: records to index.
 //! * [`lookup`]: both stores as one.
-//! * [`link`]: a plugin under development. * [`bundle`]: how a system store is made.
+//! * [`revoke`]: what an index took back. * [`link`]: a plugin under development. * [`bundle`]: how a system store is made.
 //!
 //! Only two directories are searched: the user's store and the one beside the binary.
 
@@ -18,6 +19,8 @@ pub mod index;
 pub mod link;
 pub mod lookup;
 pub mod record;
+pub mod revoke;
+pub mod versions;
 
 use std::{
     cmp::Ordering,

@@ -1,7 +1,7 @@
 //! What is installed: one record for each plugin, written by whoever installs it and never by a run.
 //!
-//! User store: `store/NAME/VERSION-HASH8/installed`, and `store/NAME/current` names the directory in use, so
-//! that switching a version is one rename. System store: `NAME.astro-plugin` and `NAME.installed` beside it.
+//! User store: `store/NAME/VERSION-HASH8/installed`, and `store/NAME/current` names the directory in use
+//! ([`super::versions`]). System store: `NAME.astro-plugin` and `NAME.installed` beside it.
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -46,6 +46,28 @@ pub struct Installed {
     /// What a linked library looked like when it was described: another look means that it was built again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
+    /// Where it came from: the path, the URL, or the index by its name in the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The public key that its signature was verified with. Later versions must be signed with it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher_key: Option<String>,
+    /// The directory of the version that was in use before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// It stays at its version until it is named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// Why an index revoked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
+}
+
+impl Installed {
+    /// The name of its directory in the user's store.
+    pub fn directory(&self) -> String {
+        format!("{}-{}", self.version.replace('+', "_"), self.hash.get(..8).unwrap_or_default())
+    }
 }
 
 /// What tells one state of a file from another without reading it.
@@ -69,13 +91,33 @@ impl Stamp {
 }
 
 /// How a plugin came into a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// `astro plugin link`: a build under development, described again when its file changes.
     Link,
     /// Installed with the host.
+    #[default]
     Bundled,
+    /// From a file on this machine.
+    File,
+    /// From a URL.
+    Url,
+    /// From an index.
+    Index,
+}
+
+impl Source {
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Link => "linked",
+            Self::Bundled => "bundled",
+            Self::File => "file",
+            Self::Url => "url",
+            Self::Index => "index",
+        }
+    }
 }
 
 impl Store {
@@ -98,7 +140,7 @@ impl Store {
     fn record_paths(&self) -> Vec<PathBuf> {
         match self.kind {
             Kind::User => names_in(&self.dir.join("store"))
-                .filter_map(|name| self.current(&name).map(|dir| dir.join("installed")))
+                .filter_map(|name| Some(self.plugin_dir(&name).join(self.current(&name)?).join("installed")))
                 .collect(),
             Kind::System => names_in(&self.dir)
                 .filter(|name| name.ends_with(".installed"))
@@ -106,45 +148,17 @@ impl Store {
                 .collect(),
         }
     }
-
-    /// The directory in use of a plugin in the user's store.
-    fn current(&self, name: &str) -> Option<PathBuf> {
-        let plugin = self.dir.join("store").join(name);
-        let version = std::fs::read_to_string(plugin.join("current")).ok()?;
-        names::is_name(version.trim()).then(|| plugin.join(version.trim()))
-    }
-
-    /// Writes a record and makes it the current one.
-    pub fn write_record(&self, record: &Installed) -> Result<()> {
-        let bytes = serde_json::to_vec_pretty(record)
-            .while_doing(code::PLUGIN, || "a record cannot be written".to_owned())?;
-        if self.kind == Kind::System {
-            return files::write(&self.dir.join(format!("{}.installed", record.name)), &bytes);
-        }
-        let plugin = self.dir.join("store").join(&record.name);
-        let version = format!("{}-{}", record.version.replace('+', "_"), &record.hash[..8]);
-        files::write(&plugin.join(&version).join("installed"), &bytes)?;
-        files::write(&plugin.join("current"), version.as_bytes())
-    }
-
-    /// Removes a plugin's records and files from the user's store.
-    pub fn remove_record(&self, name: &str) -> Result<()> {
-        let what = || format!("cannot remove the plugin `{name}`");
-        let plugin = self.dir.join("store").join(name);
-        // Without `current` the plugin is gone, whatever happens to the rest.
-        std::fs::remove_file(plugin.join("current")).while_doing(code::FAILED, what)?;
-        std::fs::remove_dir_all(&plugin).while_doing(code::FAILED, what)
-    }
 }
 
-fn names_in(dir: &Path) -> impl Iterator<Item = String> {
+pub(super) fn names_in(dir: &Path) -> impl Iterator<Item = String> {
     std::fs::read_dir(dir)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
 
-fn read(path: &Path) -> Result<Option<Installed>> {
+/// Reads one record; `None` when there is none.
+pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
     let unreadable = || format!("the record `{}` cannot be read", path.display());
     let Some(text) = files::read(path)? else { return Ok(None) };
     let record: Installed = serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable)?;
@@ -162,6 +176,19 @@ pub struct Described {
     pub footer: Footer,
     /// Its manifest.
     pub manifest: Manifest,
+}
+
+impl Described {
+    /// Footer and manifest of a whole plugin file in memory.
+    pub fn of(bytes: &[u8]) -> Result<Self, String> {
+        let start = bytes.len().saturating_sub(FOOTER_LEN);
+        let footer = Footer::parse(&bytes[start..], bytes.len() as u64).map_err(|error| error.to_string())?;
+        let from = usize::try_from(footer.manifest_offset).unwrap_or(usize::MAX);
+        let manifest = bytes.get(from..start).unwrap_or_default();
+        let manifest = serde_json::from_slice(manifest)
+            .map_err(|error| format!("its manifest cannot be read: {error}"))?;
+        Ok(Self { footer, manifest })
+    }
 }
 
 /// Reads footer and manifest of a `NAME.astro-plugin` file.

@@ -259,7 +259,8 @@ fn is_long(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn is_version(text: &str) -> bool {
+/// Whether a text is a version: `1.2.3`, with what semver allows behind it, at most 64 bytes.
+pub fn is_version(text: &str) -> bool {
     let core = text.split(['-', '+']).next().unwrap_or_default();
     text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'))

@@ -19,6 +19,7 @@ use crate::{
     context::directory,
     error::{Result, failed, usage},
     output::Format,
+    trust::Key,
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -237,7 +238,7 @@ pub(in crate::builtin) fn test(request: &Request<'_>) -> Result<i32> {
 pub(in crate::builtin) fn check(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let file = request.required("file")?;
-    let key = request.text("public-key").map(sign::public_key).transpose()?;
+    let key = request.text("public-key").map(Key::given).transpose()?;
     let findings = check::file(Path::new(file), key.as_ref())?;
     let broken = findings.iter().filter(|finding| finding.state == "broken").count();
     let column =

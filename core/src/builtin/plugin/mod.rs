@@ -1,6 +1,13 @@
-//! `astro plugin`: what is installed, and plugins under development. [`author`]: for those who write them.
+//! `astro plugin`: what is installed, and plugins under development.
+//!
+//! * [`install`]: what changes the store. * [`find`]: looking in indexes, and comparing what is installed. * [`index`]:
+//!   the indexes themselves. * [`exec`]: one command of one plugin. * [`author`]: for those who write plugins.
 
 pub(super) mod author;
+pub(super) mod exec;
+pub(super) mod find;
+pub(super) mod index;
+pub(super) mod install;
 
 use std::path::Path;
 
@@ -11,20 +18,30 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, positional};
+use super::{Request, command, positional, switch};
 use crate::{
     author::develop,
     cli::report,
-    error::{Result, failed, plugin},
+    error::{Result, While, code, failed, plugin},
+    files,
+    install::{Installer, Options, resolve},
+    output::Format,
     store::{Kind, build::broken, link, lookup::Owner, record},
+    trust::Key,
 };
 
 pub(super) fn commands() -> Vec<Command> {
     let mut list = command(
         "plugin list",
         "List the installed plugins",
-        Vec::new(),
-        &[("astro plugin list", "List the installed plugins")],
+        vec![
+            switch("outdated", "Ask the indexes, and list those that have a newer version"),
+            switch("offline", "With --outdated: use the indexes as they were read last"),
+        ],
+        &[
+            ("astro plugin list", "List the installed plugins"),
+            ("astro plugin list --outdated", "List those that have a newer version"),
+        ],
     );
     list.aliases = vec!["ls".to_owned()];
     let mut file = positional("file", "The library a build made, such as target/debug/libhello.so", true);
@@ -59,11 +76,15 @@ pub(super) fn commands() -> Vec<Command> {
         link,
         remove,
     ];
-    installed.into_iter().chain(author::commands()).collect()
+    let rooms = [install::commands, find::commands, exec::commands, index::commands, author::commands];
+    installed.into_iter().chain(rooms.into_iter().flat_map(|room| room())).collect()
 }
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
+    if request.flag("outdated") {
+        return outdated(request, format);
+    }
     let (owners, unreadable) = request.app.stores.plugins();
     let rows = owners.iter().map(row).collect();
     for owner in &owners {
@@ -92,13 +113,47 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     request.emit(format, view, rows)
 }
 
+/// Those with a newer version than the installed one.
+fn outdated(request: &Request<'_>, format: Format) -> Result<i32> {
+    let options = Options { offline: request.flag("offline"), ..Options::default() };
+    let installer = Installer::new(request.app, options, request.parsed.globals.timeout)?;
+    let mut rows = Vec::new();
+    let mut failure = None;
+    for owner in request.app.stores.plugins().0 {
+        let facts = &owner.facts;
+        match find::latest(&installer, request, &owner) {
+            Ok(Some(latest)) if resolve::is_newer(&latest, &facts.version) => rows.push(json!({
+                "name": facts.name, "version": facts.version, "latest": latest, "pinned": facts.pinned,
+            })),
+            Ok(_) => {}
+            Err(reason) => failure = Some(reason),
+        }
+    }
+    let column =
+        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
+    let view = View {
+        list: Some("plugins".to_owned()),
+        columns: vec![
+            column("name", ColumnKind::Id),
+            column("version", ColumnKind::Id),
+            column("latest", ColumnKind::Id),
+            column("pinned", ColumnKind::Text),
+        ],
+        clean: ["name", "version", "latest", "pinned"].map(str::to_owned).to_vec(),
+        empty: Some("No plugin has a newer version in its index.".to_owned()),
+        ..View::default()
+    };
+    // What could not be asked is not said to be up to date.
+    match failure {
+        Some(failure) if rows.is_empty() => return Err(failure),
+        _ => request.emit(format, view, rows)?,
+    };
+    failure.map_or(Ok(0), Err)
+}
+
 fn row(owner: &Owner) -> Value {
     let facts = &owner.facts;
-    let source = match (owner.store.kind, facts.linked) {
-        (_, true) => "linked",
-        (Kind::System, _) => "bundled",
-        (Kind::User, _) => "installed",
-    };
+    let source = facts.source.name();
     let path = owner.store.file_of(&facts.path);
     let status = match &facts.broken {
         Some(reason) => format!("unusable: {reason}"),
@@ -106,12 +161,15 @@ fn row(owner: &Owner) -> Value {
         None if facts.linked && !facts.is_current(&owner.store) => {
             "built again since it was last used".to_owned()
         }
+        None if facts.pinned => "ready, pinned".to_owned(),
         None => "ready".to_owned(),
     };
+    let key = facts.publisher_key.as_deref().and_then(Key::parse);
     json!({
         "name": facts.name, "version": facts.version, "source": source, "status": status, "path": path,
         "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple,
         "glibc": facts.glibc.map(|(major, minor)| format!("{major}.{minor}")), "hash": facts.hash,
+        "pinned": facts.pinned, "key_id": key.map(|key| key.id()),
     })
 }
 
@@ -124,13 +182,21 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         Some(owner) => {
             let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
             let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
-            (row(owner), found.manifest)
+            let mut facts = row(owner);
+            let record =
+                (owner.store.kind == Kind::User).then(|| owner.store.installed(wanted)).transpose()?;
+            let record = record.flatten();
+            facts["origin"] = record.as_ref().and_then(|record| record.origin.clone()).into();
+            facts["previous"] = record.and_then(|record| record.previous).into();
+            (facts, found.manifest)
         }
         None if Path::new(wanted).is_file() => {
             let described = record::read_plugin_file(Path::new(wanted))?;
             let manifest = described.manifest;
             let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
             let footer = described.footer;
+            let file = files::open(Path::new(wanted)).and_then(record::hash);
+            facts["hash"] = file.while_doing(code::FAILED, || format!("cannot read `{wanted}`"))?.into();
             facts["triple"] = footer.triple.into();
             facts["abi"] = footer.abi.into();
             facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
@@ -170,6 +236,10 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         "commands",
         "config",
         "key_id",
+        "hash",
+        "origin",
+        "previous",
+        "pinned",
     ];
     let view = View {
         columns: columns

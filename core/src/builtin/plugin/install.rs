@@ -1,0 +1,381 @@
+//! `astro plugin install|upgrade|rollback|pin|sync`: what changes the user's store.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use astro_plugin_protocol::{
+    check::is_version,
+    manifest::{Arg, Arity, Command, ValueKind},
+    names,
+    plugin_index::{is_key_id, is_sha256},
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use super::super::{Request, command, option, positional, switch};
+use crate::{
+    cli::report,
+    context::directory,
+    error::{Failure, Result, While, code, failed, usage},
+    install::{
+        Choice, Installer, Options, Outcome, change, lock_file,
+        source::{Named, Wanted},
+    },
+    output::Format,
+    store::record::Source,
+    trust::Key,
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    vec![install_command(), upgrade_command(), rollback_command(), pin_command(), sync_command()]
+}
+
+/// A positional that may be repeated.
+pub(super) fn several(id: &str, help: &str) -> Arg {
+    Arg { arity: Arity::Positional, repeated: true, ..positional(id, help, false) }
+}
+
+fn offline() -> Arg {
+    switch("offline", "Ask nothing of the network")
+}
+
+fn dry_run() -> Arg {
+    switch("dry-run", "Show what would be done, and do not do it")
+}
+
+fn accept_key() -> Arg {
+    option("accept-key", "KEY_ID", "Take a plugin whose publisher's key has changed to the one with this id")
+}
+
+fn install_command() -> Command {
+    let mut install = command(
+        "plugin install",
+        "Install plugins",
+        vec![
+            several("plugins", "NAME, INDEX/NAME or NAME@VERSION of an index, ./FILE, ./DIRECTORY, or a URL"),
+            option("sha256", "HASH", "The SHA-256 that the file must have"),
+            option("public-key", "KEY", "The minisign key that must have signed it, or the file it is in"),
+            accept_key(),
+            switch("downgrade", "Take a file that is older than the installed version"),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin install lint", "Install the newest version that works here"),
+            ("astro plugin install corp/lint@1.2.0", "Install this version of that index, and stay at it"),
+            ("astro plugin install ./lint.astro-plugin", "Install a file"),
+        ],
+    );
+    install.aliases = vec!["add".to_owned()];
+    install.long_about = "Install plugins.\n\nNothing of a plugin is run to install it. Its file must have the size and SHA-256 that the index says, and the signature of its publisher where the index names one; the key is remembered, and a later version with another one is refused. A version that was named is pinned: `plugin upgrade` leaves it alone until it is named there. The version that was in use stays for `plugin rollback`.\n\nA plugin that is installed has the power of your account; a signature says who made it, not that it is good.".to_owned();
+    install.see_also = ["plugin search", "plugin upgrade", "plugin rollback"].map(str::to_owned).to_vec();
+    install
+}
+
+fn upgrade_command() -> Command {
+    let mut upgrade = command(
+        "plugin upgrade",
+        "Upgrade plugins that came from an index",
+        vec![
+            several("plugins", "Names of installed plugins; all that are not pinned without any"),
+            accept_key(),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin upgrade", "Upgrade all that are not pinned"),
+            ("astro plugin upgrade lint", "Upgrade one, also when it is pinned"),
+        ],
+    );
+    upgrade.see_also = ["plugin list", "plugin pin", "plugin rollback"].map(str::to_owned).to_vec();
+    upgrade
+}
+
+fn rollback_command() -> Command {
+    let mut rollback = command(
+        "plugin rollback",
+        "Go back to the version of a plugin that was in use before",
+        vec![positional("name", "Name of the plugin", true), dry_run()],
+        &[("astro plugin rollback lint", "Use the version before")],
+    );
+    rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on, and a second rollback goes forward again.".to_owned();
+    rollback
+}
+
+fn pin_command() -> Command {
+    command(
+        "plugin pin",
+        "Keep a plugin at its version",
+        vec![positional("name", "Name of the plugin", true), switch("remove", "Let upgrades move it again")],
+        &[
+            ("astro plugin pin lint", "Keep a plugin at its version"),
+            ("astro plugin pin lint --remove", "Let upgrades move it again"),
+        ],
+    )
+}
+
+fn sync_command() -> Command {
+    let file = Arg {
+        kind: ValueKind::File,
+        ..option(
+            "lock-file",
+            "FILE",
+            "The lock file; astro-plugins.lock in the working directory without this",
+        )
+    };
+    let mut sync = command(
+        "plugin sync",
+        "Bring a lock file and the installed plugins together",
+        vec![
+            several("plugins", "Names of installed plugins that are put into the file"),
+            switch("locked", "Install exactly what the file says and do not change the file"),
+            file,
+            accept_key(),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin sync lint", "Put a plugin into the lock file"),
+            ("astro plugin sync --locked", "Install exactly what the lock file says"),
+        ],
+    );
+    sync.long_about = "Bring a lock file and the installed plugins together.\n\nThe file holds each plugin's version and the hashes of its files for all targets; keep it under version control. Without `--locked` the versions that are installed here are written into it, and what it names and is missing here is installed. Plugins that it does not name are left alone. It says which index a plugin comes from, by that index's key, and never where that is.".to_owned();
+    sync
+}
+
+/// What was asked for.
+fn options(request: &Request<'_>) -> Result<Options> {
+    let sha256 = request.text("sha256").map(str::to_ascii_lowercase);
+    if let Some(bad) = sha256.as_ref().filter(|text| !is_sha256(text)) {
+        return Err(usage(format!("`--sha256 {bad}` is not a SHA-256"))
+            .help("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
+    }
+    let accept_key = request.text("accept-key").map(str::to_ascii_uppercase);
+    if let Some(bad) = accept_key.as_ref().filter(|text| !is_key_id(text)) {
+        return Err(usage(format!("`--accept-key {bad}` is not the id of a key"))
+            .help("it has 16 hexadecimal digits, as the refusal shows them"));
+    }
+    Ok(Options {
+        offline: request.flag("offline"),
+        dry_run: request.flag("dry-run"),
+        sha256,
+        public_key: request.text("public-key").map(Key::given).transpose()?,
+        accept_key,
+        downgrade: request.flag("downgrade"),
+    })
+}
+
+/// An argument that only some of the commands have is absent in the others.
+fn installer<'a>(request: &Request<'a>, options: Options) -> Result<Installer<'a>> {
+    Installer::new(request.app, options, request.parsed.globals.timeout)
+}
+
+pub(in crate::builtin) fn install(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let typed = request.texts("plugins");
+    if typed.is_empty() {
+        return Err(usage("`astro plugin install` needs a plugin")
+            .help("see what there is with `astro plugin search`"));
+    }
+    let wanted: Vec<Wanted> = typed.iter().map(|text| Wanted::parse(text)).collect::<Result<_>>()?;
+    let options = options(request)?;
+    if typed.len() > 1 && (options.sha256.is_some() || options.accept_key.is_some()) {
+        return Err(usage("`--sha256` and `--accept-key` are for one plugin at a time"));
+    }
+    let dry_run = options.dry_run;
+    let installer = installer(request, options)?;
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for wanted in &wanted {
+        match installer.install(wanted) {
+            Ok(outcomes) => done.extend(outcomes),
+            Err(failure) => failed.push(failure),
+        }
+    }
+    finish(request, format, &done, failed, dry_run)
+}
+
+pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let options = options(request)?;
+    let dry_run = options.dry_run;
+    let names = request.texts("plugins");
+    if options.accept_key.is_some() && names.len() != 1 {
+        return Err(usage("`--accept-key` is for one plugin: name it"));
+    }
+    let installer = installer(request, options)?;
+    let store = crate::store::link::user_store(&request.app.stores)?;
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    let wanted = match names.is_empty() {
+        true => {
+            let records = store.records().0.into_iter();
+            records.filter(|record| record.source == Source::Index && !record.pinned).collect()
+        }
+        false => {
+            let mut records = Vec::new();
+            for name in names.iter().collect::<BTreeSet<_>>() {
+                let name = Named::parse(name)?.name;
+                match store.installed(&name)? {
+                    Some(record) => records.push(record),
+                    None => failures.push(crate::store::link::not_installed(&request.app.stores, &name)),
+                }
+            }
+            records
+        }
+    };
+    for record in wanted {
+        let name = record.name;
+        let upgraded = match record.source {
+            Source::Index => {
+                let named = Named { index: record.origin, name, version: None };
+                installer.install_named(&named, Choice::Newest)
+            }
+            Source::Link => {
+                Err(failed(format!("the plugin `{name}` is linked: it is whatever was built last")))
+            }
+            _ => Err(failed(format!("the plugin `{name}` came from {}", record.origin.unwrap_or_default()))
+                .help("install a newer file in the same way")),
+        };
+        match upgraded {
+            Ok(outcome) => done.push(outcome),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if done.is_empty() && failures.is_empty() {
+        request.app.console.notice("No plugin came from an index, or all that did are pinned.");
+    }
+    finish(request, format, &done, failures, dry_run)
+}
+
+pub(in crate::builtin) fn rollback(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let dry_run = request.flag("dry-run");
+    let outcome = change::rollback(request.app, named(request)?, dry_run)?;
+    finish(request, format, &[outcome], Vec::new(), dry_run)
+}
+
+pub(in crate::builtin) fn pin(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let outcome = change::pin(request.app, named(request)?, !request.flag("remove"))?;
+    finish(request, format, &[outcome], Vec::new(), false)
+}
+
+/// The name of an installed plugin.
+fn named<'r>(request: &'r Request<'_>) -> Result<&'r str> {
+    let name = request.required("name")?;
+    match (names::is_name(name), name.split_once('@')) {
+        (true, _) => Ok(name),
+        (false, Some((name, version))) if is_version(version) => {
+            Err(usage(format!("`{name}@{version}` is not the name of an installed plugin"))
+                .help(format!("to use that version: astro plugin install {name}@{version}")))
+        }
+        _ => Err(usage(format!("`{name}` is not the name of a plugin"))
+            .help("see the installed plugins with `astro plugin list`")),
+    }
+}
+
+pub(in crate::builtin) fn sync(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let options = options(request)?;
+    let dry_run = options.dry_run;
+    let path = match request.text("lock-file") {
+        Some(path) => PathBuf::from(path),
+        None => directory::working()
+            .while_doing(code::FAILED, || "the working directory is not known".to_owned())?
+            .join(lock_file::NAME),
+    };
+    let names = request.texts("plugins");
+    let is_locked = request.flag("locked");
+    if is_locked && !names.is_empty() {
+        return Err(usage("`--locked` installs what the file says; plugins are named without it"));
+    }
+    let installer = installer(request, options)?;
+    let synced = if is_locked { installer.sync_locked(&path)? } else { installer.sync(&path, &names)? };
+    let console = &request.app.console;
+    if synced.written {
+        console.notice(&format!("Wrote {}.", path.display()));
+    } else if !is_locked && !dry_run {
+        console.notice(&format!("{} is already up to date.", path.display()));
+    }
+    finish(request, format, &synced.outcomes, Vec::new(), dry_run)
+}
+
+/// Tells what became of each plugin, and ends with the failures' own code.
+fn finish(
+    request: &Request<'_>,
+    format: Format,
+    done: &[Outcome],
+    failures: Vec<Failure>,
+    dry_run: bool,
+) -> Result<i32> {
+    let console = &request.app.console;
+    for outcome in done {
+        console.notice(&told(outcome, dry_run));
+    }
+    if done.iter().any(|outcome| outcome.action == "installed") && !dry_run {
+        console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
+    }
+    let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
+    if format != Format::Table && (!rows.is_empty() || failures.is_empty()) {
+        request.emit(format, view(), rows)?;
+    }
+    let count = failures.len();
+    match count {
+        0 => Ok(0),
+        1 => Err(failures.into_iter().next().unwrap_or_default()),
+        _ => {
+            let first = failures[0].code.clone();
+            let is_common = failures.iter().all(|failure| failure.code == first);
+            for failure in &failures {
+                report::failure(console, failure);
+            }
+            let kind = if is_common { first } else { code::FAILED.to_owned() };
+            Err(Failure::new(&kind, format!("{count} plugins stayed as they were")))
+        }
+    }
+}
+
+fn told(outcome: &Outcome, dry_run: bool) -> String {
+    let Outcome { name, version, before, .. } = outcome;
+    let before = before.as_deref().unwrap_or_default();
+    let origin = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
+    let what = match outcome.action {
+        "installed" => format!("nstalled the plugin `{name}` {version}{origin}, {}", outcome.voucher),
+        "upgraded" => format!("pgraded the plugin `{name}` from {before} to {version}"),
+        "downgraded" => format!("ent back with the plugin `{name}` from {before} to {version}"),
+        "replaced" => format!("eplaced the plugin `{name}` {version}{origin}, {}", outcome.voucher),
+        "rolled back" => format!("olled back the plugin `{name}` from {before} to {version}"),
+        "pinned" => return format!("The plugin `{name}` stays at {version}."),
+        "unpinned" => return format!("The plugin `{name}` {version} is upgraded again."),
+        _ => return format!("The plugin `{name}` {version} is already up to date."),
+    };
+    let (first, then) = match outcome.action {
+        "installed" => ("I", "Would have i"),
+        "upgraded" => ("U", "Would have u"),
+        "downgraded" => ("W", "Would have w"),
+        _ => ("R", "Would have r"),
+    };
+    let pinned = if outcome.pinned { "; it stays there until it is named in `plugin upgrade`" } else { "" };
+    format!("{}{what}{pinned}.", if dry_run { then } else { first })
+}
+
+fn row(outcome: &Outcome, dry_run: bool) -> Value {
+    json!({
+        "name": outcome.name, "version": outcome.version, "action": outcome.action, "before": outcome.before,
+        "source": outcome.source.name(), "origin": outcome.origin, "sha256": outcome.sha256,
+        "key_id": outcome.key_id, "pinned": outcome.pinned, "dry_run": dry_run,
+    })
+}
+
+fn view() -> View {
+    let column = |key: &str| Column {
+        key: key.into(),
+        title: key.to_uppercase(),
+        kind: ColumnKind::Id,
+        optional: false,
+    };
+    View {
+        list: Some("plugins".to_owned()),
+        columns: ["name", "version", "action"].map(column).to_vec(),
+        clean: ["name", "version", "action", "sha256"].map(str::to_owned).to_vec(),
+        ..View::default()
+    }
+}

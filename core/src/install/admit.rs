@@ -1,0 +1,217 @@
+//! Whether a candidate may take its place in the store, and putting it there. Everything is decided under the store's lock,
+//! against what is installed at that moment.
+
+use std::path::PathBuf;
+
+use super::{Choice, Installer, candidate::Candidate, resolve};
+use crate::{
+    context::unix_now,
+    error::{Failure, Result, plugin},
+    host::verify,
+    store::{
+        Kind, link,
+        record::{Installed, Source},
+    },
+    trust::Key,
+};
+
+/// What became of one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Its name.
+    pub(crate) name: String,
+    /// The version that is in use now.
+    pub(crate) version: String,
+    /// The version that was in use before.
+    pub(crate) before: Option<String>,
+    /// `installed`, `upgraded`, `downgraded`, `replaced`, `unchanged`, `rolled back`, `pinned`, `unpinned`.
+    pub(crate) action: &'static str,
+    /// How it came: as in the record.
+    pub(crate) source: Source,
+    /// Where it came from.
+    pub(crate) origin: Option<String>,
+    /// SHA-256 of its file.
+    pub(crate) sha256: String,
+    /// The id of the key that its signature was verified with.
+    pub(crate) key_id: Option<String>,
+    /// It stays at its version.
+    pub(crate) pinned: bool,
+    /// Who vouches for it, in words.
+    pub(crate) voucher: String,
+}
+
+impl Outcome {
+    /// What became of an installed plugin.
+    pub(crate) fn of(record: &Installed, before: Option<&str>, action: &'static str) -> Self {
+        let key = record.publisher_key.as_deref().and_then(Key::parse);
+        Self {
+            name: record.name.clone(),
+            version: record.version.clone(),
+            before: before.map(str::to_owned),
+            action,
+            source: record.source,
+            origin: record.origin.clone(),
+            sha256: record.hash.clone(),
+            voucher: key
+                .as_ref()
+                .map_or_else(|| "not signed".to_owned(), |key| format!("signed with the key {}", key.id())),
+            key_id: key.map(|key| key.id()),
+            pinned: record.pinned,
+        }
+    }
+}
+
+impl Installer<'_> {
+    /// Installs a candidate, if nothing speaks against it.
+    pub(super) fn admit(&self, candidate: Candidate, choice: Choice) -> Result<Outcome> {
+        let stores = &self.app.stores;
+        let store = link::user_store(stores)?;
+        let name = candidate.manifest.name.clone();
+        let version = candidate.manifest.version.clone();
+        let what = || format!("the plugin `{name}` {version}");
+        if let Some(reason) = self.revoked(&candidate.hash) {
+            return Err(resolve::revoked(&name, &version, &reason));
+        }
+        if let Some(refusal) = self.policy.refusal(candidate.key.as_ref().map(Key::text)) {
+            let mut failure = plugin(format!("{} is refused: {}", what(), refusal.message));
+            failure.help = refusal.help;
+            return Err(failure.cause(format!("it is {}", candidate.voucher())));
+        }
+        let lock = store.lock()?;
+        let old = store.installed(&name)?;
+        self.same_publisher(&candidate, old.as_ref())?;
+        if let Some(theirs) =
+            self.bundled_version(&name).filter(|theirs| !resolve::is_newer(&version, theirs))
+        {
+            return Err(plugin(format!("{} would not be used: astro came with `{name}` {theirs}", what()))
+                .help("a plugin of your own takes the place of one that came with astro when it is newer"));
+        }
+        if let Some(old) = &old {
+            self.may_follow(&candidate, old, choice)?;
+        }
+        link::refuse_clash(stores, &candidate.manifest)?;
+
+        let is_pinned = choice == Choice::Named;
+        let same = old.as_ref().filter(|old| old.hash == candidate.hash && old.source != Source::Link);
+        let mut record = Installed {
+            name: name.clone(),
+            version: version.clone(),
+            source: candidate.origin.source,
+            path: PathBuf::new(),
+            hash: candidate.hash.clone(),
+            installed_at: unix_now(),
+            manifest: candidate.manifest.clone(),
+            described_by: None,
+            stamp: None,
+            origin: Some(candidate.origin.place.clone()),
+            publisher_key: candidate.key.as_ref().map(|key| key.text().to_owned()),
+            previous: None,
+            pinned: is_pinned,
+            revoked: None,
+        };
+        // The same file again: it may have been damaged, or come from elsewhere this time.
+        if let Some(same) = same {
+            record.installed_at = same.installed_at;
+        }
+        let before = old.as_ref().map(|old| old.version.as_str());
+        let action = match before {
+            _ if same.is_some() => "unchanged",
+            None => "installed",
+            Some(before) if resolve::is_newer(&version, before) => "upgraded",
+            Some(before) if resolve::is_newer(before, &version) => "downgraded",
+            Some(_) => "replaced",
+        };
+        let mut outcome = Outcome::of(&record, before, action);
+        outcome.voucher = candidate.voucher();
+        if self.options.dry_run {
+            return Ok(outcome);
+        }
+        record.path = store.put_file(&record, &candidate.bytes)?;
+        // Where others may write nothing would be loaded from.
+        verify::check_policy(&store.file_of(&record.path))?;
+        store.change(&lock, || store.write_record(&record))?;
+        Ok(outcome)
+    }
+
+    /// The newest version is installed already; being asked for by name it is not pinned any more.
+    pub(super) fn admit_again(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
+        let is_pinned = choice == Choice::Named;
+        if old.pinned != is_pinned && !self.options.dry_run {
+            let store = link::user_store(&self.app.stores)?;
+            let lock = store.lock()?;
+            let record = Installed { pinned: is_pinned, ..old.clone() };
+            store.change(&lock, || store.write_version(&record.directory(), &record))?;
+        }
+        let record = Installed { pinned: is_pinned, ..old.clone() };
+        Ok(Outcome::of(&record, Some(&old.version), "unchanged"))
+    }
+
+    /// The publisher's key is pinned when a plugin is first installed: another key, or none, needs a word.
+    fn same_publisher(&self, candidate: &Candidate, old: Option<&Installed>) -> Result<()> {
+        let Some(old) = old else { return Ok(()) };
+        let store = link::user_store(&self.app.stores)?;
+        // A linked build has no key of its own; what it took the place of has.
+        let before = old.previous.as_deref().and_then(|name| store.version(&old.name, name).ok().flatten());
+        let pinned = old.publisher_key.clone().or_else(|| before?.publisher_key);
+        let Some(pinned) = pinned else { return Ok(()) };
+        let pinned_id = Key::parse(&pinned).map_or_else(|| pinned.clone(), |key| key.id());
+        let name = &old.name;
+        match &candidate.key {
+            Some(key) if key.text() == pinned => Ok(()),
+            Some(key) if self.options.accept_key.as_deref() == Some(key.id().as_str()) => Ok(()),
+            Some(key) => Err(plugin(format!(
+                "THE PUBLISHER'S KEY OF `{name}` HAS CHANGED: it was {pinned_id}, it is {}",
+                key.id()
+            ))
+            .cause("somebody else may be publishing under that name")
+            .help("ask the publisher, by another way than the one this file came by")
+            .help(format!("if the key is theirs: repeat the command with --accept-key {}", key.id()))),
+            None => Err(plugin(format!(
+                "`{name}` was signed with the key {pinned_id}, and {} is {}",
+                candidate.manifest.version,
+                candidate.voucher()
+            ))
+            .cause("a plugin that was signed stays signed")
+            .help(format!("to begin anew: astro plugin remove {name}"))),
+        }
+    }
+
+    /// Whether this version may come after that one.
+    fn may_follow(&self, candidate: &Candidate, old: &Installed, choice: Choice) -> Result<()> {
+        let (name, version) = (&old.name, &candidate.manifest.version);
+        let is_named = choice == Choice::Named || self.options.downgrade || old.source == Source::Link;
+        if resolve::is_newer(&old.version, version) && !is_named {
+            return Err(older(name, version, &old.version, choice));
+        }
+        let is_rewritten = old.version == *version
+            && old.hash != candidate.hash
+            && candidate.origin.source == Source::Index
+            && old.source == Source::Index
+            && old.origin.as_ref() == Some(&candidate.origin.place);
+        if is_rewritten {
+            return Err(plugin(format!(
+                "the index `{}` has another file for `{name}` {version} than the one that is installed",
+                candidate.origin.place
+            ))
+            .cause(format!("SHA-256 {}, installed {}", candidate.hash, old.hash))
+            .help("a version never changes; ask whoever keeps the index")
+            .help(format!("to take the other file: astro plugin remove {name}, and install it again")));
+        }
+        Ok(())
+    }
+
+    fn bundled_version(&self, name: &str) -> Option<String> {
+        let system = self.app.stores.all.iter().find(|store| store.kind == Kind::System)?;
+        system.records().0.into_iter().find(|record| record.name == name).map(|record| record.version)
+    }
+}
+
+fn older(name: &str, version: &str, installed: &str, choice: Choice) -> Failure {
+    let failure = plugin(format!("`{name}` {version} is older than the installed {installed}, which stays"));
+    match choice {
+        Choice::Newest => failure
+            .cause("the index does not offer the installed version any more")
+            .help(format!("to go back to it: astro plugin install {name}@{version}")),
+        _ => failure.help("to go back to it repeat the command with --downgrade"),
+    }
+}

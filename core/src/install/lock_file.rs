@@ -1,0 +1,217 @@
+//! `astro-plugins.lock`: a set of plugins, each in one version with the hashes of its files for all targets, so that one
+//! file serves a whole team. It names indexes by their keys and no places: what a cloned repository brings cannot make
+//! anything come from where the user did not say.
+
+use std::path::Path;
+
+use astro_plugin_protocol::{
+    check::is_version,
+    names,
+    plugin_index::{File, Plugin, Version, is_sha256},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{IndexSource, place_and_reason},
+    error::{Failure, Result, While, code, failed},
+    files,
+    indexes::Opened,
+    trust::Key,
+};
+
+/// The name it has when no other was given.
+pub(crate) const NAME: &str = "astro-plugins.lock";
+const FORMAT: u32 = 1;
+const HEAD: &str = "# Written by `astro plugin sync`; keep it under version control. `astro plugin sync --locked` installs exactly this.\n";
+
+/// The file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LockFile {
+    format: u32,
+    /// By name.
+    #[serde(default, rename = "plugin")]
+    pub(crate) plugins: Vec<Locked>,
+}
+
+/// One plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Locked {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// What its index was called where the file was written.
+    pub(crate) index: String,
+    /// The keys of that index: they say which one it is.
+    pub(crate) index_keys: Vec<String>,
+    /// The key that its files are signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) publisher_key: Option<String>,
+    /// Its files.
+    #[serde(rename = "file")]
+    pub(crate) files: Vec<LockedFile>,
+}
+
+/// The file for one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LockedFile {
+    /// Target triple.
+    pub(crate) target: String,
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// SHA-256.
+    pub(crate) sha256: String,
+}
+
+impl LockFile {
+    /// Reads it; `None` when there is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        let Some(text) = files::read(path)? else { return Ok(None) };
+        Self::parse(&text).map(Some).map_err(|reason| {
+            let (place, reason) = place_and_reason(&reason);
+            let message = match place == reason {
+                true => format!("`{}` cannot be read", path.display()),
+                false => format!("`{}` cannot be read: {place}", path.display()),
+            };
+            failed(message).cause(reason).help("get it from version control again; it was not changed")
+        })
+    }
+
+    /// Reads its text. Total: any text gives a value or the reason why not.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if file.format != FORMAT {
+            return Err(format!("its format is {}, this astro reads {FORMAT}", file.format));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for plugin in &file.plugins {
+            if !names::is_name(&plugin.name) || !is_version(&plugin.version) || !names::is_name(&plugin.index)
+            {
+                return Err(format!("a name or version in it is not one: {:?}", plugin.name));
+            }
+            if !seen.insert(&plugin.name) {
+                return Err(format!("the plugin `{}` stands in it twice", plugin.name));
+            }
+            if let Some(bad) = plugin.files.iter().find(|file| !is_sha256(&file.sha256)) {
+                return Err(format!("`{}` has no SHA-256 for {:?}", plugin.name, bad.target));
+            }
+        }
+        Ok(file)
+    }
+
+    /// Writes it, if it says something else than before.
+    pub(crate) fn write(&self, path: &Path) -> Result<bool> {
+        let mut sorted = self.clone();
+        sorted.format = FORMAT;
+        sorted.plugins.sort_by(|a, b| a.name.cmp(&b.name));
+        let what = || format!("cannot write `{}`", path.display());
+        let text = toml::to_string(&sorted).while_doing(code::FAILED, what)?;
+        let text = format!("{HEAD}{text}");
+        if files::read(path)?.as_deref() == Some(text.as_str()) {
+            return Ok(false);
+        }
+        files::write_shared(path, text.as_bytes()).map(|()| true)
+    }
+
+    /// Takes an entry in the place of the one of the same name.
+    pub(crate) fn put(&mut self, locked: Locked) {
+        self.plugins.retain(|known| known.name != locked.name);
+        self.plugins.push(locked);
+    }
+}
+
+impl Locked {
+    /// What an index says of a version, for all targets.
+    pub(crate) fn of(index: &Opened, plugin: &Plugin, version: &Version) -> Result<Self> {
+        let key_of = |file: &File| -> Result<Option<Key>> { index.key_of(file) };
+        let publisher_key = match version.files.first() {
+            Some(first) => key_of(first)?,
+            None => None,
+        };
+        for file in &version.files {
+            if key_of(file)? != publisher_key {
+                return Err(failed(format!(
+                    "the files of `{}` {} are signed with different keys",
+                    plugin.name, version.version
+                )));
+            }
+        }
+        Ok(Self {
+            name: plugin.name.clone(),
+            version: version.version.clone(),
+            index: index.source.name.clone(),
+            index_keys: index.source.keys.clone(),
+            publisher_key: publisher_key.map(|key| key.text().to_owned()),
+            files: version
+                .files
+                .iter()
+                .map(|file| LockedFile {
+                    target: file.target.clone(),
+                    size: file.size,
+                    sha256: file.sha256.clone(),
+                })
+                .collect(),
+        })
+    }
+
+    /// The configured index that this comes from: one with a key of it, whatever it is called here.
+    pub(crate) fn source<'s>(&self, configured: &'s [IndexSource]) -> Result<&'s IndexSource> {
+        let has_key = |source: &&IndexSource| source.keys.iter().any(|key| self.index_keys.contains(key));
+        let missing = || -> Failure {
+            let key = self.index_keys.first().map_or("KEY", String::as_str);
+            failed(format!(
+                "`{}` comes from the index `{}`, which is not configured here",
+                self.name, self.index
+            ))
+            .help(format!("add it: astro plugin index add {} LOCATION --key {key}", self.index))
+        };
+        let by_name = configured.iter().find(|source| source.name == self.index && has_key(source));
+        by_name.or_else(|| configured.iter().find(has_key)).ok_or_else(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn locked(name: &str) -> Locked {
+        Locked {
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            index: "corp".to_owned(),
+            index_keys: vec!["RW".to_owned()],
+            publisher_key: None,
+            files: vec![LockedFile { target: "x".into(), size: 1, sha256: "0".repeat(64) }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_writing_it_again_changes_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(NAME);
+        assert_eq!(LockFile::read(&path).expect("none"), None);
+        let mut file = LockFile::default();
+        for name in ["b", "a", "b"] {
+            file.put(locked(name));
+        }
+        assert!(file.write(&path).expect("written"));
+        let read = LockFile::read(&path).expect("read").expect("there");
+        assert_eq!(read.plugins.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(!read.write(&path).expect("the same"));
+        for broken in
+            ["format = 2\n", "", "format = 1\nplugin = 3\n", "format = 1\n[[plugin]]\nname = \"../x\"\n"]
+        {
+            files::write(&path, broken.as_bytes()).expect("written");
+            assert!(LockFile::read(&path).is_err(), "{broken}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_a_value_or_an_error(text in ".*") {
+            let _ = LockFile::parse(&text);
+        }
+    }
+}

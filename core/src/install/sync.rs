@@ -1,0 +1,130 @@
+//! `astro plugin sync`: the lock file and what is installed, brought together.
+
+use std::path::Path;
+
+use super::{
+    Choice, Installer, Outcome,
+    candidate::Expected,
+    lock_file::{LockFile, Locked},
+    resolve::{self, Resolved},
+};
+use crate::{
+    error::{Failure, Result, failed, plugin},
+    host::verify::TRIPLE,
+    indexes,
+    store::{
+        link,
+        record::{Installed, Source},
+    },
+    trust::Key,
+};
+
+/// What became of a lock file.
+pub(crate) struct Synced {
+    /// What became of its plugins.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// The file was written.
+    pub(crate) written: bool,
+}
+
+impl Installer<'_> {
+    /// Installs exactly what the file says; it is not changed, and what it does not name is left alone.
+    pub(crate) fn sync_locked(&self, path: &Path) -> Result<Synced> {
+        let file = LockFile::read(path)?.ok_or_else(|| no_file(path))?;
+        let outcomes =
+            file.plugins.iter().map(|locked| self.install_locked(locked)).collect::<Result<_>>()?;
+        Ok(Synced { outcomes, written: false })
+    }
+
+    /// Installs what the file names and is missing here, and writes the versions that are installed here into it.
+    /// Which plugins stand in it: those that do, and `names`; without either, all that came from an index.
+    pub(crate) fn sync(&self, path: &Path, names: &[&str]) -> Result<Synced> {
+        let known = LockFile::read(path)?;
+        let store = link::user_store(&self.app.stores)?;
+        let mut file = known.clone().unwrap_or_default();
+        let mut outcomes = Vec::new();
+        for locked in file.plugins.clone() {
+            match store.installed(&locked.name)?.filter(|record| record.source == Source::Index) {
+                Some(record) => file.put(self.locked(&record)?),
+                None => outcomes.push(self.install_locked(&locked)?),
+            }
+        }
+        let mut added: Vec<Installed> = Vec::new();
+        for name in names {
+            added.push(store.installed(name)?.ok_or_else(|| link::not_installed(&self.app.stores, name))?);
+        }
+        if known.is_none() && names.is_empty() {
+            added = store.records().0.into_iter().filter(|record| record.source == Source::Index).collect();
+        }
+        if known.is_none() && added.is_empty() {
+            return Err(no_file(path).cause("and no plugin is installed from an index"));
+        }
+        for record in &added {
+            file.put(self.locked(record)?);
+        }
+        let written = if self.options.dry_run { false } else { file.write(path)? };
+        Ok(Synced { outcomes, written })
+    }
+
+    /// The entry of an installed plugin.
+    fn locked(&self, record: &Installed) -> Result<Locked> {
+        let (name, version) = (&record.name, &record.version);
+        let origin =
+            record.origin.as_deref().filter(|_| record.source == Source::Index).ok_or_else(|| {
+                failed(format!(
+                    "`{name}` was not installed from an index, so others cannot get it from there"
+                ))
+                .help("put its file into an index: astro plugin index build")
+            })?;
+        let index = self.index(&indexes::named(self.dirs, origin)?)?;
+        let plugin = index.document.plugin(name);
+        let found = plugin.and_then(|plugin| {
+            let found = plugin.versions.iter().find(|known| known.version == *version);
+            found.map(|version| (plugin, version))
+        });
+        let (plugin, found) = found
+            .ok_or_else(|| failed(format!("the index `{origin}` has no `{name}` {version} any more")))?;
+        let locked = Locked::of(&index, plugin, found)?;
+        match locked.files.iter().any(|file| file.sha256 == record.hash) {
+            true => Ok(locked),
+            false => Err(failed(format!(
+                "the installed `{name}` {version} is not the file that the index `{origin}` has"
+            ))),
+        }
+    }
+
+    fn install_locked(&self, locked: &Locked) -> Result<Outcome> {
+        let (name, version) = (&locked.name, &locked.version);
+        let file = locked.files.iter().find(|file| file.target == TRIPLE).ok_or_else(|| {
+            failed(format!("the lock file has no build of `{name}` {version} for {TRIPLE}"))
+                .help("write it again where the index has one: astro plugin sync")
+        })?;
+        let store = link::user_store(&self.app.stores)?;
+        let installed = store.installed(name)?;
+        let configured = indexes::configured(self.dirs)?;
+        let source = locked.source(&configured)?;
+        // What is there is used offline, unless it was revoked since.
+        if let Some(now) = installed.filter(|now| now.hash == file.sha256 && self.is_whole(now)) {
+            if let Some(reason) = &now.revoked {
+                return Err(resolve::revoked(name, version, reason));
+            }
+            return self.admit_again(&now, Choice::Named);
+        }
+        let index = self.index(source)?;
+        let missing = || plugin(format!("the index `{}` has no `{name}` {version} any more", source.name));
+        let found = index.document.plugin(name).ok_or_else(missing)?;
+        let (found, indexed, notices) = resolve::choose(found, Some(version))?;
+        let key = locked.publisher_key.as_deref().map(|text| {
+            Key::parse(text).ok_or_else(|| failed(format!("the lock file has no usable key for `{name}`")))
+        });
+        let expected =
+            Expected { sha256: Some(file.sha256.clone()), key: key.transpose()?, ..Expected::default() };
+        let resolved = Resolved { index, name: name.clone(), version: found, file: indexed, notices };
+        self.admit_resolved(&resolved, Choice::Named, &expected)
+    }
+}
+
+fn no_file(path: &Path) -> Failure {
+    failed(format!("there is no lock file `{}`", path.display()))
+        .help("write one from what is installed: astro plugin sync")
+}

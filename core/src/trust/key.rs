@@ -1,0 +1,111 @@
+//! Public keys of minisign and what they verify (<https://jedisct1.github.io/minisign/>). Only prehashed signatures are
+//! accepted, and only with a trusted comment that says what was signed: one over plugin A must not pass for B.
+
+use std::{fmt, path::Path};
+
+use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN, Signature};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use minisign::{PublicKey, SignatureBox};
+
+use crate::{
+    error::{Result, While, code},
+    files,
+};
+
+/// A public key.
+#[derive(Clone)]
+pub struct Key {
+    public: PublicKey,
+    text: String,
+}
+
+impl Key {
+    /// Reads the text of a key as minisign prints it: 56 characters of base64.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let public = PublicKey::from_base64(text).ok()?;
+        Some(Self { public, text: text.to_owned() })
+    }
+
+    /// What somebody typed: the text of a key, or the path of a `.pub` file.
+    pub fn given(given: &str) -> Result<Self> {
+        let path = Path::new(given);
+        let text = match path.exists() {
+            true => files::read(path)?.unwrap_or_default(),
+            false => given.to_owned(),
+        };
+        // A file has a comment above the key.
+        let text = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+        Self::parse(text).ok_or("it has another form").while_doing(code::USAGE, || {
+            format!("`{given}` is neither a public key of minisign nor a file with one")
+        })
+    }
+
+    /// The key's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The id as minisign shows it: 16 hexadecimal digits.
+    pub fn id(&self) -> String {
+        self.public.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    /// Whether a detached signature, the text of a `.minisig` file, is one of this key over these bytes; answers its
+    /// trusted comment.
+    pub fn verified(&self, bytes: &[u8], minisig: &str) -> Option<String> {
+        let signature = SignatureBox::from_string(minisig).ok()?;
+        let reader = std::io::Cursor::new(bytes);
+        minisign::verify(&self.public, &signature, reader, true, false, false).ok()?;
+        signature.trusted_comment().ok()
+    }
+
+    /// Whether the signature of a plugin file is one of this key over the bytes before it.
+    pub fn signed(&self, file: &[u8], signature: &Signature) -> bool {
+        let text = signature.to_minisig(|bytes| BASE64_STANDARD.encode(bytes));
+        let signed = &file[..file.len().saturating_sub(SIGNATURE_LEN)];
+        self.verified(signed, &text).as_deref() == Some(signature.trusted_comment.as_str())
+    }
+
+    /// Why a whole plugin file is not one that this key signed as this plugin.
+    pub fn check(&self, file: &[u8], name: &str, version: &str) -> std::result::Result<(), String> {
+        let start = file.len().saturating_sub(FOOTER_LEN);
+        let footer = Footer::parse(&file[start..], file.len() as u64).map_err(|error| error.to_string())?;
+        let Some(signature) = &footer.signature else {
+            return Err(format!("it is not signed, and should be by the key {}", self.id()));
+        };
+        if signature.key_id() != self.id() {
+            return Err(format!("it is signed with the key {}, not with {}", signature.key_id(), self.id()));
+        }
+        if !self.signed(file, signature) {
+            return Err(format!("its signature is not one of the key {} over these bytes", self.id()));
+        }
+        let wanted = trusted_comment(name, version, &footer.triple);
+        if signature.trusted_comment != wanted {
+            return Err(format!(
+                "its signature is of something else: `{}` instead of `{wanted}`",
+                signature.trusted_comment
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Key({})", self.id())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key {}
+
+/// What the trusted comment of a plugin file's signature says.
+pub fn trusted_comment(name: &str, version: &str, target: &str) -> String {
+    format!("name:{name} version:{version} target:{target}")
+}
