@@ -10,6 +10,7 @@ mod directories;
 mod failures;
 mod guides;
 mod help;
+mod installing;
 mod journeys;
 mod keeping;
 mod loading;

@@ -9,9 +9,11 @@ pub mod book;
 mod canary;
 pub mod control;
 pub mod fuzz;
+pub mod plugin_files;
 pub mod stub;
 pub mod tls;
 mod transcript;
+pub mod web;
 
 use std::{
     ffi::OsStr,

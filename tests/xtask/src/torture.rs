@@ -16,6 +16,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     };
     install::run_quietly(&install::quick_root(), install::Profile::Quick)?;
     let bad = install::build_fixture("fixture-misbehaving")?;
+    let marked = install::build_fixture("fixture-marked")?;
     say(&format!("{times} times the runs of `cargo xtask test`"));
     run_program(
         cargo()
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
             .arg(name)
             .env("ASTRO_TORTURE", times)
             .env("ASTRO_E2E_ROOT", install::quick_root())
-            .env("ASTRO_E2E_MISBEHAVING", bad),
+            .env("ASTRO_E2E_MISBEHAVING", bad)
+            .env("ASTRO_E2E_MARKED", marked),
     )
 }

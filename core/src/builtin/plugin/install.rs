@@ -142,13 +142,8 @@ fn sync_command() -> Command {
     sync
 }
 
-/// What was asked for.
+/// What all commands that install may be asked for.
 fn options(request: &Request<'_>) -> Result<Options> {
-    let sha256 = request.text("sha256").map(str::to_ascii_lowercase);
-    if let Some(bad) = sha256.as_ref().filter(|text| !is_sha256(text)) {
-        return Err(usage(format!("`--sha256 {bad}` is not a SHA-256"))
-            .help("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
-    }
     let accept_key = request.text("accept-key").map(str::to_ascii_uppercase);
     if let Some(bad) = accept_key.as_ref().filter(|text| !is_key_id(text)) {
         return Err(usage(format!("`--accept-key {bad}` is not the id of a key"))
@@ -157,14 +152,22 @@ fn options(request: &Request<'_>) -> Result<Options> {
     Ok(Options {
         offline: request.flag("offline"),
         dry_run: request.flag("dry-run"),
-        sha256,
-        public_key: request.text("public-key").map(Key::given).transpose()?,
         accept_key,
-        downgrade: request.flag("downgrade"),
+        ..Options::default()
     })
 }
 
-/// An argument that only some of the commands have is absent in the others.
+/// And what a file must be.
+fn options_for_files(request: &Request<'_>) -> Result<Options> {
+    let sha256 = request.text("sha256").map(str::to_ascii_lowercase);
+    if let Some(bad) = sha256.as_ref().filter(|text| !is_sha256(text)) {
+        return Err(usage(format!("`--sha256 {bad}` is not a SHA-256"))
+            .help("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
+    }
+    let public_key = request.text("public-key").map(Key::given).transpose()?;
+    Ok(Options { sha256, public_key, downgrade: request.flag("downgrade"), ..options(request)? })
+}
+
 fn installer<'a>(request: &Request<'a>, options: Options) -> Result<Installer<'a>> {
     Installer::new(request.app, options, request.parsed.globals.timeout)
 }
@@ -177,7 +180,7 @@ pub(in crate::builtin) fn install(request: &Request<'_>) -> Result<i32> {
             .help("see what there is with `astro plugin search`"));
     }
     let wanted: Vec<Wanted> = typed.iter().map(|text| Wanted::parse(text)).collect::<Result<_>>()?;
-    let options = options(request)?;
+    let options = options_for_files(request)?;
     if typed.len() > 1 && (options.sha256.is_some() || options.accept_key.is_some()) {
         return Err(usage("`--sha256` and `--accept-key` are for one plugin at a time"));
     }
