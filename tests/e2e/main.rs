@@ -1,5 +1,6 @@
 //! The outside tests: few, and each a session with the installed binary.
 
+mod attacks;
 mod authors;
 mod compatibility;
 mod completion;
@@ -26,6 +27,7 @@ mod signing_in;
 mod terminal;
 mod tokens;
 mod torture;
+mod trust;
 
 /// A file that is not in the list above would never run.
 #[test]

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 
 use crate::terminal::{ended, session};
 
-fn runs(small: usize) -> usize {
+pub(crate) fn runs(small: usize) -> usize {
     let factor = std::env::var("ASTRO_TORTURE").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     small * factor
 }
 
 /// A number below a bound, different in every call.
-fn random(bound: u64) -> u64 {
+pub(crate) fn random(bound: u64) -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish() % bound
 }

@@ -164,9 +164,15 @@ fn missing(source: &IndexSource, at: &str) -> Failure {
 }
 
 fn document(dir: &Path, source: &IndexSource) -> Result<(Vec<u8>, String)> {
+    let read = |path: &Path| {
+        files::read(path).map_err(|failure| {
+            let failure = Failure { code: code::FAILED.to_owned(), ..failure };
+            failure.help(format!("the index `{}` is needed for this", source.name))
+        })
+    };
     let path = dir.join(FILE);
-    let text = files::read(&path)?.ok_or_else(|| missing(source, &path.display().to_string()))?;
-    let signature = files::read(&dir.join(format!("{FILE}{SIGNATURE_ENDING}")))?;
+    let text = read(&path)?.ok_or_else(|| missing(source, &path.display().to_string()))?;
+    let signature = read(&dir.join(format!("{FILE}{SIGNATURE_ENDING}")))?;
     Ok((text.into_bytes(), signature.ok_or_else(|| missing_signature(source))?))
 }
 
@@ -250,7 +256,10 @@ impl Opened {
             Place::Url(base) if !is_absolute => base
                 .join(&file.location)
                 .map_err(|error| failed(format!("`{}` is not a place: {error}", file.location)))?,
-            _ => download::url(&file.location)?,
+            _ => download::url(&file.location).map_err(|failure| {
+                failed(format!("the index `{}` names a place that is not used", self.source.name))
+                    .cause(failure.message)
+            })?,
         };
         if reach.offline {
             return Err(failed(format!("`{url}` is not on this machine"))

@@ -69,7 +69,7 @@ impl Installer<'_> {
         let name = candidate.manifest.name.clone();
         let version = candidate.manifest.version.clone();
         let what = || format!("the plugin `{name}` {version}");
-        if let Some(reason) = self.revoked(&candidate.hash) {
+        if let Some(reason) = self.revoked(&name, &candidate.hash) {
             return Err(resolve::revoked(&name, &version, &reason));
         }
         if let Some(refusal) = self.policy.refusal(candidate.key.as_ref().map(Key::text)) {

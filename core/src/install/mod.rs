@@ -111,11 +111,16 @@ impl<'a> Installer<'a> {
         Ok(opened)
     }
 
-    /// Why an index that was opened revoked a file.
-    fn revoked(&self, sha256: &str) -> Option<String> {
-        self.opened.borrow().values().find_map(|opened| {
-            revoke::revoked(&opened.document).get(sha256).map(|reason| (*reason).to_owned())
-        })
+    /// Why a file is revoked, as far as the indexes that are at hand and what they said before tell.
+    fn revoked(&self, name: &str, sha256: &str) -> Option<String> {
+        let store = self.app.stores.user();
+        let mut kept = store.map(|store| store.versions(name)).unwrap_or_default().into_iter();
+        let marked = kept.find(|record| record.hash == sha256).and_then(|record| record.revoked);
+        let says =
+            |index: &Opened| revoke::revoked(&index.document).get(sha256).map(|reason| (*reason).to_owned());
+        marked
+            .or_else(|| self.opened.borrow().values().find_map(says))
+            .or_else(|| indexes::at_hand(self.dirs).iter().find_map(says))
     }
 
     /// Installs what was typed. A directory may bring several.

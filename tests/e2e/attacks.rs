@@ -1,0 +1,273 @@
+//! Many attacks of one kind: every bit of a file, every moment of a change, every name of the loader. `ASTRO_TORTURE`
+//! multiplies the number of runs (`cargo xtask torture attacks`).
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::FileExt,
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use astro_e2e::{
+    TestEnv,
+    plugin_files::{IndexDir, PluginFile},
+};
+use astro_host::failpoint::STORE_STEPS;
+
+use crate::torture::{random, runs};
+
+/// Runs `astro marked` and answers what the library said that was loaded, if one was.
+fn mark(env: &TestEnv) -> Option<String> {
+    let mut command = env.astro();
+    command.args(["marked", "-o", "clean"]).env("ASTRO_FIXTURE_CANARY", env.path("canary"));
+    let ran = env.ran(&mut command);
+    match ran.code {
+        Some(0) => Some(ran.stdout.trim().trim_end_matches('.').to_owned()),
+        _ => {
+            assert!(ran.code == Some(126) && ran.stdout.is_empty(), "{ran:?}");
+            None
+        }
+    }
+}
+
+/// A user who installed `marked` 1.0.0 from an index.
+fn installed(env: &TestEnv) -> (IndexDir, PluginFile) {
+    let marked = PluginFile::marked(env);
+    let mut index = IndexDir::new(env, "index");
+    index.add(&marked.clone().version("1.0.0")).publish().added(env);
+    env.run(["plugin", "install", "marked", "-q"]).ok();
+    (index, marked)
+}
+
+fn stored(env: &TestEnv) -> std::path::PathBuf {
+    let store = env.path(".astro-host/plugins/store/marked");
+    let current = fs::read_to_string(store.join("current")).expect("installed");
+    store.join(current).join("marked.astro-plugin")
+}
+
+/// No single bit can be changed, in the installed file with its signature or in what an index serves.
+#[test]
+fn a_flipped_bit_is_never_loaded() {
+    let env = TestEnv::new();
+    let (index, _) = installed(&env);
+    let path = stored(&env);
+    let file = fs::File::options().read(true).write(true).open(&path).expect("open");
+    let length = file.metadata().expect("there").len();
+    let mut places: Vec<u64> = (0..runs(1500)).map(|_| random(length * 8)).collect();
+    // Every bit of the signature's own fields is among them.
+    places.extend((length * 8 - 408 * 8..length * 8).step_by(8));
+    for bit in places {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, bit / 8).expect("read");
+        file.write_all_at(&[byte[0] ^ (1 << (bit % 8))], bit / 8).expect("written");
+        assert_eq!(mark(&env), None, "bit {bit}");
+        assert!(!env.path("canary").exists(), "code ran after the change of bit {bit}");
+        file.write_all_at(&byte, bit / 8).expect("restored");
+    }
+    assert_eq!(mark(&env).as_deref(), Some("1.0.0"));
+    fs::remove_file(env.path("canary")).expect("it sang");
+    env.run(["plugin", "remove", "marked", "-q"]).ok();
+
+    for name in ["index.json", "index.json.minisig", "marked-1.0.0.astro-plugin"] {
+        let path = index.dir.join(name);
+        let good = fs::read(&path).expect("there");
+        for _ in 0..runs(150) {
+            let bit = random(good.len() as u64 * 8);
+            let mut bytes = good.clone();
+            bytes[usize::try_from(bit / 8).expect("small")] ^= 1 << (bit % 8);
+            fs::write(&path, &bytes).expect("written");
+            let mut command = env.astro();
+            command.args(["plugin", "install", "marked"]).env("ASTRO_FIXTURE_CANARY", env.path("canary"));
+            let ran = env.ran(&mut command);
+            // The first line of a signature's file is a comment that nobody signs, and base64 has spare bits nowhere.
+            let is_comment = name.ends_with("minisig")
+                && good.iter().take(usize::try_from(bit / 8).expect("small")).all(|byte| *byte != b'\n');
+            if ran.code == Some(0) && is_comment {
+                env.run(["plugin", "remove", "marked", "-q"]).ok();
+            } else {
+                assert!(matches!(ran.code, Some(1 | 126)), "{name} bit {bit}: {ran:?}");
+            }
+            assert!(!env.path("canary").exists(), "{name} bit {bit}: code ran");
+        }
+        fs::write(&path, &good).expect("restored");
+    }
+    env.run(["plugin", "install", "marked", "-q"]).ok();
+    assert_eq!(mark(&env).as_deref(), Some("1.0.0"));
+}
+
+/// While somebody exchanges the file again and again, what runs is what was verified, or nothing.
+fn exchanged(env: &TestEnv, times: usize, exchange: impl Fn(&Path, bool) + Sync) -> usize {
+    let path = stored(env);
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut evil = true;
+            while !ended.load(Ordering::SeqCst) {
+                exchange(&path, evil);
+                evil = !evil;
+            }
+            exchange(&path, false);
+        });
+        let worked = (0..times)
+            .filter(|_| match mark(env).as_deref() {
+                Some("1.0.0") => true,
+                None => false,
+                other => panic!("{other:?} was never verified"),
+            })
+            .count();
+        ended.store(true, Ordering::SeqCst);
+        worked
+    })
+}
+
+#[test]
+fn a_file_that_is_renamed_over_is_not_run() {
+    let env = TestEnv::new();
+    let (_, marked) = installed(&env);
+    let (good, evil) = (fs::read(stored(&env)).expect("there"), marked.version("1.0.0").mark("evil").bytes());
+    let times = runs(800);
+    let worked = exchanged(&env, times, |path, is_evil| {
+        let beside = path.with_extension("new");
+        fs::write(&beside, if is_evil { &evil } else { &good }).expect("written");
+        fs::rename(&beside, path).expect("renamed");
+    });
+    assert!(worked > 0, "the good one was never met in {times} runs");
+}
+
+#[test]
+fn a_file_that_is_written_in_place_is_not_run_with_a_sealed_copy() {
+    let env = TestEnv::new();
+    let (_, marked) = installed(&env);
+    env.run(["config", "set", "trust.verify", "always", "-q"]).ok();
+    let good = fs::read(stored(&env)).expect("there");
+    let mut evil = marked.version("1.0.0").mark("evil").bytes();
+    evil.resize(good.len(), 0);
+    let times = runs(800);
+    let pause = AtomicBool::new(false);
+    exchanged(&env, times, |path, is_evil| {
+        let file = fs::File::options().write(true).open(path).expect("open");
+        file.write_all_at(if is_evil { &evil } else { &good }, 0).expect("written");
+        // Somebody who never rests lets nobody read a whole file.
+        if pause.fetch_xor(true, Ordering::SeqCst) {
+            thread::yield_now();
+        }
+    });
+    assert_eq!(mark(&env).as_deref(), Some("1.0.0"));
+}
+
+/// Killed at any moment of an install, an upgrade or a rollback, the old version or the new one works, whole.
+#[test]
+fn a_kill_leaves_the_old_version_or_the_new_one() {
+    let env = TestEnv::new();
+    let (mut index, marked) = installed(&env);
+    index.add(&marked.version("1.1.0")).publish();
+    let commands = [
+        &["plugin", "upgrade", "marked"][..],
+        &["plugin", "rollback", "marked"],
+        &["plugin", "install", "marked@1.0.0"],
+    ];
+    let works = |what: &str| {
+        let mark = mark(&env);
+        assert!(matches!(mark.as_deref(), Some("1.0.0" | "1.1.0")), "{what}: {mark:?}");
+        env.run(["plugin", "list"]).ok();
+    };
+    let mut killed = 0;
+    for step in STORE_STEPS {
+        for command in commands {
+            for action in ["KILL", "ENOSPC"] {
+                let mut astro = env.astro();
+                astro.args(command).env("ASTRO_FAILPOINT", format!("{step}={action}"));
+                let ran = env.ran(&mut astro);
+                killed += usize::from(ran.code.is_none());
+                works(&format!("{command:?} {step} {action}: {ran:?}"));
+            }
+        }
+    }
+    assert!(killed > 6, "{killed}");
+    killed = 0;
+    for round in 0..runs(60) {
+        let command = commands[round % commands.len()];
+        let mut child =
+            env.astro().args(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
+        thread::sleep(Duration::from_micros(random(25_000)));
+        child.kill().expect("a child");
+        killed += usize::from(child.wait().expect("ended").code().is_none());
+        works(&format!("round {round}"));
+    }
+    assert!(killed > 0, "none of the kills came in time");
+    // And what is left can be used and cleared away.
+    env.run(["plugin", "upgrade", "marked", "-q"]).ok();
+    env.run(["plugin", "verify", "marked", "-q"]).ok();
+    let left = fs::read_dir(env.path(".astro-host/plugins/store/marked")).expect("there").count();
+    assert!(left <= 3, "{left} entries: current and two versions");
+}
+
+/// Two who install at once do not hurt each other.
+#[test]
+fn two_install_at_once() {
+    let env = TestEnv::new();
+    let (mut index, marked) = installed(&env);
+    for name in ["one", "two", "three", "four"] {
+        index.add(&marked.clone().name(name));
+    }
+    index.add(&marked.clone().version("1.1.0")).publish();
+    for _ in 0..runs(4) {
+        let children: Vec<_> = ["one", "two", "three", "four", "marked", "marked@1.0.0", "marked"]
+            .into_iter()
+            .map(|name| {
+                env.astro()
+                    .args(["plugin", "install", name])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .expect("runs")
+            })
+            .collect();
+        for child in children {
+            let ended = child.wait_with_output().expect("ended");
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        }
+        let listed = env.run(["plugin", "list", "-o", "clean"]).ok();
+        for name in ["one", "two", "three", "four", "marked"] {
+            let ready =
+                listed.lines().any(|line| line.starts_with(&format!("{name}\t")) && line.contains("\tready"));
+            assert!(ready, "{name}: {listed}");
+            env.run(["plugin", "verify", name, "-q"]).ok();
+        }
+        assert!(mark(&env).is_some());
+        for name in ["one", "two", "three", "four"] {
+            env.run(["plugin", "remove", name, "-q"]).ok();
+        }
+    }
+}
+
+/// glibc tells loaded libraries apart by the names they were opened by, which hold the numbers of descriptors. Fifty
+/// plugins in one process are fifty plugins, although every number that becomes free is used again.
+#[test]
+fn fifty_plugins_in_one_process_are_fifty() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    let mut paths = Vec::new();
+    for number in 0..50 {
+        let file = marked.clone().name(&format!("p{number}")).mark(&format!("number-{number}"));
+        let path = env.path(&format!("p{number}.so"));
+        fs::write(&path, &file.payload).expect("written");
+        paths.push(path);
+    }
+    let mut marks = BTreeSet::new();
+    for path in &paths {
+        let verified = astro_host::host::verify::open_for_describe(path).expect("opens");
+        let loaded = astro_host::host::library::load(verified, "`marked`").expect("loads");
+        let described = astro_host::host::Transport::describe(&loaded).expect("describes");
+        let manifest: serde_json::Value = serde_json::from_slice(&described).expect("json");
+        marks.insert(manifest["about"].as_str().expect("text").to_owned());
+        // Numbers that became free meanwhile are taken by whoever comes next.
+        let _ = fs::File::open(path).expect("opens");
+    }
+    assert_eq!(marks.len(), 50, "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| mark.starts_with("number-")).count(), 50);
+}
