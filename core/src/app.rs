@@ -43,6 +43,10 @@ pub(crate) struct App {
 pub(crate) fn main() -> ! {
     let console = Arc::new(Console::system());
     std::panic::set_hook(Box::new(|info| {
+        // A plugin's own panic that the boundary's crate passes on: it is caught and told as the plugin's.
+        if info.location().is_some_and(|place| place.file().contains("/async-ffi-")) {
+            return;
+        }
         let text = format!("error: astro itself failed: {info}\n");
         // There is nobody else to tell.
         let _ = redact::Stderr.write_all(text.as_bytes());
@@ -273,6 +277,9 @@ impl App {
         match self.console.result.write_all(bytes) {
             Ok(()) | Err(ResultError::Closed) => Ok(0),
             Err(ResultError::Failed(reason)) => Err(failed("the result cannot be written").cause(reason)),
+            Err(ResultError::Lost) => {
+                Err(failed("the result cannot be written").cause("its descriptor was closed"))
+            }
         }
     }
 

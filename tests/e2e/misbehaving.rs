@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use expectrl::Expect;
+
 use astro_e2e::{
     Ran, TestEnv, fixture,
     stub::{Reply, Stub},
@@ -54,20 +56,27 @@ fn the_api_can_be_asked_from_everywhere() {
     }
 }
 
+/// What a plugin may do to the process, and what the user sees of it: the table of `docs/src/security.md`.
+const BREAKS: &[(&str, &str)] = &[
+    ("panic-in-run", "it panicked: in run at"),
+    ("panic-in-poll", "it panicked: in poll at"),
+    ("panic-in-drop", "it panicked: in drop at"),
+    ("segfault", "crashed: it used memory that is not its own"),
+    ("null", "crashed: it used memory that is not its own"),
+    ("illegal-instruction", "crashed: it reached an instruction that is not one"),
+    ("arithmetic", "crashed in arithmetic"),
+    ("abort", "aborted"),
+    ("exit", "ended the process"),
+    ("exhaust-memory", "aborted"),
+    ("stack-overflow", "crashed"),
+    ("undeclared-exit-code", "the code 43, which its manifest does not declare"),
+    ("unknown-service", "no service `from.the.future`"),
+];
+
 #[test]
 fn what_breaks_is_named_and_ends_with_126() {
     let env = linked();
-    for (what, words) in [
-        ("panic-in-run", "it panicked: in run at"),
-        ("panic-in-poll", "it panicked: in poll at"),
-        ("panic-in-drop", "it panicked: in drop at"),
-        ("segfault", "crashed"),
-        ("abort", "aborted"),
-        ("exit", "ended the process"),
-        ("stack-overflow", "crashed"),
-        ("undeclared-exit-code", "the code 43, which its manifest does not declare"),
-        ("unknown-service", "no service `from.the.future`"),
-    ] {
+    for (what, words) in BREAKS {
         let ran = env.run(["misbehave", "act", "--what", what]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(126), ""), "{what}: {ran:?}");
         assert!(
@@ -83,6 +92,85 @@ fn what_breaks_is_named_and_ends_with_126() {
             (Some(126), Some("plugin")),
             "{what}"
         );
+    }
+}
+
+/// What changes the process and not the result: the command ends as it says, and json stays json.
+#[test]
+fn what_a_plugin_does_to_the_process_harms_no_result() {
+    let env = linked();
+    for what in [
+        "chdir",
+        "setenv",
+        "umask",
+        "thread-left",
+        "thread-panic",
+        "write-to-fd-1",
+        "write-to-fd-2",
+        "fork",
+        "close-stdio",
+    ] {
+        let ran = env.run(["misbehave", "act", "--what", what, "-o", "json"]);
+        assert_eq!((ran.code, ran.json()["done"].as_str()), (Some(0), Some(what)), "{ran:?}");
+        assert!(!ran.stderr.contains("ended the process"), "{ran:?}");
+    }
+    // Whoever takes the result's own descriptor away is told, where there is still something to tell it on.
+    let closed = env.run(["misbehave", "act", "--what", "close-result"]);
+    assert!(closed.code == Some(126) && closed.stderr.contains("plugin `misbehaving` 0.1.0"), "{closed:?}");
+    let all = env.run(["misbehave", "act", "--what", "close-all"]);
+    assert_eq!((all.code, all.stdout.as_str()), (Some(126), ""), "{all:?}");
+    let huge = env.run(["misbehave", "act", "--what", "huge-message"]);
+    assert!(huge.code == Some(1) && huge.stderr.contains("over the limit of 67108864 bytes"), "{huge:?}");
+}
+
+/// Without the SDK's care: bytes that are no answer, and panics across the boundary.
+#[test]
+fn an_answer_that_is_none() {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("raw").as_os_str()]).ok();
+    for (what, words) in [
+        ("nothing", "it gave an answer that is none"),
+        ("not-utf-8", "it gave an answer that is none"),
+        ("no-object", "in an encoding that is not known"),
+        ("half", "EOF while parsing"),
+        ("neither", "neither `ok` nor `error`"),
+        ("wrong-type", "invalid type"),
+        ("huge-code", "expected u8"),
+        ("negative-code", "expected u8"),
+        ("deep", "recursion limit exceeded"),
+        ("huge", "over the limit of 67108864 bytes"),
+        ("request-garbage", "the request is in an encoding that is not known"),
+        ("panic", "aborted"),
+        ("panic-in-poll", "panicked"),
+    ] {
+        let mut command = env.astro();
+        let ran = env.ran(command.arg("raw").env("ASTRO_FIXTURE_RAW", what));
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(126), ""), "{what}: {ran:?}");
+        assert!(ran.stderr.contains("plugin `raw` 1.0.0") && ran.stderr.contains(words), "{what}: {ran:?}");
+        assert!(!ran.stderr.contains("astro itself"), "{what}: {ran:?}");
+    }
+    let mut command = env.astro();
+    let ran = env.ran(command.arg("raw").env("ASTRO_FIXTURE_RAW", "request-huge"));
+    assert!(ran.code == Some(1) && ran.stderr.contains("over the limit"), "{ran:?}");
+    assert_eq!(env.run(["raw"]).code, Some(0), "it can also behave");
+    for what in ["describe-garbage", "describe-nothing", "describe-panic"] {
+        let mut command = env.astro();
+        command.args(["plugin", "link"]).arg(fixture("raw")).env("ASTRO_FIXTURE_RAW", what);
+        let ran = env.ran(&mut command);
+        assert!(ran.code == Some(126) && ran.stderr.contains("cannot be described"), "{what}: {ran:?}");
+    }
+}
+
+/// The terminal is as it was, however a plugin that took it ends.
+#[test]
+fn a_terminal_that_was_taken_is_given_back() {
+    let env = linked();
+    for what in ["raw-terminal", "raw-terminal-crash"] {
+        let line = format!(
+            "before=$(stty -g); astro misbehave act --what {what}; [ \"$before\" = \"$(stty -g)\" ] && echo AS-IT-WAS"
+        );
+        let mut session = crate::terminal::session(&env, "sh", &["-c", &line]);
+        session.expect("AS-IT-WAS").expect(what);
     }
 }
 
@@ -127,7 +215,9 @@ fn events_arrive_with_the_plugin_as_target() {
 #[test]
 fn an_interrupt_ends_everything() {
     let env = linked();
-    for (what, goodbye) in [("block", false), ("pending", false), ("cancelled", true)] {
+    for (what, goodbye) in
+        [("block", false), ("pending", false), ("spin", false), ("deadlock", false), ("cancelled", true)]
+    {
         for signal in ["INT", "TERM", "HUP"] {
             let mut child = env
                 .astro()
@@ -175,4 +265,24 @@ fn wait_until_loaded(pid: u32) {
         assert!(started.elapsed() < Duration::from_secs(20), "the plugin was not loaded");
         std::thread::yield_now();
     }
+}
+
+/// A plugin that takes the signals for itself is ended by QUIT (Ctrl-\), which nobody defers.
+#[test]
+fn quit_ends_who_ignores_interrupts() {
+    let env = linked();
+    let mut child = env
+        .astro()
+        .args(["misbehave", "act", "--what", "ignore-interrupts"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("runs");
+    let mut said = [0; 9];
+    child.stdout.as_mut().expect("piped").read_exact(&mut said).expect("says so");
+    assert_eq!(&said, b"ignoring\n");
+    astro_e2e::signal(child.id(), "INT");
+    assert!(child.try_wait().expect("a child").is_none());
+    astro_e2e::signal(child.id(), "QUIT");
+    assert_eq!(child.wait().expect("ended").signal(), Some(3));
 }

@@ -18,6 +18,8 @@ const SMALL: usize = 4096;
 #[derive(Debug)]
 pub struct ResultStream {
     fd: Option<OwnedFd>,
+    /// Device and inode of what was stdout at the start: a number that somebody closed may become another file.
+    identity: Option<(u64, u64)>,
 }
 
 /// Why the result could not be written.
@@ -27,13 +29,17 @@ pub enum ResultError {
     Closed,
     /// The reason in words, such as `no space left on device`.
     Failed(String),
+    /// The descriptor is not what it was: foreign code in this process closed it.
+    Lost,
 }
 
 impl ResultStream {
     /// A private copy of stdout.
     pub fn of_stdout() -> Self {
         // Above the numbers that programs use by habit.
-        Self { fd: rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok() }
+        let fd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok();
+        let identity = fd.as_ref().and_then(identity);
+        Self { fd, identity }
     }
 
     /// A copy for a program that writes to it itself; none when stdout is closed.
@@ -46,6 +52,9 @@ impl ResultStream {
         let Some(fd) = &self.fd else {
             return Err(ResultError::Failed("stdout is closed".to_owned()));
         };
+        if identity(fd) != self.identity {
+            return Err(ResultError::Lost);
+        }
         while !bytes.is_empty() {
             match rustix::io::write(fd, bytes) {
                 Ok(0) => return Err(ResultError::Failed("nothing was taken".to_owned())),
@@ -121,6 +130,10 @@ impl ResultStream {
         length <= SMALL
             && matches!(rustix::event::poll(&mut fds, Some(&rustix::time::Timespec::default())), Ok(1))
     }
+}
+
+fn identity(fd: &OwnedFd) -> Option<(u64, u64)> {
+    rustix::fs::fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino))
 }
 
 fn words(error: Errno) -> String {

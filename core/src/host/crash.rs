@@ -6,7 +6,7 @@
 
 use std::sync::{
     OnceLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicI32, Ordering},
 };
 
 use super::{last_words, signals};
@@ -20,6 +20,8 @@ struct Texts {
 
 static TEXTS: OnceLock<Texts> = OnceLock::new();
 static ARMED: AtomicBool = AtomicBool::new(false);
+/// The process that was armed: a plugin may make a copy of it, whose end is not ours.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 const SIGNALS: &[(i32, &str)] = &[
     (libc::SIGSEGV, "crashed: it used memory that is not its own"),
@@ -52,6 +54,8 @@ pub fn arm(line: impl Fn(&str) -> String) {
             libc::sigaction(*signal, &raw const action, std::ptr::null_mut());
         }
     }
+    // SAFETY: `getpid` has no preconditions.
+    PROCESS.store(unsafe { libc::getpid() }, Ordering::Release);
     ARMED.store(true, Ordering::Release);
     // SAFETY: registers a function without arguments that stays for the life of the process.
     unsafe { libc::atexit(on_exit) };
@@ -59,12 +63,22 @@ pub fn arm(line: impl Fn(&str) -> String) {
 
 /// Leaves at once: nothing a plugin left behind is joined, dropped or run.
 pub fn leave(code: i32) -> ! {
-    signals::restore_after_question();
+    signals::restore_at_end();
     // SAFETY: ends the process; there is nothing after it.
     unsafe { libc::_exit(code) }
 }
 
+/// Whether this is the process that was armed and no copy. Async-signal-safe.
+fn is_ours() -> bool {
+    // SAFETY: `getpid` has no preconditions and is async-signal-safe.
+    PROCESS.load(Ordering::Acquire) == unsafe { libc::getpid() }
+}
+
 extern "C" fn on_crash(signal: i32) {
+    // The handler is reset: in a copy the signal comes again and ends it as it would have without us.
+    if !is_ours() {
+        return;
+    }
     if let Some(texts) = TEXTS.get() {
         for (known, text) in &texts.by_signal {
             if *known == signal {
@@ -76,6 +90,7 @@ extern "C" fn on_crash(signal: i32) {
 
 extern "C" fn on_exit() {
     if ARMED.load(Ordering::Acquire)
+        && is_ours()
         && let Some(texts) = TEXTS.get()
     {
         say_and_leave(&texts.ended);

@@ -41,6 +41,9 @@ static DEFERRED_UNTIL: AtomicI64 = AtomicI64::new(0);
 /// Whether the first deferred signal may say so: not where stderr is for programs.
 static MAY_SAY: AtomicBool = AtomicBool::new(false);
 
+/// stdout is the terminal, too: no pager shows our output, so the modes are nobody else's to change.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
 /// What the first deferred signal says.
 const DEFERRED_TEXT: &[u8] =
     b"\nThe request was sent: stopping now would lose the token. Waiting for the answer, at most as long as --timeout.\n";
@@ -194,8 +197,11 @@ pub fn raise_pending() {
     }
 }
 
-/// Puts the terminal back as it was if a question is on it. Async-signal-safe.
-pub(super) fn restore_after_question() {
+/// Puts the terminal back as it was if a question is on it, or a plugin had it for itself. Async-signal-safe.
+pub(super) fn restore_at_end() {
+    if IS_OURS.load(Ordering::Relaxed) {
+        restore_terminal();
+    }
     if ASKING.load(Ordering::Relaxed) > 0 {
         restore_terminal();
         const SHOW_CURSOR: &[u8] = b"\x1b[?25h\n";
@@ -234,6 +240,8 @@ fn remember_terminal() {
         if found {
             // SAFETY: it was filled by the successful call above.
             let _ = TERMINAL.set((fd, unsafe { modes.assume_init() }));
+            // SAFETY: `isatty` only looks at a descriptor.
+            IS_OURS.store(unsafe { libc::isatty(1) } == 1, Ordering::Relaxed);
             return;
         }
     }
@@ -310,8 +318,8 @@ extern "C" fn on_alarm(_: i32) {
 }
 
 fn die_by(signal: i32) {
-    // Without a question the modes are as they were, or a pager's that shows our output: not ours to change.
-    restore_after_question();
+    // Where stdout is no terminal the modes may be a pager's that shows our output: not ours to change.
+    restore_at_end();
     last_words::write();
     // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
     unsafe {

@@ -14,7 +14,7 @@ use std::{
 use astro_plugin_protocol::{
     invocation::{self, Outcome, Run, Terminal},
     manifest::Command,
-    message,
+    message::{self, Answer},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     },
     console::Conversation,
     context::{self, Context},
-    error::{Result, code, plugin},
+    error::{Failure, Result, code, plugin},
     exit_code, failpoint,
     host::{Services, Transport, crash, executor, library, process, signals, verify},
     logging,
@@ -114,8 +114,9 @@ impl App {
     pub(crate) fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
         let identity = identity(owner);
         let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
-        process::keep_stdout_private();
+        // The terminal is looked at before fd 1 is pointed elsewhere.
         signals::install();
+        process::keep_stdout_private();
         let (json, named) = (conversation.json_errors, identity.clone());
         crash::arm(move |what| crash_line(&named, what, json));
         let loaded = library::load(verified, &identity)?;
@@ -190,7 +191,7 @@ fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &
     let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
     let _ = failpoint::reach("result-written");
     let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
-    let ended = message::decode_answer(answer).and_then(message::read::<Outcome>);
+    let ended = ended(answer);
     // Whatever the plugin made of it: a result that was not written is not done, and a secret that was not
     // delivered outweighs all.
     if let Some(failure) = state.failure.clone().filter(|failure| failure.code == code::DELIVERY) {
@@ -198,6 +199,7 @@ fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &
     }
     if let Some(failure) = undelivered.or(state.failure.clone()) {
         return Err(match ended {
+            _ if failure.code == code::PLUGIN => plugin(format!("plugin {identity}: {}", failure.message)),
             Err(reason) if failure.code == code::DELIVERY && reason.code != code::DELIVERY => {
                 failure.cause(reason.message)
             }
@@ -213,10 +215,24 @@ fn finish(answer: &[u8], invocation: &Invocation, command: &Command, identity: &
             "plugin {identity} ended with the code {exit_code}, which its manifest does not declare"
         ))),
         Err(failure) if failure.code == code::CLOSED && state.closed => Ok(0),
-        Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => {
-            Err(plugin(format!("plugin {identity}: {}", failure.message)))
-        }
+        Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => Err(Failure {
+            causes: failure.causes,
+            ..plugin(format!("plugin {identity}: {}", failure.message))
+        }),
         Err(failure) => Err(wording::word(failure, &command.path, &parse::options(Some(command)))),
+    }
+}
+
+/// The answer's outcome. What is no answer at all is the plugin's fault, whatever it meant.
+fn ended(answer: &[u8]) -> Result<Outcome> {
+    let unusable = |failure: Failure| {
+        let mut unusable = plugin("it gave an answer that is none").cause(failure.message);
+        unusable.causes.extend(failure.causes);
+        unusable
+    };
+    match message::read_answer(answer).map_err(unusable)? {
+        Answer::Ok(value) => message::read(value).map_err(unusable),
+        Answer::Error(failure) => Err(failure),
     }
 }
 

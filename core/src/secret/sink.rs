@@ -192,5 +192,6 @@ pub fn write_and_check(console: &Console, bytes: &[u8]) -> Result<(), String> {
     console.result.write_all(bytes).and_then(|()| console.result.sync()).map_err(|error| match error {
         ResultError::Closed => "the reader of stdout is gone".to_owned(),
         ResultError::Failed(reason) => format!("stdout: {reason}"),
+        ResultError::Lost => "stdout: its descriptor was closed in this process".to_owned(),
     })
 }

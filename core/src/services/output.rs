@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Invocation, ResultState};
 use crate::{
     console::ResultError,
-    error::{Failure, Result, code, failed},
+    error::{Failure, Result, code, failed, plugin},
     failpoint,
     host::port::Reply,
     output::Format,
@@ -190,6 +190,10 @@ fn write_plain(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
         }
         Err(ResultError::Failed(reason)) => {
             Err(lock(invocation).fail(failed("the result cannot be written").cause(reason)))
+        }
+        Err(ResultError::Lost) => {
+            let reason = "it closed the descriptor of the result, which is not its own";
+            Err(lock(invocation).fail(plugin(reason)))
         }
     }
 }

@@ -249,9 +249,15 @@ pub fn encode_answer(answer: &Answer) -> Vec<u8> {
     })
 }
 
+/// Decodes an answer as it stands: an error that travels is a value here, a failure means that the bytes are none. Never
+/// panics.
+pub fn read_answer(bytes: &[u8]) -> Result<Answer, Failure> {
+    decode(bytes, "answer")
+}
+
 /// Decodes an answer. Never panics, whatever the bytes.
 pub fn decode_answer(bytes: &[u8]) -> Result<Value, Failure> {
-    match decode(bytes, "answer")? {
+    match read_answer(bytes)? {
         Answer::Ok(value) => Ok(value),
         Answer::Error(failure) => Err(failure),
     }

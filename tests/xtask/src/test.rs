@@ -74,6 +74,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
             (install::build_fixture("fixture-hello")?, install::build_fixture("fixture-misbehaving")?);
         let old = install::build_fixture("fixture-protocol-1")?;
         let marked = install::build_fixture("fixture-marked")?;
+        let raw = install::build_fixture("fixture-raw")?;
         let old_host = install::build_program("fixture-host-protocol-1")?;
         shell::run(
             shell::cargo_with_signals()
@@ -83,6 +84,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 .env("ASTRO_E2E_MISBEHAVING", bad)
                 .env("ASTRO_E2E_PROTOCOL_1", old)
                 .env("ASTRO_E2E_MARKED", marked)
+                .env("ASTRO_E2E_RAW", raw)
                 .env("ASTRO_E2E_HOST_PROTOCOL_1", old_host)
                 .env("ASTRO_E2E_SHELLS", shells.join(" "))
                 .env("ASTRO_E2E_SERVICES", services.join(" ")),
