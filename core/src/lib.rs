@@ -23,7 +23,7 @@ pub mod files;
 pub mod host;
 mod identity;
 mod indexes;
-mod install;
+pub mod install;
 mod invocation;
 pub mod logging;
 pub mod redact;

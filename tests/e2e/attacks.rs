@@ -83,9 +83,9 @@ fn a_flipped_bit_is_never_loaded() {
             let mut command = env.astro();
             command.args(["plugin", "install", "marked"]).env("ASTRO_FIXTURE_CANARY", env.path("canary"));
             let ran = env.ran(&mut command);
-            // The first line of a signature's file is a comment that nobody signs, and base64 has spare bits nowhere.
-            let is_comment = name.ends_with("minisig")
-                && good.iter().take(usize::try_from(bit / 8).expect("small")).all(|byte| *byte != b'\n');
+            // The first line of a signature's file is a comment that nobody signs.
+            let before = &good[..usize::try_from(bit / 8).expect("small")];
+            let is_comment = name.ends_with("minisig") && !before.contains(&b'\n');
             if ran.code == Some(0) && is_comment {
                 env.run(["plugin", "remove", "marked", "-q"]).ok();
             } else {
@@ -200,10 +200,11 @@ fn a_kill_leaves_the_old_version_or_the_new_one() {
     }
     assert!(killed > 0, "none of the kills came in time");
     // And what is left can be used and cleared away.
+    env.run(["plugin", "install", "marked@1.0.0", "-q"]).ok();
     env.run(["plugin", "upgrade", "marked", "-q"]).ok();
     env.run(["plugin", "verify", "marked", "-q"]).ok();
     let left = fs::read_dir(env.path(".astro-host/plugins/store/marked")).expect("there").count();
-    assert!(left <= 3, "{left} entries: current and two versions");
+    assert!(left <= 3, "{left} entries instead of `current` and two versions");
 }
 
 /// Two who install at once do not hurt each other.

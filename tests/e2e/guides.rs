@@ -140,3 +140,18 @@ fn automation_in_github_actions_and_gitlab() {
     assert!(read(&env.path("url")).contains("/projects/7/variables/ASTRO_DEPLOY_TOKEN"));
     assert!(!env.path("token").exists(), "the recipe leaves no file with the value");
 }
+
+/// Each command of the page is run, from a key to a revoked version; the page shows what it prints.
+#[test]
+fn an_index_of_ones_own() {
+    if !astro_e2e::has_service("minisign") {
+        return;
+    }
+    let env = TestEnv::with_cargo();
+    let path = workspace().join("docs/src/guide/company-index.md");
+    let page = guide("company-index.md");
+    assert!(astro_e2e::book::commands(&page).len() > 15, "it is a session");
+    let played = astro_e2e::book::played(&env, &page);
+    assert!(!played.contains("[exit code 1]"), "{played}");
+    astro_e2e::assert_file(&played, &path);
+}

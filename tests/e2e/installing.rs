@@ -7,6 +7,9 @@ use astro_e2e::{
     plugin_files::{IndexDir, PluginFile, Signer},
     web::Web,
 };
+use expectrl::{Expect, process::unix::WaitStatus};
+
+use crate::terminal::{ended, session};
 
 /// What the plugin `marked` says it is.
 fn mark(env: &TestEnv) -> String {
@@ -330,4 +333,60 @@ fn a_file_runs_once() {
     says(&env.run(["plugin", "exec", signed, "--", "mark"]), 127, &["marked"]);
     says(&env.run(["plugin", "install", signed]), 0, &["signed with the key"]);
     assert_eq!(mark(&env), "1.0.0");
+}
+
+/// On a terminal it is seen what takes a while; elsewhere, and with `-q`, nothing is.
+#[test]
+fn progress_is_for_terminals() {
+    let env = TestEnv::new();
+    let mut index = IndexDir::new(&env, "index");
+    index.add(&PluginFile::marked(&env).version("1.0.0")).publish().added(&env);
+    let mut seen = session(&env, "astro", &["plugin", "install", "marked"]);
+    for part in ["Reading the index corp", "Getting marked 1.0.0", "Installed the plugin `marked` 1.0.0"] {
+        seen.expect(part).expect(part);
+    }
+    assert!(matches!(ended(&mut seen), WaitStatus::Exited(_, 0)));
+    let quiet = env.run(["plugin", "upgrade", "marked"]);
+    assert_eq!(quiet.stderr, "The plugin `marked` 1.0.0 is already up to date.\n");
+    assert_eq!(env.run(["plugin", "upgrade", "marked", "-q"]).stderr, "");
+    let json = env.run(["plugin", "upgrade", "marked", "-o", "json"]);
+    assert_eq!((json.stderr.as_str(), json.json()["plugins"][0]["action"].as_str()), ("", Some("unchanged")));
+}
+
+/// Several at once: each gets its own answer, and the code is that of what failed.
+#[test]
+fn one_failure_keeps_none_of_the_others_back() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    let mut index = IndexDir::new(&env, "index");
+    index.add(&marked.clone().version("1.0.0")).add(&marked.name("other")).publish().added(&env);
+    let ran = env.run(["plugin", "install", "none", "marked", "nothing", "other"]);
+    says(
+        &ran,
+        1,
+        &[
+            "no plugin `none`",
+            "no plugin `nothing`",
+            "2 plugins stayed as they were",
+            "Installed the plugin `other`",
+        ],
+    );
+    assert_eq!(mark(&env), "1.0.0");
+    says(
+        &env.run(["plugin", "upgrade", "none", "marked"]),
+        1,
+        &["no plugin `none` is installed", "already up to date"],
+    );
+    says(&env.run(["plugin", "install"]), 2, &["needs a plugin"]);
+    says(
+        &env.run(["plugin", "install", "marked", "other", "--sha256", &"0".repeat(64)]),
+        2,
+        &["one plugin at a time"],
+    );
+    says(&env.run(["plugin", "install", "sandbox"]), 1, &["no plugin `sandbox` in `corp`"]);
+    for args in
+        [["plugin", "rollback", "sandbox"], ["plugin", "pin", "sandbox"], ["plugin", "remove", "sandbox"]]
+    {
+        says(&env.run(args), 1, &["the plugin `sandbox` came with astro"]);
+    }
 }

@@ -1,10 +1,14 @@
-//! The sessions of a newcomer, from nothing to a token that expires, mistakes included, of a pipeline and of a consultant. Those of
+//! The sessions of a newcomer, from nothing to a token that expires, mistakes included, of a pipeline, of a consultant, and of
+//! somebody whose plugin broke. Those of
 //! the other kinds of user are in `profiles.rs` (several accounts) and `authors.rs` (author); all are stored
 //! in `tests/journeys`.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use astro_e2e::TestEnv;
+use astro_e2e::{
+    TestEnv,
+    plugin_files::{IndexDir, PluginFile},
+};
 
 use crate::profiles::{address, token};
 
@@ -130,4 +134,36 @@ fn a_consultant_with_three_customers() {
     session.run("deployment list");
     session.run("deployment token list --all-deployments --profile globex --profile initech -o json");
     session.assert("journeys/consultant.txt");
+}
+
+/// Somebody whose pipeline broke at night, after an upgrade: what happened, back to what worked, and staying there.
+#[test]
+fn a_plugin_that_broke_at_night() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    let mut index = IndexDir::new(&env, "plugins");
+    index.add(&marked.clone().version("1.4.0")).publish().added(&env);
+    env.run(["plugin", "install", "marked", "-q"]).ok();
+    let mut broken = marked.version("1.5.0");
+    // It is a plugin by all that can be seen from outside, and its command is none of its library's.
+    broken.manifest.commands[0].path = "marked tell".into();
+    index.add(&broken).publish();
+    let mut session = env.transcript();
+    session.note("the nightly job");
+    session.run("plugin upgrade");
+    session.run("marked");
+    session.note("what is this, and since when");
+    session.run("plugin list -o clean");
+    session.run("plugin verify marked");
+    session.note("back to what worked");
+    session.run("plugin rollback marked --dry-run");
+    session.run("plugin rollback marked");
+    session.run("marked");
+    session.note("the next night");
+    session.run("plugin upgrade");
+    session.run("plugin list --outdated");
+    session.note("by day, without trusting it yet");
+    session.run("plugin upgrade marked --dry-run");
+    session.run("plugin search marked");
+    session.assert("journeys/plugin-at-night.txt");
 }

@@ -8,12 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use expectrl::Expect;
-
 use astro_e2e::{
     Ran, TestEnv, fixture,
     stub::{Reply, Stub},
 };
+use expectrl::Expect;
 
 fn linked() -> TestEnv {
     let env = TestEnv::new();

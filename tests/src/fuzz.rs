@@ -11,15 +11,18 @@ use astro_host::{
     config::Config,
     console::{escaped, is_control, width},
     context::{Address, Claims, Directory},
+    install::lock_file::LockFile,
     output::{Format, Renderer, Sheet},
     secret::value_at,
     store::index::{RootFile, WordFile},
+    trust::Key,
 };
 use astro_plugin_protocol::{
     check,
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     message::{Answer, decode_answer, decode_request, encode_answer, encode_request},
     plugin_file::{FOOTER_LEN, Footer, MAGIC, glibc_floor},
+    plugin_index::PluginIndex,
     service::{Column, ColumnKind, Emit, View},
 };
 use serde_json::Value;
@@ -35,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("command_line", command_line),
     ("files", files),
     ("answer", answer),
+    ("plugin_index", plugin_index),
 ];
 
 /// The footer of a plugin file and the search for its glibc floor: any bytes give a value or an error.
@@ -109,6 +113,24 @@ pub fn files(data: &[u8]) {
     let shown = escaped(text);
     assert!(!shown.chars().any(char::is_control), "{shown:?}");
     let _ = width(&shown);
+}
+
+/// A plugin index, its signature and a lock file: any bytes give a value or an error, and what is wrong is told without a
+/// control character.
+pub fn plugin_index(data: &[u8]) {
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    if let Ok(index) = serde_json::from_slice::<PluginIndex>(data) {
+        for problem in index.problems() {
+            assert!(!problem.chars().any(char::is_control), "{problem:?}");
+        }
+        let again = serde_json::to_vec(&index).expect("encodes");
+        assert_eq!(serde_json::from_slice::<PluginIndex>(&again).expect("reads"), index);
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = LockFile::parse(text);
+    let key = Key::parse(KEY).expect("a key");
+    assert_eq!(key.verified(b"nothing that was ever signed", text), None);
+    assert!(Key::parse(text).is_none_or(|key| key.text() == text.trim()));
 }
 
 /// What an API answers, shown in every format: no control character acts, and json stays json.

@@ -26,7 +26,7 @@ const HEAD: &str = "# Written by `astro plugin sync`; keep it under version cont
 
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LockFile {
+pub struct LockFile {
     format: u32,
     /// By name.
     #[serde(default, rename = "plugin")]
@@ -78,7 +78,7 @@ impl LockFile {
     }
 
     /// Reads its text. Total: any text gives a value or the reason why not.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if file.format != FORMAT {
             return Err(format!("its format is {}, this astro reads {FORMAT}", file.format));

@@ -10,7 +10,7 @@
 mod admit;
 pub(crate) mod candidate;
 pub(crate) mod change;
-pub(crate) mod lock_file;
+pub mod lock_file;
 pub(crate) mod resolve;
 pub(crate) mod source;
 pub(crate) mod sync;
@@ -62,7 +62,8 @@ pub(crate) struct Installer<'a> {
     options: Options,
     policy: Policy,
     timeout: Option<std::time::Duration>,
-    opened: RefCell<BTreeMap<String, Opened>>,
+    /// What came of each index that was read: one that cannot be is not asked once for every plugin.
+    opened: RefCell<BTreeMap<String, Result<Opened>>>,
 }
 
 /// How a version was chosen, which decides about being pinned and about going back.
@@ -93,12 +94,13 @@ impl<'a> Installer<'a> {
     /// An index, opened once. What it revoked is marked at once, whatever else comes of the command.
     pub(crate) fn index(&self, source: &IndexSource) -> Result<Opened> {
         if let Some(opened) = self.opened.borrow().get(&source.name) {
-            return Ok(opened.clone());
+            return opened.clone();
         }
         let console = &self.app.console;
         let line = console.begin(&format!("Reading the index {}", source.name), None);
         let opened = indexes::open(self.reach(), source);
         console.end(line);
+        self.opened.borrow_mut().insert(source.name.clone(), opened.clone());
         let opened = opened?;
         if let Some(store) = self.app.stores.user() {
             for (what, reason) in store.revoke(&opened.document)? {
@@ -107,7 +109,6 @@ impl<'a> Installer<'a> {
                 report::warning(console, &failure);
             }
         }
-        self.opened.borrow_mut().insert(source.name.clone(), opened.clone());
         Ok(opened)
     }
 
@@ -119,7 +120,7 @@ impl<'a> Installer<'a> {
         let says =
             |index: &Opened| revoke::revoked(&index.document).get(sha256).map(|reason| (*reason).to_owned());
         marked
-            .or_else(|| self.opened.borrow().values().find_map(says))
+            .or_else(|| self.opened.borrow().values().flatten().find_map(says))
             .or_else(|| indexes::at_hand(self.dirs).iter().find_map(says))
     }
 

@@ -122,10 +122,19 @@ impl Store {
             // What cannot be removed costs room, never correctness.
             if path.is_dir() && !keep.contains(&Some(&entry)) {
                 let _ = std::fs::remove_dir_all(&path);
-            } else if !path.is_dir() && entry.starts_with(".new-") {
-                let _ = std::fs::remove_file(&path);
+            } else {
+                clear_begun(&path);
+                record::names_in(&path).for_each(|below| clear_begun(&path.join(below)));
             }
         }
+    }
+}
+
+/// Removes a file that a writer who was killed had begun (`files::write`). Nobody else writes: the lock is held.
+fn clear_begun(path: &Path) {
+    let is_begun = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".new-"));
+    if is_begun && path.is_file() {
+        let _ = std::fs::remove_file(path);
     }
 }
 

@@ -23,7 +23,8 @@ impl Key {
     /// Reads the text of a key as minisign prints it: 56 characters of base64.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let public = PublicKey::from_base64(text).ok()?;
+        // One key has one spelling: keys are compared by their texts.
+        let public = PublicKey::from_base64(text).ok().filter(|public| public.to_base64() == text)?;
         Some(Self { public, text: text.to_owned() })
     }
 
@@ -54,6 +55,9 @@ impl Key {
     /// Whether a detached signature, the text of a `.minisig` file, is one of this key over these bytes; answers its
     /// trusted comment.
     pub fn verified(&self, bytes: &[u8], minisig: &str) -> Option<String> {
+        if !is_canonical(minisig) {
+            return None;
+        }
         let signature = SignatureBox::from_string(minisig).ok()?;
         let reader = std::io::Cursor::new(bytes);
         minisign::verify(&self.public, &signature, reader, true, false, false).ok()?;
@@ -91,6 +95,20 @@ impl Key {
     }
 }
 
+/// Whether a text has exactly the four lines of a `.minisig` file, with nothing before, between or behind them, and
+/// base64 in its one canonical form: minisign's library reads over a changed padding.
+fn is_canonical(minisig: &str) -> bool {
+    let is_base64 =
+        |line: &str, length: usize| BASE64_STANDARD.decode(line).is_ok_and(|bytes| bytes.len() == length);
+    let text = minisig.strip_suffix('\n').unwrap_or(minisig);
+    let lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    matches!(lines.as_slice(), [untrusted, signature, trusted, global]
+        if untrusted.starts_with("untrusted comment: ")
+            && trusted.starts_with("trusted comment: ")
+            && is_base64(signature, 74)
+            && is_base64(global, 64))
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Key({})", self.id())
@@ -108,4 +126,34 @@ impl Eq for Key {}
 /// What the trusted comment of a plugin file's signature says.
 pub fn trusted_comment(name: &str, version: &str, target: &str) -> String {
     format!("name:{name} version:{version} target:{target}")
+}
+
+#[cfg(test)]
+mod tests {
+    use minisign::KeyPair;
+
+    use super::*;
+
+    #[test]
+    fn no_character_of_a_signature_can_be_changed() {
+        let pair = KeyPair::generate_unencrypted_keypair().expect("a key");
+        let signed =
+            minisign::sign(None, &pair.sk, std::io::Cursor::new(b"text"), Some("comment"), Some("first"));
+        let good = signed.expect("signed").into_string();
+        let key = Key::parse(&pair.pk.to_base64()).expect("a key");
+        assert_eq!(key.verified(b"text", &good).as_deref(), Some("comment"));
+        let first = good.find('\n').expect("lines");
+        for at in first..good.trim_end().len() {
+            for change in 0..8 {
+                let mut bytes = good.clone().into_bytes();
+                bytes[at] ^= 1 << change;
+                if let Ok(text) = String::from_utf8(bytes) {
+                    assert_eq!(key.verified(b"text", &text), None, "byte {at} bit {change}: {text}");
+                }
+            }
+        }
+        for text in [format!("{good}\n"), format!("\n{good}"), good.replace('\n', "\n\n"), String::new()] {
+            assert_eq!(key.verified(b"text", &text), None, "{text:?}");
+        }
+    }
 }

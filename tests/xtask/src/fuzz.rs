@@ -8,7 +8,8 @@ use crate::{
     tools,
 };
 
-const TARGETS: &[&str] = &["plugin_file", "manifest", "message", "command_line", "files", "answer"];
+const TARGETS: &[&str] =
+    &["plugin_file", "manifest", "message", "command_line", "files", "answer", "plugin_index"];
 
 pub(crate) fn run(args: &[&str]) -> Result {
     let (targets, seconds) = match args {
