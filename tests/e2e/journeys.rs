@@ -154,6 +154,7 @@ fn a_plugin_that_broke_at_night() {
     session.run("marked");
     session.note("what is this, and since when");
     session.run("plugin list -o clean");
+    session.run("plugin info marked");
     session.run("plugin verify marked");
     session.note("back to what worked");
     session.run("plugin rollback marked --dry-run");

@@ -141,6 +141,9 @@ impl<'a> Transcript<'a> {
             (r"SIZE     \d+", "SIZE     [SIZE]"),
             (r"/deps/(\w+)-[0-9a-f]{16}", "/deps/$1-[HASH]"),
             (r"\b[0-9a-f]{64}\b", "[HASH]"),
+            (r"-[0-9a-f]{8}\b/", "-[HASH]/"),
+            (r"(\d)-[0-9a-f]{8}\b", "$1-[HASH]"),
+            (r"\b[0-9A-F]{16}\b", "[KEY]"),
             (r"x86_64-unknown-linux-gnu|aarch64-unknown-linux-gnu", "[TARGET]"),
         ] {
             text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();

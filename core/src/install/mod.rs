@@ -1,9 +1,9 @@
 //! Installing plugins: nothing of them is run, and the version that was in use stays in use until everything about the next
 //! one was found to be right.
 //!
-//! * [`source`]: what was typed. * [`resolve`]: which file of which index a name means. * [`candidate`]: a file and what is
-//!   known of it. * `admit`: whether it may take its place. * [`lock_file`], [`sync`]: the same set everywhere.
-//! * [`change`]: back to an earlier version, staying at one.
+//! * `source`: what was typed. * `resolve`: which file of which index a name means. * `candidate`: a file and what is
+//!   known of it. * `admit`: whether it may take its place. * [`lock_file`], `sync`: the same set everywhere.
+//! * `change`: back to an earlier version, staying at one.
 
 #![forbid(unsafe_code)]
 

@@ -180,8 +180,8 @@ pub(in crate::builtin) fn add(request: &Request<'_>) -> Result<i32> {
     // An older document is refused from now on, also where nothing else is remembered.
     source.min_version = opened.document.version;
     config::edit(&dirs, |document| put(document, &source, request.flag("first")))?;
-    let count = opened.document.plugins.len();
-    request.app.console.notice(&format!("Added the index `{name}`, which has {count} plugins."));
+    let count = counted(opened.document.plugins.len(), "plugin");
+    request.app.console.notice(&format!("Added the index `{name}`, which has {count}."));
     request.done(format, name, "added")
 }
 
@@ -290,14 +290,19 @@ pub(in crate::builtin) fn build(request: &Request<'_>) -> Result<i32> {
     let count: usize = document.plugins.iter().map(|plugin| plugin.versions.len()).sum();
     let console = &request.app.console;
     console.notice(&format!(
-        "Made version {} of the index `{}`: {} plugins in {count} versions, until {}.",
+        "Made version {} of the index `{}`: {} in {}, until {}.",
         document.version,
         document.name,
-        document.plugins.len(),
+        counted(document.plugins.len(), "plugin"),
+        counted(count, "version"),
         document.expires
     ));
     console.notice(&format!("Next: astro plugin index sign {} --key FILE", dir.display()));
     told(request, format, &document)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn told(
@@ -386,6 +391,7 @@ pub(in crate::builtin) fn check(request: &Request<'_>) -> Result<i32> {
     request.app.console.notice(&format!("{signed} and expires at {}.", document.expires));
     match broken {
         0 => Ok(0),
+        1 => Err(failed("one file is not what the index says")),
         _ => Err(failed(format!("{broken} files are not what the index says"))),
     }
 }

@@ -22,6 +22,7 @@ use super::{Request, command, positional, switch};
 use crate::{
     author::develop,
     cli::report,
+    context::timestamp,
     error::{Result, While, code, failed, plugin},
     files,
     install::{Installer, Options, resolve},
@@ -187,6 +188,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
                 (owner.store.kind == Kind::User).then(|| owner.store.installed(wanted)).transpose()?;
             let record = record.flatten();
             facts["origin"] = record.as_ref().and_then(|record| record.origin.clone()).into();
+            facts["installed_at"] = record.as_ref().map(|record| timestamp(record.installed_at)).into();
             facts["previous"] = record.and_then(|record| record.previous).into();
             (facts, found.manifest)
         }
@@ -238,6 +240,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         "key_id",
         "hash",
         "origin",
+        "installed_at",
         "previous",
         "pinned",
     ];
