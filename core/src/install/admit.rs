@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::{Choice, Installer, candidate::Candidate, resolve};
 use crate::{
-    context::unix_now,
     error::{Failure, Result, plugin},
     host::verify,
     store::{
@@ -93,22 +92,15 @@ impl Installer<'_> {
 
         let is_pinned = choice == Choice::Named;
         let same = old.as_ref().filter(|old| old.hash == candidate.hash && old.source != Source::Link);
-        let mut record = Installed {
-            name: name.clone(),
-            version: version.clone(),
-            source: candidate.origin.source,
-            path: PathBuf::new(),
-            hash: candidate.hash.clone(),
-            installed_at: unix_now(),
-            manifest: candidate.manifest.clone(),
-            described_by: None,
-            stamp: None,
-            origin: Some(candidate.origin.place.clone()),
-            publisher_key: candidate.key.as_ref().map(|key| key.text().to_owned()),
-            previous: None,
-            pinned: is_pinned,
-            revoked: None,
-        };
+        let mut record = Installed::new(
+            candidate.manifest.clone(),
+            candidate.origin.source,
+            PathBuf::new(),
+            candidate.hash.clone(),
+        );
+        record.origin = Some(candidate.origin.place.clone());
+        record.publisher_key = candidate.key.as_ref().map(|key| key.text().to_owned());
+        record.pinned = is_pinned;
         // The same file again: it may have been damaged, or come from elsewhere this time.
         if let Some(same) = same {
             record.installed_at = same.installed_at;

@@ -32,6 +32,7 @@ use crate::{
     error::{Result, failed, plugin, usage},
     indexes::{self, Opened, Reach, download},
     store::{
+        Store,
         record::{Installed, Source},
         revoke,
     },
@@ -255,10 +256,7 @@ impl<'a> Installer<'a> {
     /// Every key that somebody vouched for: of the policy, and of what is installed.
     fn known_keys(&self) -> Result<Vec<Key>> {
         let mut keys = self.policy.keys()?;
-        if let Some(store) = self.app.stores.user() {
-            let records = store.names().into_iter().flat_map(|name| store.versions(&name));
-            keys.extend(records.filter_map(|record| Key::parse(record.publisher_key.as_deref()?)));
-        }
+        keys.extend(self.app.stores.user().map(Store::publisher_keys).unwrap_or_default());
         Ok(keys)
     }
 

@@ -62,20 +62,5 @@ pub fn bundle(library: &Path, store: &Store) -> Result<()> {
         };
     }
     files::write(&target, &file)?;
-    store.write_record(&Installed {
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        source: Source::Bundled,
-        path,
-        hash,
-        installed_at: crate::context::unix_now(),
-        manifest,
-        described_by,
-        stamp: None,
-        origin: None,
-        publisher_key: None,
-        previous: None,
-        pinned: false,
-        revoked: None,
-    })
+    store.write_record(&Installed { described_by, ..Installed::new(manifest, Source::Bundled, path, hash) })
 }

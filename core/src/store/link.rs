@@ -88,20 +88,9 @@ fn described(path: &Path) -> Result<Installed> {
         return Err(plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help("upgrade astro"));
     }
     Ok(Installed {
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        source: Source::Link,
-        path: path.to_owned(),
-        hash,
-        installed_at: crate::context::unix_now(),
-        manifest,
         described_by: Some(crate::VERSION.to_owned()),
         stamp: Some(stamp),
-        origin: None,
-        publisher_key: None,
-        previous: None,
-        pinned: false,
-        revoked: None,
+        ..Installed::new(manifest, Source::Link, path.to_owned(), hash)
     })
 }
 

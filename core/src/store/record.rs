@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Kind, Store};
 use crate::{
+    context::unix_now,
     error::{Failure, Result, While, code, plugin},
     files,
 };
@@ -64,6 +65,26 @@ pub struct Installed {
 }
 
 impl Installed {
+    /// The record of a plugin that comes now, with nothing known of it but this.
+    pub fn new(manifest: Manifest, source: Source, path: PathBuf, hash: String) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            source,
+            path,
+            hash,
+            installed_at: unix_now(),
+            manifest,
+            described_by: None,
+            stamp: None,
+            origin: None,
+            publisher_key: None,
+            previous: None,
+            pinned: false,
+            revoked: None,
+        }
+    }
+
     /// The name of its directory in the user's store.
     pub fn directory(&self) -> String {
         format!("{}-{}", self.version.replace('+', "_"), self.hash.get(..8).unwrap_or_default())

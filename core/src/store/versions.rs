@@ -16,6 +16,7 @@ use super::{
 use crate::{
     error::{Result, While, code, failed},
     failpoint, files,
+    trust::Key,
 };
 
 impl Store {
@@ -49,6 +50,12 @@ impl Store {
         record::names_in(&self.plugin_dir(name))
             .filter_map(|directory| self.version(name, &directory).ok().flatten())
             .collect()
+    }
+
+    /// The public keys of all publishers of whom something was installed and is kept.
+    pub fn publisher_keys(&self) -> Vec<Key> {
+        let records = self.names().into_iter().flat_map(|name| self.versions(&name));
+        records.filter_map(|record| Key::parse(record.publisher_key.as_deref()?)).collect()
     }
 
     /// Every plugin that has a directory in the user's store.
@@ -165,20 +172,8 @@ mod tests {
     fn record(version: &str, hash: char, source: Source) -> Installed {
         let manifest = astro_plugin_protocol::manifest::Manifest { name: "x".into(), ..Default::default() };
         Installed {
-            name: "x".into(),
             version: version.into(),
-            source,
-            path: PathBuf::new(),
-            hash: hash.to_string().repeat(64),
-            installed_at: 0,
-            manifest,
-            described_by: None,
-            stamp: None,
-            origin: None,
-            publisher_key: None,
-            previous: None,
-            pinned: false,
-            revoked: None,
+            ..Installed::new(manifest, source, PathBuf::new(), hash.to_string().repeat(64))
         }
     }
 

@@ -12,7 +12,6 @@ use super::super::{Request, command, option, positional};
 use super::install::several;
 use crate::{
     cli::{globals::Globals, tree::CommandSet},
-    context::unix_now,
     error::{Result, failed, plugin, usage},
     indexes,
     install::{
@@ -26,7 +25,7 @@ use crate::{
         lookup::{Found, Owner},
         record::{Installed, Source},
     },
-    trust::{Key, Policy},
+    trust::Policy,
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -122,10 +121,7 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
     let place = path.display().to_string();
     let bytes = indexes::read_file(path, MAX_FILE)?.ok_or_else(|| nothing_at(&place))?;
     let mut keys = Policy::load(dirs)?.keys()?;
-    if let Some(store) = app.stores.user() {
-        let records = store.names().into_iter().flat_map(|name| store.versions(&name));
-        keys.extend(records.filter_map(|record| Key::parse(record.publisher_key.as_deref()?)));
-    }
+    keys.extend(app.stores.user().map(Store::publisher_keys).unwrap_or_default());
     let origin = Origin { source: Source::File, place: place.clone() };
     let candidate = Candidate::examine(bytes, origin, &Expected::default(), &keys)?;
     if candidate.key.is_none() && !allowed {
@@ -135,22 +131,7 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
     let path = path
         .canonicalize()
         .map_err(|error| failed(format!("cannot find `{place}`")).cause(error.to_string()))?;
-    let mut record = Installed {
-        name: candidate.manifest.name.clone(),
-        version: candidate.manifest.version.clone(),
-        source: Source::File,
-        path,
-        hash: candidate.hash.clone(),
-        installed_at: unix_now(),
-        manifest: candidate.manifest.clone(),
-        described_by: None,
-        stamp: None,
-        origin: None,
-        publisher_key: None,
-        previous: None,
-        pinned: false,
-        revoked: None,
-    };
+    let mut record = Installed::new(candidate.manifest.clone(), Source::File, path, candidate.hash.clone());
     record.publisher_key = candidate.key.as_ref().map(|key| key.text().to_owned());
     let store = Store { dir: dirs.plugins(), kind: Kind::User };
     let mut known = store.look_at(record);
