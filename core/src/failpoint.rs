@@ -28,8 +28,13 @@ pub const STEPS: &[&str] = &[
 ];
 
 /// The steps of a change to the user's plugin store, in order.
-pub const STORE_STEPS: &[&str] =
-    &["plugin-file-written", "plugin-record-written", "plugin-switched", "store-index-removed"];
+pub const STORE_STEPS: &[&str] = &[
+    "plugin-file-written",
+    "plugin-record-written",
+    "plugin-switched",
+    "plugin-unused",
+    "store-index-removed",
+];
 
 /// Reaches a step. An error that was ordered for it is the caller's to handle like a real one.
 pub fn reach(step: &'static str) -> io::Result<()> {

@@ -15,6 +15,8 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::error::{Failure, Result, While, code, config};
 
+/// The largest text that is read, in bytes.
+const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -93,8 +95,12 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(error).while_doing(code::CONFIG, what),
     };
     let mut text = String::new();
-    file.take(16 * 1024 * 1024).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
-    Ok(Some(text))
+    file.take(LARGEST_TEXT + 1).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
+    match text.len() as u64 > LARGEST_TEXT {
+        // The end of it may matter.
+        true => Err(config(what()).cause("it is larger than 16 MiB")),
+        false => Ok(Some(text)),
+    }
 }
 
 /// A lock beside a file; released when dropped. A process that died holds none.

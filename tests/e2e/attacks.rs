@@ -9,7 +9,7 @@ use std::{
     process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use astro_e2e::{
@@ -58,8 +58,9 @@ fn a_flipped_bit_is_never_loaded() {
     let file = fs::File::options().read(true).write(true).open(&path).expect("open");
     let length = file.metadata().expect("there").len();
     let mut places: Vec<u64> = (0..runs(1500)).map(|_| random(length * 8)).collect();
-    // Every bit of the signature's own fields is among them.
-    places.extend((length * 8 - 408 * 8..length * 8).step_by(8));
+    // The signature's own fields: a bit of each byte, and every bit in the long run.
+    let step = if runs(1) > 1 { 1 } else { 8 };
+    places.extend((length * 8 - 408 * 8..length * 8).step_by(step));
     for bit in places {
         let mut byte = [0];
         file.read_exact_at(&mut byte, bit / 8).expect("read");
@@ -147,15 +148,16 @@ fn a_file_that_is_written_in_place_is_not_run_with_a_sealed_copy() {
     let mut evil = marked.version("1.0.0").mark("evil").bytes();
     evil.resize(good.len(), 0);
     let times = runs(800);
-    let pause = AtomicBool::new(false);
-    exchanged(&env, times, |path, is_evil| {
+    let worked = exchanged(&env, times, |path, is_evil| {
         let file = fs::File::options().write(true).open(path).expect("open");
         file.write_all_at(if is_evil { &evil } else { &good }, 0).expect("written");
-        // Somebody who never rests lets nobody read a whole file.
-        if pause.fetch_xor(true, Ordering::SeqCst) {
+        // The good one stays for as long as some runs take: then one may begin on it and meet the evil one.
+        let started = Instant::now();
+        while !is_evil && started.elapsed() < Duration::from_millis(random(20)) {
             thread::yield_now();
         }
     });
+    assert!(worked > 0 && worked < times, "{worked} of {times} runs met a whole file");
     assert_eq!(mark(&env).as_deref(), Some("1.0.0"));
 }
 
@@ -189,11 +191,15 @@ fn a_kill_leaves_the_old_version_or_the_new_one() {
     }
     assert!(killed > 6, "{killed}");
     killed = 0;
+    // As long as one takes on this machine, now.
+    let started = Instant::now();
+    env.run(["plugin", "install", "marked@1.0.0", "-q"]).ok();
+    let whole = u64::try_from(started.elapsed().as_micros()).expect("small").max(1000);
     for round in 0..runs(60) {
         let command = commands[round % commands.len()];
         let mut child =
             env.astro().args(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
-        thread::sleep(Duration::from_micros(random(25_000)));
+        thread::sleep(Duration::from_micros(random(whole)));
         child.kill().expect("a child");
         killed += usize::from(child.wait().expect("ended").code().is_none());
         works(&format!("round {round}"));
@@ -212,12 +218,12 @@ fn a_kill_leaves_the_old_version_or_the_new_one() {
 fn two_install_at_once() {
     let env = TestEnv::new();
     let (mut index, marked) = installed(&env);
-    for name in ["one", "two", "three", "four"] {
+    for name in ["one", "two", "three"] {
         index.add(&marked.clone().name(name));
     }
     index.add(&marked.clone().version("1.1.0")).publish();
     for _ in 0..runs(4) {
-        let children: Vec<_> = ["one", "two", "three", "four", "marked", "marked@1.0.0", "marked"]
+        let children: Vec<_> = ["one", "two", "three", "marked", "marked@1.0.0"]
             .into_iter()
             .map(|name| {
                 env.astro()
@@ -233,14 +239,14 @@ fn two_install_at_once() {
             assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         }
         let listed = env.run(["plugin", "list", "-o", "clean"]).ok();
-        for name in ["one", "two", "three", "four", "marked"] {
+        for name in ["one", "two", "three", "marked"] {
             let ready =
                 listed.lines().any(|line| line.starts_with(&format!("{name}\t")) && line.contains("\tready"));
             assert!(ready, "{name}: {listed}");
             env.run(["plugin", "verify", name, "-q"]).ok();
         }
         assert!(mark(&env).is_some());
-        for name in ["one", "two", "three", "four"] {
+        for name in ["one", "two", "three"] {
             env.run(["plugin", "remove", name, "-q"]).ok();
         }
     }

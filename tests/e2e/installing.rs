@@ -81,9 +81,9 @@ fn from_an_index_and_back_again() {
         &["Went back with the plugin `marked` from 1.1.0"],
     );
     assert!(env.run(["plugin", "list"]).ok().contains("ready, pinned"));
-    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["is upgraded again"]);
+    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Upgrades move the plugin `marked`"]);
     says(&env.run(["plugin", "pin", "marked"]), 0, &["stays at 1.0.0"]);
-    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["is upgraded again"]);
+    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Upgrades move the plugin `marked`"]);
     says(&env.run(["plugin", "upgrade"]), 0, &["from 1.0.0 to 1.1.0"]);
     let verified = env.run(["plugin", "verify", "marked", "-o", "clean"]).ok();
     assert!(
@@ -240,8 +240,8 @@ fn the_companys_index_comes_first() {
         1,
         &["no index is called `corp`", "the indexes are `public`"],
     );
-    let id = public.publisher.id();
-    says(&env.run(["plugin", "install", "public/marked", "--accept-key", &id]), 0, &["from 1.0.0 to 9.0.0"]);
+    let key = public.publisher.public();
+    says(&env.run(["plugin", "install", "public/marked", "--accept-key", &key]), 0, &["from 1.0.0 to 9.0.0"]);
     assert_eq!(mark(&env), "9.0.0");
 }
 
@@ -367,7 +367,7 @@ fn one_failure_keeps_none_of_the_others_back() {
         &[
             "no plugin `none`",
             "no plugin `nothing`",
-            "2 plugins stayed as they were",
+            "2 plugins are not as they should be",
             "Installed the plugin `other`",
         ],
     );

@@ -15,6 +15,7 @@ mod installing;
 mod journeys;
 mod keeping;
 mod loading;
+mod loopholes;
 mod manual;
 mod misbehaving;
 mod network;

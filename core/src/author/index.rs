@@ -75,6 +75,8 @@ impl Mark {
 
 /// Makes or renews the document. Nothing that was published disappears: what should not be used is marked.
 pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
+    // Of two who publish at once the second one goes on from what the first one made.
+    let _lock = files::Lock::beside(&wanted.dir.join(FILE))?;
     let before = read(wanted.dir)?;
     let dir_name =
         wanted.dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()));
@@ -93,16 +95,19 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
             .entry(key.id())
             .or_insert_with(|| Publisher { public_key: key.text().to_owned(), ..Publisher::default() });
     }
-    for path in &wanted.add {
-        add(wanted.dir, path)?;
-    }
     let mut plugins: BTreeMap<String, Plugin> = BTreeMap::new();
     let known = before.as_ref().map(|before| before.plugins.clone()).unwrap_or_default();
     for plugin in known {
         plugins.insert(plugin.name.clone(), plugin);
     }
     for path in plugin_files(wanted.dir)? {
-        take(wanted, &path, &mut plugins, &mut publishers)?;
+        let below = path.strip_prefix(wanted.dir).unwrap_or(&path).to_owned();
+        take(wanted, &path, &below, &mut plugins, &mut publishers)?;
+    }
+    // Nothing is copied before everything was found to be right: a file that is refused must not stay.
+    let mut copies = Vec::new();
+    for path in &wanted.add {
+        copies.extend(add(wanted, path, &mut plugins, &mut publishers)?);
     }
     if plugins.is_empty() {
         return Err(failed(format!("`{}` has no plugin files", wanted.dir.display()))
@@ -117,13 +122,19 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
     let document = PluginIndex {
         format: FORMAT,
         name,
-        version: before.map_or(0, |before| before.version) + 1,
+        version: before
+            .map_or(0, |before| before.version)
+            .checked_add(1)
+            .ok_or_else(|| failed("the index has the last version that there is"))?,
         expires: timestamp(unix_now().saturating_add(wanted.lifetime)),
         publishers,
         plugins: plugins.into_values().collect(),
     };
     if let Some(problem) = document.problems().first() {
         return Err(failed("the index would not be accepted").cause(problem.clone()));
+    }
+    for (path, bytes) in &copies {
+        files::write_shared(path, bytes)?;
     }
     present(wanted.dir, &document)?;
     let mut text = serde_json::to_vec_pretty(&document)
@@ -135,48 +146,56 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
 }
 
 /// Reads the document of a directory; `None` when there is none.
-pub(crate) fn read(dir: &Path) -> Result<Option<PluginIndex>> {
+fn read(dir: &Path) -> Result<Option<PluginIndex>> {
+    Ok(read_with_text(dir)?.map(|(document, _)| document))
+}
+
+fn read_with_text(dir: &Path) -> Result<Option<(PluginIndex, String)>> {
     let path = dir.join(FILE);
     let Some(text) = files::read(&path)? else { return Ok(None) };
     let what = || format!("`{}` cannot be read", path.display());
     let document: PluginIndex = serde_json::from_str(&text).while_doing(code::FAILED, what)?;
     match document.problems().first() {
-        None => Ok(Some(document)),
+        None => Ok(Some((document, text))),
         Some(problem) => Err(failed(what()).cause(problem.clone())),
     }
 }
 
 /// Signs the document of a directory. Answers where the signature is.
 pub(crate) fn sign(dir: &Path, key: &sign::Key) -> Result<(PathBuf, PluginIndex)> {
-    let document = read(dir)?.ok_or_else(|| {
+    let (document, text) = read_with_text(dir)?.ok_or_else(|| {
         failed(format!("there is no `{}`", dir.join(FILE).display()))
             .help("make one: astro plugin index build DIR")
     })?;
-    let text = files::read(&dir.join(FILE))?.unwrap_or_default();
     let signature = key.sign_detached(text.as_bytes(), &document.trusted_comment())?;
     let path = dir.join(format!("{FILE}{SIGNATURE_ENDING}"));
     files::write_shared(&path, signature.as_bytes())?;
     Ok((path, document))
 }
 
-/// Copies a plugin file to its place in the index.
-fn add(dir: &Path, path: &Path) -> Result<()> {
-    let (bytes, described) = described(path)?;
-    let manifest = &described.manifest;
-    let place = dir
-        .join(&manifest.name)
-        .join(&manifest.version)
-        .join(&described.footer.triple)
-        .join(format!("{}.{EXTENSION}", manifest.name));
-    match read_file(&place, MAX_FILE)? {
-        Some(there) if there == bytes => Ok(()),
-        Some(_) => Err(failed(format!(
-            "`{}` {} for {} is in the index with other bytes",
-            manifest.name, manifest.version, described.footer.triple
-        ))
-        .help("a version never changes: give it the next number")),
-        None => files::write_shared(&place, &bytes),
+/// Takes a plugin file into the document. Answers the copy that is to be made of it; none when the directory has it already.
+fn add(
+    wanted: &Wanted<'_>,
+    path: &Path,
+    plugins: &mut BTreeMap<String, Plugin>,
+    publishers: &mut BTreeMap<String, Publisher>,
+) -> Result<Option<(PathBuf, Vec<u8>)>> {
+    let (bytes, Described { footer, manifest }) = described(path)?;
+    let version = plugins
+        .get(&manifest.name)
+        .and_then(|plugin| plugin.versions.iter().find(|version| version.version == manifest.version));
+    let known = version.and_then(|version| version.files.iter().find(|file| file.target == footer.triple));
+    let hash = record::hash(bytes.as_slice())
+        .while_doing(code::FAILED, || format!("cannot hash `{}`", path.display()))?;
+    if known.is_some_and(|file| file.sha256 == hash) {
+        return Ok(None);
     }
+    let below = Path::new(&manifest.name)
+        .join(&manifest.version)
+        .join(&footer.triple)
+        .join(format!("{}.{EXTENSION}", manifest.name));
+    take(wanted, path, &below, plugins, publishers)?;
+    Ok(Some((wanted.dir.join(below), bytes)))
 }
 
 fn described(path: &Path) -> Result<(Vec<u8>, Described)> {
@@ -209,10 +228,11 @@ fn plugin_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Takes a file of the directory into the document.
+/// Takes a file into the document, which is or will be at `below` in the directory.
 fn take(
     wanted: &Wanted<'_>,
     path: &Path,
+    below: &Path,
     plugins: &mut BTreeMap<String, Plugin>,
     publishers: &mut BTreeMap<String, Publisher>,
 ) -> Result<()> {
@@ -230,7 +250,7 @@ fn take(
         key.check(&bytes, &manifest.name, &manifest.version).map_err(&refused)?;
         publisher.name = manifest.publisher.clone().unwrap_or_default();
     }
-    let below = path.strip_prefix(wanted.dir).unwrap_or(path).to_string_lossy().into_owned();
+    let below = below.to_string_lossy().into_owned();
     let location = match wanted.base_url {
         Some(base) => format!("{}/{below}", base.trim_end_matches('/')),
         None => below,
@@ -261,6 +281,13 @@ fn take(
         plugin.versions.len() - 1
     });
     let version = &mut plugin.versions[at];
+    let (stated, marks) = (Version::of(&manifest), version.clone());
+    if (Version { files: marks.files, yanked: marks.yanked, revoked: marks.revoked, ..stated }) != *version {
+        return Err(refused(format!(
+            "its manifest is not that of the other files of `{}` {}",
+            manifest.name, manifest.version
+        )));
+    }
     match version.files.iter_mut().find(|known| known.target == file.target) {
         Some(known) if known.sha256 != file.sha256 => Err(refused(format!(
             "`{}` {} for {} was published with other bytes",

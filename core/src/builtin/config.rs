@@ -22,7 +22,7 @@ use crate::{
     error::{Failure, Result, While, code, failed, usage},
     files,
     output::Format,
-    trust::Key,
+    trust::{self, Key},
 };
 
 /// Keys that stand for themselves.
@@ -171,6 +171,9 @@ pub(super) fn set(request: &Request<'_>) -> Result<i32> {
         }
         Ok(document.to_string() != before)
     })?;
+    if key.starts_with("trust.") {
+        trust::govern(&dirs)?;
+    }
     request.app.console.notice(&match changed {
         true => format!("Set `{key}`."),
         false => format!("`{key}` is already up to date."),

@@ -44,6 +44,9 @@ pub struct IndexSource {
     pub location: String,
     /// Public keys of minisign, one of which must have signed it; two while a key is replaced.
     pub keys: Vec<String>,
+    /// What the document calls itself: another one that the same key signed is not this index.
+    #[serde(default)]
+    pub document: Option<String>,
     /// The version it had when it was added: an older one is refused even where nothing else is remembered.
     #[serde(default)]
     pub min_version: u64,

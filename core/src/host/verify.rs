@@ -9,7 +9,7 @@ use std::{
 };
 
 use astro_plugin_abi::ABI_REVISION;
-use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions};
+use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions, plugin_index::MAX_FILE};
 use serde::{Deserialize, Serialize};
 
 use super::open::{open, sealed};
@@ -23,7 +23,7 @@ use crate::{
         index::Facts,
         record::{self, Source},
     },
-    trust::{Key, Policy, Verify},
+    trust::{Key, Policy},
 };
 
 /// The oldest protocol revision this host serves.
@@ -71,6 +71,7 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
     }
     let policy = dirs.map(Policy::load).transpose()?.unwrap_or_default();
     admitted(store, facts, &policy)?;
+    check_size(facts, &stat)?;
     let record_path = dirs.map(|dirs| dirs.state.join("verified").join(&facts.name));
     let wanted = Record {
         dev: stat.st_dev,
@@ -86,7 +87,7 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
         .as_ref()
         .and_then(|path| files::read(path).ok().flatten())
         .and_then(|text| serde_json::from_str::<Record>(&text).ok());
-    if policy.verify == Verify::Always {
+    if policy.verifies_always() {
         let fd = sealed(&fd, &path).map_err(|failure| while_loading(facts, failure))?;
         compare(&fd, facts, &path)?;
         // The layout is that of the bytes, wherever they lie.
@@ -110,7 +111,8 @@ pub fn again(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<String
     check_revisions(&facts.name, &facts.version, facts.abi, facts.protocol)?;
     check_machine(facts)?;
     let path = store.file_of(&facts.path);
-    let (fd, _, root_owned) = open(&path).map_err(|failure| while_loading(facts, failure))?;
+    let (fd, stat, root_owned) = open(&path).map_err(|failure| while_loading(facts, failure))?;
+    check_size(facts, &stat)?;
     let policy = dirs.map(Policy::load).transpose()?.unwrap_or_default();
     admitted(store, facts, &policy)?;
     compare(&fd, facts, &path)?;
@@ -123,11 +125,25 @@ pub fn again(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<String
     })
 }
 
-/// Whether the trust policy lets a plugin be used. What the user is developing and what came with astro was never
-/// installed from anybody.
+/// No plugin file is that large: what lies there now is not read into memory.
+fn check_size(facts: &Facts, stat: &rustix::fs::Stat) -> Result<()> {
+    match u64::try_from(stat.st_size).is_ok_and(|size| facts.linked || size <= MAX_FILE) {
+        true => Ok(()),
+        false => Err(while_loading(facts, plugin("its file is not the one that was installed"))
+            .cause(format!("it has {} bytes, and a plugin file has at most {MAX_FILE}", stat.st_size))),
+    }
+}
+
+/// Whether the trust policy is asked for a plugin: what the user is developing and what came with astro was never installed
+/// from anybody.
+pub fn is_under_policy(store: &Store, facts: &Facts) -> bool {
+    store.kind == Kind::User && !facts.linked && !facts.allowed_unsigned
+}
+
+/// Whether the trust policy lets a plugin be used.
 fn admitted(store: &Store, facts: &Facts, policy: &Policy) -> Result<()> {
-    let is_installed = store.kind == Kind::User && !facts.linked && !facts.allowed_unsigned;
-    match policy.refusal(facts.publisher_key.as_deref()).filter(|_| is_installed) {
+    let is_asked = is_under_policy(store, facts);
+    match policy.refusal(facts.publisher_key.as_deref()).filter(|_| is_asked) {
         Some(refusal) => Err(while_loading(facts, refusal)),
         None => Ok(()),
     }

@@ -28,7 +28,7 @@ use crate::{
     store::record,
     trust::Key,
 };
-use remembered::{Seen, cached};
+use remembered::{Seen, cache, cached};
 
 /// How indexes are read in one command.
 #[derive(Debug, Clone, Copy)]
@@ -124,33 +124,33 @@ fn place(source: &IndexSource) -> Result<Place> {
 pub(crate) fn open(reach: Reach<'_>, source: &IndexSource) -> Result<Opened> {
     check_source(source)?;
     let place = place(source)?;
-    let kept = cached(reach.dirs, source);
-    let from_cache = reach.offline && matches!(place, Place::Url(_));
+    let is_cached = reach.offline && matches!(place, Place::Url(_));
     let read = || match &place {
-        _ if from_cache => document(&kept, source)
-            .map_err(|failure| failure.help("run it once without --offline, so that the index is kept")),
+        _ if is_cached => cached(reach.dirs, source)?.ok_or_else(|| {
+            failed(format!("the index `{}` was not read before", source.name))
+                .help("run it once without --offline")
+        }),
         Place::Directory(dir) => document(dir, source),
         Place::Url(url) => downloaded(reach, url, source),
     };
-    let (bytes, signature) = read()?;
-    let (bytes, comment) = match verified(source, &bytes, &signature) {
-        Ok(comment) => (bytes, comment),
+    let mut found = read()?;
+    let mut verdict = verified(source, &found.0, &found.1);
+    if verdict.is_err() {
         // Two files are never put in place at the same moment; whoever met them in between looks again.
-        Err(failure) => {
-            let (again, signature) = read()?;
-            if again == bytes {
-                return Err(failure);
-            }
-            let comment = verified(source, &again, &signature)?;
-            (again, comment)
+        let again = read()?;
+        if again != found {
+            verdict = verified(source, &again.0, &again.1);
+            found = again;
         }
-    };
-    let document = parsed(source, &bytes, &comment)?;
-    remember(reach.dirs, source, &document, &bytes)?;
-    if matches!(place, Place::Url(_)) && !reach.offline {
-        // What is kept for later is no reason to fail now.
-        let _ = files::write(&kept.join(FILE), &bytes);
-        let _ = files::write(&kept.join(format!("{FILE}{SIGNATURE_ENDING}")), signature.as_bytes());
+    }
+    let (bytes, signature) = found;
+    let document = parsed(source, &bytes, &verdict?)?;
+    let is_news = remember(reach.dirs, source, &document, &bytes)?;
+    if matches!(place, Place::Url(_))
+        && !reach.offline
+        && (is_news || !matches!(cached(reach.dirs, source), Ok(Some(_))))
+    {
+        cache(reach.dirs, source, &bytes, &signature);
     }
     Ok(Opened { source: source.clone(), document, place })
 }
@@ -195,9 +195,8 @@ fn downloaded(reach: Reach<'_>, url: &Url, source: &IndexSource) -> Result<(Vec<
 fn verified(source: &IndexSource, bytes: &[u8], signature: &str) -> Result<String> {
     let keys: Vec<Key> = source.keys.iter().filter_map(|key| Key::parse(key)).collect();
     keys.iter().find_map(|key| key.verified(bytes, signature)).ok_or_else(|| {
-        let ids: Vec<String> = keys.iter().map(Key::id).collect();
-        failed(format!("the index `{}` is not signed by its key", source.name))
-            .cause(format!("no signature of {} over these bytes", ids.join(" or ")))
+        let objection = Key::objection(&keys, signature);
+        failed(format!("the index `{}` is not signed by its key: {objection}", source.name))
             .help("nothing of it was used; ask whoever keeps the index")
     })
 }
@@ -216,31 +215,48 @@ fn parsed(source: &IndexSource, bytes: &[u8], comment: &str) -> Result<PluginInd
     Ok(document)
 }
 
-/// Refuses what is too old in one way or the other, and remembers what was seen.
-fn remember(dirs: &Dirs, source: &IndexSource, document: &PluginIndex, bytes: &[u8]) -> Result<()> {
+/// Refuses what is too old in one way or the other or another index, and remembers what was seen. Answers whether it is
+/// news.
+fn remember(dirs: &Dirs, source: &IndexSource, document: &PluginIndex, bytes: &[u8]) -> Result<bool> {
     let name = &source.name;
     let refused = |reason: String| {
         failed(format!("the index `{name}` is refused: {reason}"))
             .help("somebody may be holding back news; ask whoever keeps the index")
     };
     // `expires` is of the form that orders by text.
-    let now = timestamp(unix_now());
-    if document.expires <= now {
+    if document.expires <= timestamp(unix_now()) {
         return Err(refused(format!("it expired at {}", document.expires)));
+    }
+    let sha256 = record::hash(bytes).while_doing(code::FAILED, || "the index cannot be hashed".to_owned())?;
+    let check = |seen: &Seen| {
+        let known = source.document.as_ref().or((!seen.document.is_empty()).then_some(&seen.document));
+        if let Some(known) = known.filter(|known| **known != document.name) {
+            return Err(refused(format!("it is the index `{}`, not `{known}`", document.name)));
+        }
+        let newest = seen.version.max(source.min_version);
+        if document.version < newest {
+            return Err(refused(format!("it went back from version {newest} to {}", document.version)));
+        }
+        if document.version == seen.version && sha256 != seen.sha256 {
+            return Err(refused(format!("it changed and still says it is version {}", document.version)));
+        }
+        Ok(())
+    };
+    let now = Seen {
+        document: document.name.clone(),
+        version: document.version,
+        sha256: sha256.clone(),
+        keys: source.keys.clone(),
+    };
+    let seen = Seen::of(dirs, source)?;
+    check(&seen)?;
+    if now == seen {
+        return Ok(false);
     }
     // Of two at once the newer one is remembered.
     let _lock = Seen::lock(dirs, source)?;
-    let seen = Seen::of(dirs, source)?;
-    let newest = seen.version.max(source.min_version);
-    if document.version < newest {
-        return Err(refused(format!("it went back from version {newest} to {}", document.version)));
-    }
-    let sha256 = record::hash(bytes).while_doing(code::FAILED, || "the index cannot be hashed".to_owned())?;
-    if document.version == seen.version && sha256 != seen.sha256 {
-        return Err(refused(format!("it changed and still says it is version {}", document.version)));
-    }
-    let now = Seen { version: document.version, sha256, keys: source.keys.clone() };
-    if now == seen { Ok(()) } else { now.keep(dirs, source) }
+    check(&Seen::of(dirs, source)?)?;
+    now.keep(dirs, source).map(|()| true)
 }
 
 impl Opened {
@@ -261,6 +277,12 @@ impl Opened {
                     .cause(failure.message)
             })?,
         };
+        // An index from elsewhere has no business with the servers on this machine.
+        let is_local = matches!(&self.place, Place::Url(base) if base.scheme() == "http");
+        if url.scheme() != "https" && !is_local {
+            return Err(failed(format!("the index `{}` names a place that is not used", self.source.name))
+                .cause(format!("`{url}` is not https")));
+        }
         if reach.offline {
             return Err(failed(format!("`{url}` is not on this machine"))
                 .help("run it without --offline, or use an index in a directory"));

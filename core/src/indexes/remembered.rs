@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use astro_plugin_protocol::plugin_index::MAX_INDEX;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,9 +12,14 @@ use crate::{
     files,
 };
 
-/// The newest version that was seen. It is not in the cache: clearing that must not open the way for an old document.
+use super::read_file;
+
+/// The newest version that was seen. It lies beside the store: neither clearing a cache nor a variable that names another
+/// directory opens the way for an old document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
+    /// What the document calls itself.
+    pub(super) document: String,
     /// The version.
     pub(super) version: u64,
     /// SHA-256 of that document: there is one document of a version.
@@ -46,10 +52,24 @@ impl Seen {
 }
 
 fn path(dirs: &Dirs, source: &IndexSource) -> PathBuf {
-    dirs.state.join("indexes").join(format!("{}.json", source.name))
+    dirs.plugins().join("indexes").join(format!("{}.json", source.name))
 }
 
-/// Where the document of an index and its signature are kept for `--offline`.
-pub(super) fn cached(dirs: &Dirs, source: &IndexSource) -> PathBuf {
-    dirs.cache.join("indexes").join(&source.name)
+/// The document of an index as it was read last, for `--offline`: its signature's text and, behind a NUL, its bytes. One file,
+/// so that the two always belong together.
+pub(super) fn cached(dirs: &Dirs, source: &IndexSource) -> Result<Option<(Vec<u8>, String)>> {
+    let Some(bytes) = read_file(&cache_path(dirs, source), 2 * MAX_INDEX as u64)? else { return Ok(None) };
+    let Some(at) = bytes.iter().position(|byte| *byte == 0) else { return Ok(None) };
+    let signature = String::from_utf8_lossy(&bytes[..at]).into_owned();
+    Ok(Some((bytes[at + 1..].to_vec(), signature)))
+}
+
+/// Keeps a document and its signature. What cannot be kept is no reason to fail now.
+pub(super) fn cache(dirs: &Dirs, source: &IndexSource, document: &[u8], signature: &str) {
+    let bytes = [signature.as_bytes(), &[0], document].concat();
+    let _ = files::write(&cache_path(dirs, source), &bytes);
+}
+
+fn cache_path(dirs: &Dirs, source: &IndexSource) -> PathBuf {
+    dirs.cache.join("indexes").join(format!("{}.signed", source.name))
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{Failure, Result, plugin},
     host::verify,
     store::{
-        Kind, link,
+        Kind, Store, Stores, link,
         record::{Installed, Source},
     },
     trust::Key,
@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) pinned: bool,
     /// Who vouches for it, in words.
     pub(crate) voucher: String,
+    /// It takes the place of one that came with astro.
+    pub(crate) replaces_bundled: bool,
 }
 
 impl Outcome {
@@ -56,6 +58,7 @@ impl Outcome {
                 .map_or_else(|| "not signed".to_owned(), |key| format!("signed with the key {}", key.id())),
             key_id: key.map(|key| key.id()),
             pinned: record.pinned,
+            replaces_bundled: false,
         }
     }
 }
@@ -68,20 +71,19 @@ impl Installer<'_> {
         let name = candidate.manifest.name.clone();
         let version = candidate.manifest.version.clone();
         let what = || format!("the plugin `{name}` {version}");
-        if let Some(reason) = self.revoked(&name, &candidate.hash) {
-            return Err(resolve::revoked(&name, &version, &reason));
-        }
         if let Some(refusal) = self.policy.refusal(candidate.key.as_ref().map(Key::text)) {
             let mut failure = plugin(format!("{} is refused: {}", what(), refusal.message));
             failure.help = refusal.help;
             return Err(failure.cause(format!("it is {}", candidate.voucher())));
         }
         let lock = store.lock()?;
+        if let Some(reason) = store.revoked()?.get(&candidate.hash) {
+            return Err(resolve::revoked(&name, &version, reason));
+        }
         let old = store.installed(&name)?;
-        self.same_publisher(&candidate, old.as_ref())?;
-        if let Some(theirs) =
-            self.bundled_version(&name).filter(|theirs| !resolve::is_newer(&version, theirs))
-        {
+        same_publisher(store, &candidate, self.options.accept_key.as_ref())?;
+        let theirs = bundled_version(stores, &name);
+        if let Some(theirs) = theirs.as_ref().filter(|theirs| !resolve::is_newer(&version, theirs)) {
             return Err(plugin(format!("{} would not be used: astro came with `{name}` {theirs}", what()))
                 .help("a plugin of your own takes the place of one that came with astro when it is newer"));
         }
@@ -115,62 +117,53 @@ impl Installer<'_> {
         };
         let mut outcome = Outcome::of(&record, before, action);
         outcome.voucher = candidate.voucher();
+        outcome.replaces_bundled = theirs.is_some() && action != "unchanged";
         if self.options.dry_run {
             return Ok(outcome);
         }
         record.path = store.put_file(&record, &candidate.bytes)?;
         // Where others may write nothing would be loaded from.
         verify::check_policy(&store.file_of(&record.path))?;
-        store.change(&lock, || store.write_record(&record))?;
+        store.change(&lock, || {
+            store.write_record(&record)?;
+            record.publisher_key.as_ref().map_or(Ok(()), |key| store.set_publisher(&name, key))
+        })?;
         Ok(outcome)
     }
 
     /// The newest version is installed already; being asked for by name it is not pinned any more.
     pub(super) fn admit_again(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
-        let is_pinned = choice == Choice::Named;
-        if old.pinned != is_pinned && !self.options.dry_run {
+        let pinned = choice == Choice::Named;
+        if old.pinned != pinned && !self.options.dry_run {
             let store = link::user_store(&self.app.stores)?;
             let lock = store.lock()?;
-            let record = Installed { pinned: is_pinned, ..old.clone() };
-            store.change(&lock, || store.write_version(&record.directory(), &record))?;
+            // As it is now: somebody may have changed it since it was looked at.
+            if let Some(now) = store.installed(&old.name)?.filter(|now| now.hash == old.hash) {
+                let record = Installed { pinned, ..now };
+                store.change(&lock, || store.write_version(&record.directory(), &record))?;
+            }
         }
-        let record = Installed { pinned: is_pinned, ..old.clone() };
-        Ok(Outcome::of(&record, Some(&old.version), "unchanged"))
-    }
-
-    /// The publisher's key is pinned when a plugin is first installed: another key, or none, needs a word.
-    fn same_publisher(&self, candidate: &Candidate, old: Option<&Installed>) -> Result<()> {
-        let Some(old) = old else { return Ok(()) };
-        let store = link::user_store(&self.app.stores)?;
-        // A linked build has no key of its own; what it took the place of has.
-        let before = old.previous.as_deref().and_then(|name| store.version(&old.name, name).ok().flatten());
-        let pinned = old.publisher_key.clone().or_else(|| before?.publisher_key);
-        let Some(pinned) = pinned else { return Ok(()) };
-        let pinned_id = Key::parse(&pinned).map_or_else(|| pinned.clone(), |key| key.id());
-        let name = &old.name;
-        match &candidate.key {
-            Some(key) if key.text() == pinned => Ok(()),
-            Some(key) if self.options.accept_key.as_deref() == Some(key.id().as_str()) => Ok(()),
-            Some(key) => Err(plugin(format!(
-                "THE PUBLISHER'S KEY OF `{name}` HAS CHANGED: it was {pinned_id}, it is {}",
-                key.id()
-            ))
-            .cause("somebody else may be publishing under that name")
-            .help("ask the publisher, by another way than the one this file came by")
-            .help(format!("if the key is theirs: repeat the command with --accept-key {}", key.id()))),
-            None => Err(plugin(format!(
-                "`{name}` was signed with the key {pinned_id}, and {} is {}",
-                candidate.manifest.version,
-                candidate.voucher()
-            ))
-            .cause("a plugin that was signed stays signed")
-            .help(format!("to begin anew: astro plugin remove {name}"))),
-        }
+        let action = match (old.pinned == pinned, pinned) {
+            (true, _) => "unchanged",
+            (false, true) => "pinned",
+            (false, false) => "unpinned",
+        };
+        let record = Installed { pinned, ..old.clone() };
+        Ok(Outcome::of(&record, Some(&old.version), action))
     }
 
     /// Whether this version may come after that one.
     fn may_follow(&self, candidate: &Candidate, old: &Installed, choice: Choice) -> Result<()> {
         let (name, version) = (&old.name, &candidate.manifest.version);
+        let place = &candidate.origin.place;
+        let is_elsewhere = old.source == Source::Index
+            && candidate.origin.source == Source::Index
+            && old.origin.as_ref() != Some(place);
+        if is_elsewhere && !candidate.origin.is_chosen {
+            let from = old.origin.as_deref().unwrap_or_default();
+            return Err(plugin(format!("`{name}` is installed from the index `{from}`, not from `{place}`"))
+                .help(format!("to take it from there from now on: astro plugin install {place}/{name}")));
+        }
         let is_named = choice == Choice::Named || self.options.downgrade || old.source == Source::Link;
         if resolve::is_newer(&old.version, version) && !is_named {
             return Err(older(name, version, &old.version, choice));
@@ -191,11 +184,36 @@ impl Installer<'_> {
         }
         Ok(())
     }
+}
 
-    fn bundled_version(&self, name: &str) -> Option<String> {
-        let system = self.app.stores.all.iter().find(|store| store.kind == Kind::System)?;
-        system.records().0.into_iter().find(|record| record.name == name).map(|record| record.version)
+/// The publisher's key is remembered when a plugin is first installed signed: another key, or none, needs a word.
+pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Option<&Key>) -> Result<()> {
+    let name = &candidate.manifest.name;
+    let Some(pinned) = store.publisher(name)? else { return Ok(()) };
+    let pinned_id = Key::parse(&pinned).map_or_else(|| pinned.clone(), |key| key.id());
+    match &candidate.key {
+        Some(key) if key.text() == pinned || accepted == Some(key) => Ok(()),
+        Some(key) => Err(plugin(format!(
+            "THE PUBLISHER'S KEY OF `{name}` HAS CHANGED: it was {pinned_id}, it is {}",
+            key.id()
+        ))
+        .cause("somebody else may be publishing under that name")
+        .help("ask the publisher for the key, by another way than the one this file came by")
+        .help(format!("if it is {}: repeat the command with --accept-key and the key", key.text()))),
+        None => Err(plugin(format!(
+            "`{name}` was signed with the key {pinned_id}, and {} is {}",
+            candidate.manifest.version,
+            candidate.voucher()
+        ))
+        .cause("a plugin that was signed stays signed")
+        .help(format!("to begin anew: astro plugin remove {name}"))),
     }
+}
+
+/// The version of a plugin that came with astro.
+pub(super) fn bundled_version(stores: &Stores, name: &str) -> Option<String> {
+    let system = stores.all.iter().find(|store| store.kind == Kind::System)?;
+    system.records().0.into_iter().find(|record| record.name == name).map(|record| record.version)
 }
 
 fn older(name: &str, version: &str, installed: &str, choice: Choice) -> Failure {

@@ -22,6 +22,8 @@ pub(crate) struct Origin {
     pub(crate) source: Source,
     /// The place: a path, a URL, or the name of an index.
     pub(crate) place: String,
+    /// Somebody named this very place; a plugin does not move to another index without that.
+    pub(crate) is_chosen: bool,
 }
 
 /// What a file must be, as far as somebody other than the file said so.
@@ -57,12 +59,12 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Looks at a file. `known` are further keys by which a signature may be verified.
+    /// Looks at a file. `known` are further keys by which a signature of the plugin of this name may be verified.
     pub(crate) fn examine(
         bytes: Vec<u8>,
         origin: Origin,
         expected: &Expected,
-        known: &[Key],
+        known: impl FnOnce(&str) -> Result<Vec<Key>>,
     ) -> Result<Self> {
         let place = origin.place.clone();
         let refused = |reason: String| plugin(format!("the plugin file of `{place}` is refused: {reason}"));
@@ -99,14 +101,13 @@ impl Candidate {
         }
         let stated_key = footer.signature.as_ref().map(|signature| signature.key_id());
         let key = match (&expected.key, &stated_key) {
-            (Some(key), _) => Some(key),
-            (None, Some(id)) => known.iter().find(|key| key.id() == *id),
+            (Some(key), _) => Some(key.clone()),
+            (None, Some(id)) => known(name)?.into_iter().find(|key| key.id() == *id),
             (None, None) => None,
         };
-        if let Some(key) = key {
+        if let Some(key) = &key {
             key.check(&bytes, name, version).map_err(&refused)?;
         }
-        let key = key.cloned();
         Ok(Self { hash, manifest, origin, key, stated_key, bytes })
     }
 

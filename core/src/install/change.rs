@@ -1,18 +1,14 @@
 //! Changes to what is installed that need nothing from elsewhere: back to the version before, staying at a version.
 
-use astro_plugin_protocol::plugin_index::MAX_FILE;
-
-use super::Outcome;
+use super::{Outcome, admit::bundled_version, resolve::is_newer};
 use crate::{
     app::App,
-    error::{Failure, Result, While, code, failed, plugin},
+    error::{Failure, Result, failed, plugin},
     host::verify,
-    indexes,
     store::{
         Store, link,
-        record::{self, Installed, Source},
+        record::{Installed, Source},
     },
-    trust::Policy,
 };
 
 /// Goes back to the version that was in use before; works without a network. It stays there until it is named: a nightly
@@ -43,7 +39,7 @@ pub(crate) fn rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> 
 fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
     let (name, version) = (&record.name, &record.version);
     let refused = |reason: &str| plugin(format!("cannot go back to `{name}` {version}: {reason}"));
-    if let Some(reason) = &record.revoked {
+    if let Some(reason) = store.revoked()?.get(&record.hash) {
         return Err(refused(&format!("it was revoked: {reason}")));
     }
     let path = store.file_of(&record.path);
@@ -53,18 +49,19 @@ fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
             false => Err(refused("the library that was linked is gone").cause(path.display().to_string())),
         };
     }
-    let policy = Policy::load(app.dirs.as_ref().map_err(Clone::clone)?)?;
-    if let Some(refusal) = policy.refusal(record.publisher_key.as_deref()) {
-        return Err(refused(&refusal.message));
+    if let Some(theirs) = bundled_version(&app.stores, name).filter(|theirs| !is_newer(version, theirs)) {
+        return Err(refused(&format!("astro came with {theirs}, which would be used")));
     }
-    verify::check_revisions(name, version, record.manifest.abi, record.manifest.protocol)?;
-    let bytes = indexes::read_file(&path, MAX_FILE)?.ok_or_else(|| refused("its file is gone"))?;
-    let hash = record::hash(bytes.as_slice())
-        .while_doing(code::FAILED, || format!("cannot read `{}`", path.display()))?;
-    if hash != record.hash {
-        return Err(refused("its file is not the one that was installed")
-            .cause(format!("SHA-256 {hash}, installed {}", record.hash)));
+    let facts = store.look_at(record.clone()).facts;
+    if let Some(reason) = &facts.broken {
+        return Err(refused(reason));
     }
+    verify::again(store, &facts, app.dirs.as_ref().ok()).map_err(|failure| {
+        let mut refused = refused(&failure.message);
+        refused.causes.extend(failure.causes);
+        refused.help.extend(failure.help);
+        refused
+    })?;
     link::refuse_clash(&app.stores, &record.manifest)
 }
 

@@ -42,7 +42,9 @@ pub(crate) struct Locked {
     pub(crate) version: String,
     /// What its index was called where the file was written.
     pub(crate) index: String,
-    /// The keys of that index: they say which one it is.
+    /// What that index calls itself, and its keys: they say which one it is.
+    pub(crate) document: String,
+    /// See above.
     pub(crate) index_keys: Vec<String>,
     /// The key that its files are signed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,11 +101,16 @@ impl LockFile {
         Ok(file)
     }
 
+    /// As it is written: in the order of names.
+    pub(crate) fn sorted(&self) -> Self {
+        let mut sorted = Self { format: FORMAT, ..self.clone() };
+        sorted.plugins.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted
+    }
+
     /// Writes it, if it says something else than before.
     pub(crate) fn write(&self, path: &Path) -> Result<bool> {
-        let mut sorted = self.clone();
-        sorted.format = FORMAT;
-        sorted.plugins.sort_by(|a, b| a.name.cmp(&b.name));
+        let sorted = self.sorted();
         let what = || format!("cannot write `{}`", path.display());
         let text = toml::to_string(&sorted).while_doing(code::FAILED, what)?;
         let text = format!("{HEAD}{text}");
@@ -140,6 +147,7 @@ impl Locked {
             name: plugin.name.clone(),
             version: version.version.clone(),
             index: index.source.name.clone(),
+            document: index.document.name.clone(),
             index_keys: index.source.keys.clone(),
             publisher_key: publisher_key.map(|key| key.text().to_owned()),
             files: version
@@ -156,7 +164,10 @@ impl Locked {
 
     /// The configured index that this comes from: one with a key of it, whatever it is called here.
     pub(crate) fn source<'s>(&self, configured: &'s [IndexSource]) -> Result<&'s IndexSource> {
-        let has_key = |source: &&IndexSource| source.keys.iter().any(|key| self.index_keys.contains(key));
+        let has_key = |source: &&IndexSource| {
+            source.keys.iter().any(|key| self.index_keys.contains(key))
+                && source.document.as_ref().is_none_or(|document| *document == self.document)
+        };
         let missing = || -> Failure {
             let key = self.index_keys.first().map_or("KEY", String::as_str);
             failed(format!(
@@ -181,6 +192,7 @@ mod tests {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
             index: "corp".to_owned(),
+            document: "corp".to_owned(),
             index_keys: vec!["RW".to_owned()],
             publisher_key: None,
             files: vec![LockedFile { target: "x".into(), size: 1, sha256: "0".repeat(64) }],

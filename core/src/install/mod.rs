@@ -15,12 +15,16 @@ pub(crate) mod resolve;
 pub(crate) mod source;
 pub(crate) mod sync;
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use astro_plugin_protocol::plugin_index::{MAX_FILE, Plugin};
 use reqwest::Url;
 
-pub(crate) use admit::Outcome;
+pub(crate) use admit::{Outcome, same_publisher};
 use candidate::{Candidate, Expected, Origin, entry_beside, nothing_at};
 use resolve::Resolved;
 use source::{Named, Wanted, files_in};
@@ -29,14 +33,13 @@ use crate::{
     app::App,
     cli::report,
     config::{Dirs, IndexSource},
-    error::{Result, failed, plugin, usage},
+    error::{Failure, Result, failed, plugin, usage},
     indexes::{self, Opened, Reach, download},
     store::{
-        Store,
-        record::{Installed, Source},
-        revoke,
+        self, Store,
+        record::{self, Installed, Source},
     },
-    trust::{Key, Policy},
+    trust::{self, Key, Policy},
 };
 
 /// What was asked for besides the plugins themselves.
@@ -50,8 +53,8 @@ pub(crate) struct Options {
     pub(crate) sha256: Option<String>,
     /// `--public-key`: who must have signed it.
     pub(crate) public_key: Option<Key>,
-    /// `--accept-key`: the id of a new publisher's key.
-    pub(crate) accept_key: Option<String>,
+    /// `--accept-key`: a new publisher's key. The whole key: anybody can make one with any id.
+    pub(crate) accept_key: Option<Key>,
     /// `--downgrade`: an older version than the installed one may take its place.
     pub(crate) downgrade: bool,
 }
@@ -84,6 +87,9 @@ impl<'a> Installer<'a> {
         let dirs = app.dirs.as_ref().map_err(Clone::clone)?;
         let policy = Policy::load(dirs)?;
         policy.keys()?;
+        if !options.dry_run {
+            trust::govern(dirs)?;
+        }
         Ok(Self { app, dirs, options, policy, timeout, opened: RefCell::default() })
     }
 
@@ -101,50 +107,64 @@ impl<'a> Installer<'a> {
         let line = console.begin(&format!("Reading the index {}", source.name), None);
         let opened = indexes::open(self.reach(), source);
         console.end(line);
+        // What it revoked is marked before anything is done with it.
+        let opened = opened.and_then(|opened| {
+            if let Some(store) = self.app.stores.user() {
+                let before = store.revoked_in_use()?;
+                store.revoke(&opened.document)?;
+                for (record, reason) in store.revoked_in_use()? {
+                    if !before.iter().any(|(known, _)| known.name == record.name) {
+                        report::warning(console, &not_used_any_more(&record, &reason));
+                    }
+                }
+            }
+            Ok(opened)
+        });
         self.opened.borrow_mut().insert(source.name.clone(), opened.clone());
-        let opened = opened?;
-        if let Some(store) = self.app.stores.user() {
-            for (what, reason) in store.revoke(&opened.document)? {
-                let failure = plugin(format!("{what} was revoked and is not used any more: {reason}"))
-                    .help("install another version, or remove it");
-                report::warning(console, &failure);
+        opened
+    }
+
+    /// The failures of plugins that are installed and revoked: whoever upgrades at night is told, in every format.
+    pub(crate) fn revoked_in_use(&self) -> Result<Vec<Failure>> {
+        let store = store::link::user_store(&self.app.stores)?;
+        Ok(store.revoked_in_use()?.iter().map(|(record, reason)| not_used_any_more(record, reason)).collect())
+    }
+
+    /// Installs what was typed; a directory may bring several. What was done is in `done`, whatever became of the others.
+    pub(crate) fn install(&self, wanted: &Wanted, done: &mut Vec<Outcome>) -> Vec<Failure> {
+        let files = match wanted {
+            Wanted::Directory(dir) => self.files_of(dir),
+            _ => Ok(Vec::new()),
+        };
+        let installed: Vec<Result<Outcome>> = match (wanted, files) {
+            (_, Err(failure)) => vec![Err(failure)],
+            (Wanted::Directory(_), Ok(files)) => files.iter().map(|path| self.install_file(path)).collect(),
+            (Wanted::File(path), _) => vec![self.install_file(path)],
+            (Wanted::Url(url), _) => vec![self.install_url(url)],
+            (Wanted::Named(named), _) => {
+                let choice = if named.version.is_some() { Choice::Named } else { Choice::Newest };
+                vec![self.install_named(named, choice)]
+            }
+        };
+        let mut failures = Vec::new();
+        for outcome in installed {
+            match outcome {
+                Ok(outcome) => done.push(outcome),
+                Err(failure) => failures.push(failure),
             }
         }
-        Ok(opened)
+        failures
     }
 
-    /// Why a file is revoked, as far as the indexes that are at hand and what they said before tell.
-    fn revoked(&self, name: &str, sha256: &str) -> Option<String> {
-        let store = self.app.stores.user();
-        let mut kept = store.map(|store| store.versions(name)).unwrap_or_default().into_iter();
-        let marked = kept.find(|record| record.hash == sha256).and_then(|record| record.revoked);
-        let says =
-            |index: &Opened| revoke::revoked(&index.document).get(sha256).map(|reason| (*reason).to_owned());
-        marked
-            .or_else(|| self.opened.borrow().values().flatten().find_map(says))
-            .or_else(|| indexes::at_hand(self.dirs).iter().find_map(says))
-    }
-
-    /// Installs what was typed. A directory may bring several.
-    pub(crate) fn install(&self, wanted: &Wanted) -> Result<Vec<Outcome>> {
-        match wanted {
-            Wanted::Named(named) => {
-                let choice = if named.version.is_some() { Choice::Named } else { Choice::Newest };
-                self.install_named(named, choice).map(|outcome| vec![outcome])
-            }
-            Wanted::File(path) => self.install_file(path).map(|outcome| vec![outcome]),
-            Wanted::Directory(dir) => {
-                let files = files_in(dir)?;
-                if files.len() > 1 && (self.options.sha256.is_some() || self.options.accept_key.is_some()) {
-                    return Err(usage(format!(
-                        "`--sha256` and `--accept-key` are for one file, `{}` has {}",
-                        dir.display(),
-                        files.len()
-                    )));
-                }
-                files.iter().map(|path| self.install_file(path)).collect()
-            }
-            Wanted::Url(url) => self.install_url(url).map(|outcome| vec![outcome]),
+    fn files_of(&self, dir: &Path) -> Result<Vec<PathBuf>> {
+        let files = files_in(dir)?;
+        let is_for_one = self.options.sha256.is_some() || self.options.accept_key.is_some();
+        match files.len() {
+            count @ 2.. if is_for_one => Err(usage(format!(
+                "`--sha256` and `--accept-key` are for one file, `{}` has {count}",
+                dir.display()
+            ))),
+            _ => Ok(files),
         }
     }
 
@@ -156,16 +176,28 @@ impl<'a> Installer<'a> {
         }
         let installed =
             self.app.stores.user().map(|store| store.installed(&named.name)).transpose()?.flatten();
+        // Nothing is fetched again that is there, whole, and all that was asked for.
+        let is_asked_more = self.options.sha256.is_some() || self.options.public_key.is_some();
         if choice == Choice::Newest
-            && let Some(old) = installed.filter(|old| old.hash == resolved.file.sha256 && self.is_whole(old))
+            && !is_asked_more
+            && let Some(old) = installed.filter(|old| {
+                old.hash == resolved.file.sha256 && self.is_usable(old) && is_of(old, &resolved)
+            })
         {
             return self.admit_again(&old, choice);
         }
-        self.admit_resolved(&resolved, choice, &Expected::default())
+        self.admit_resolved(&resolved, choice, &Expected::default(), named.index.is_some())
     }
 
-    /// Gets the file that a name stands for and installs it; `also` is what others than the index say it must be.
-    fn admit_resolved(&self, resolved: &Resolved, choice: Choice, also: &Expected) -> Result<Outcome> {
+    /// Gets the file that a name stands for and installs it; `also` is what others than the index say it must be, and
+    /// `is_chosen` that somebody named the index.
+    fn admit_resolved(
+        &self,
+        resolved: &Resolved,
+        choice: Choice,
+        also: &Expected,
+        is_chosen: bool,
+    ) -> Result<Outcome> {
         let Resolved { index, name, version, file, .. } = resolved;
         let key = index.key_of(file)?;
         if let (Some(wanted), Some(key)) = (also.key.as_ref().or(self.options.public_key.as_ref()), &key)
@@ -197,8 +229,11 @@ impl<'a> Installer<'a> {
                 index.fetch(self.reach(), file, watch)
             })?,
         };
-        let origin = Origin { source: Source::Index, place: index.source.name.clone() };
-        self.admit(Candidate::examine(bytes, origin, &expected, &self.known_keys()?)?, choice)
+        let origin = Origin { source: Source::Index, place: index.source.name.clone(), is_chosen };
+        self.admit(
+            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?,
+            choice,
+        )
     }
 
     fn install_file(&self, path: &Path) -> Result<Outcome> {
@@ -210,8 +245,11 @@ impl<'a> Installer<'a> {
             expected.sha256 = Some(sha256.clone());
         }
         expected.key.clone_from(&self.options.public_key);
-        let origin = Origin { source: Source::File, place };
-        self.admit(Candidate::examine(bytes, origin, &expected, &self.known_keys()?)?, Choice::File)
+        let origin = Origin { source: Source::File, place, is_chosen: true };
+        self.admit(
+            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?,
+            Choice::File,
+        )
     }
 
     fn install_url(&self, url: &Url) -> Result<Outcome> {
@@ -227,8 +265,9 @@ impl<'a> Installer<'a> {
             key: self.options.public_key.clone(),
             ..Expected::default()
         };
-        let origin = Origin { source: Source::Url, place: url.to_string() };
-        let candidate = Candidate::examine(bytes, origin, &expected, &self.known_keys()?)?;
+        let origin = Origin { source: Source::Url, place: url.to_string(), is_chosen: true };
+        let candidate =
+            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?;
         if candidate.key.is_none() && expected.sha256.is_none() {
             return Err(plugin(format!("nothing says what the file at `{url}` should be"))
                 .cause(format!("it is {}", candidate.voucher()))
@@ -245,19 +284,17 @@ impl<'a> Installer<'a> {
         let store = self.app.stores.user()?;
         let kept = store.versions(name).into_iter().find(|record| record.hash == sha256)?;
         let bytes = indexes::read_file(&store.file_of(&kept.path), MAX_FILE).ok()??;
-        (crate::store::record::hash(bytes.as_slice()).ok()? == sha256).then_some(bytes)
+        (record::hash(bytes.as_slice()).ok()? == sha256).then_some(bytes)
     }
 
-    /// Whether an installed file is still what it was: what somebody changed is installed again.
-    fn is_whole(&self, record: &Installed) -> bool {
-        record.source != Source::Link && self.kept(&record.name, &record.hash).is_some()
-    }
-
-    /// Every key that somebody vouched for: of the policy, and of what is installed.
-    fn known_keys(&self) -> Result<Vec<Key>> {
-        let mut keys = self.policy.keys()?;
-        keys.extend(self.app.stores.user().map(Store::publisher_keys).unwrap_or_default());
-        Ok(keys)
+    /// Whether an installed file is still what it was and may be used: what somebody changed is installed again, and what is
+    /// refused is refused where all is looked at.
+    fn is_usable(&self, record: &Installed) -> bool {
+        let is_revoked = |store: &Store| store.revoked().map_or(true, |all| all.contains_key(&record.hash));
+        record.source != Source::Link
+            && self.policy.refusal(record.publisher_key.as_deref()).is_none()
+            && !self.app.stores.user().is_none_or(is_revoked)
+            && self.kept(&record.name, &record.hash).is_some()
     }
 
     /// Shows how far a download is.
@@ -288,4 +325,29 @@ pub(crate) fn brought_by(dirs: &Dirs, word: &str) -> Option<String> {
         let place = &index.source.name;
         Some(format!("`{word}` comes with a plugin: astro plugin install {place}/{}", plugin.name))
     })
+}
+
+/// Every key that somebody vouched for as one of this plugin's: the policy, and what is installed of it. That somebody
+/// publishes another plugin is no reason to take this one from them.
+pub(crate) fn known_keys(app: &App, policy: &Policy, name: &str) -> Result<Vec<Key>> {
+    let mut keys = policy.keys()?;
+    if let Some(store) = app.stores.user().filter(|_| astro_plugin_protocol::names::is_name(name)) {
+        let own = store.versions(name).into_iter().filter_map(|record| record.publisher_key);
+        keys.extend(store.publisher(name)?.into_iter().chain(own).filter_map(|key| Key::parse(&key)));
+    }
+    Ok(keys)
+}
+
+/// That a plugin which is installed was revoked.
+fn not_used_any_more(record: &Installed, reason: &str) -> Failure {
+    plugin(format!("`{}` {} was revoked and is not used any more: {reason}", record.name, record.version))
+        .help(format!("install another version, or remove it: astro plugin remove {}", record.name))
+}
+
+/// Whether an installed plugin came from this very entry, signed as it says.
+fn is_of(record: &Installed, resolved: &Resolved) -> bool {
+    let signed_by = record.publisher_key.as_deref().and_then(Key::parse).map(|key| key.id());
+    record.source == Source::Index
+        && record.origin.as_ref() == Some(&resolved.index.source.name)
+        && signed_by == resolved.file.key_id
 }

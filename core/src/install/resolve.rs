@@ -74,7 +74,7 @@ pub(crate) fn choose(plugin: &Plugin, wanted: Option<&str>) -> Result<(Version, 
             }
             let file = usable(name, version)?;
             let yanked = version.yanked.as_ref();
-            let notices = yanked.map(|reason| format!("`{name}` {wanted} was taken back: {reason}"));
+            let notices = yanked.map(|reason| format!("`{name}` {wanted} was yanked: {reason}"));
             Ok((version.clone(), file, notices.into_iter().collect()))
         }
         None => newest(plugin),
@@ -105,7 +105,7 @@ fn newest(plugin: &Plugin) -> Result<(Version, File, Vec<String>)> {
         }
     }
     Err(unusable.unwrap_or_else(|| {
-        failed(format!("every version of the plugin `{name}` was taken back"))
+        failed(format!("every version of the plugin `{name}` was yanked or revoked"))
             .help(format!("there are: {}", all_versions(plugin)))
     }))
 }
@@ -186,10 +186,7 @@ mod tests {
         assert_eq!(chosen.version, "1.10.0");
         assert!(notices[0].contains("2.0.0: it needs astro 99.0.0"), "{notices:?}");
         let (chosen, _, notices) = choose(&plugin, Some("3.0.0")).expect("named");
-        assert_eq!(
-            (chosen.version.as_str(), notices[0].as_str()),
-            ("3.0.0", "`x` 3.0.0 was taken back: wrong")
-        );
+        assert_eq!((chosen.version.as_str(), notices[0].as_str()), ("3.0.0", "`x` 3.0.0 was yanked: wrong"));
         assert_eq!(choose(&plugin, Some("5.0.0-rc.1")).expect("named").0.version, "5.0.0-rc.1");
         let refused = choose(&plugin, Some("4.0.0")).expect_err("revoked");
         assert!(refused.message.contains("was revoked: stolen key"), "{refused:?}");
@@ -207,7 +204,7 @@ mod tests {
             (|version| version.files[0].glibc = Some("99.1".into()), "needs glibc 99.1"),
             (
                 |version| version.yanked = Some("wrong".into()),
-                "every version of the plugin `x` was taken back",
+                "every version of the plugin `x` was yanked or revoked",
             ),
         ];
         for (change, words) in cases {

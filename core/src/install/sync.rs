@@ -20,20 +20,34 @@ use crate::{
 };
 
 /// What became of a lock file.
+#[derive(Default)]
 pub(crate) struct Synced {
     /// What became of its plugins.
     pub(crate) outcomes: Vec<Outcome>,
+    /// What did not become of some of them.
+    pub(crate) failures: Vec<Failure>,
     /// The file was written.
     pub(crate) written: bool,
+    /// It says something else than before, or would.
+    pub(crate) changes: bool,
+}
+
+impl Synced {
+    fn take(&mut self, outcome: Result<Outcome>) {
+        match outcome {
+            Ok(outcome) => self.outcomes.push(outcome),
+            Err(failure) => self.failures.push(failure),
+        }
+    }
 }
 
 impl Installer<'_> {
     /// Installs exactly what the file says; it is not changed, and what it does not name is left alone.
     pub(crate) fn sync_locked(&self, path: &Path) -> Result<Synced> {
         let file = LockFile::read(path)?.ok_or_else(|| no_file(path))?;
-        let outcomes =
-            file.plugins.iter().map(|locked| self.install_locked(locked)).collect::<Result<_>>()?;
-        Ok(Synced { outcomes, written: false })
+        let mut synced = Synced::default();
+        file.plugins.iter().for_each(|locked| synced.take(self.install_locked(locked)));
+        Ok(synced)
     }
 
     /// Installs what the file names and is missing here, and writes the versions that are installed here into it.
@@ -42,11 +56,11 @@ impl Installer<'_> {
         let known = LockFile::read(path)?;
         let store = link::user_store(&self.app.stores)?;
         let mut file = known.clone().unwrap_or_default();
-        let mut outcomes = Vec::new();
+        let mut synced = Synced::default();
         for locked in file.plugins.clone() {
             match store.installed(&locked.name)?.filter(|record| record.source == Source::Index) {
                 Some(record) => file.put(self.locked(&record)?),
-                None => outcomes.push(self.install_locked(&locked)?),
+                None => synced.take(self.install_locked(&locked)),
             }
         }
         let mut added: Vec<Installed> = Vec::new();
@@ -62,8 +76,9 @@ impl Installer<'_> {
         for record in &added {
             file.put(self.locked(record)?);
         }
-        let written = if self.options.dry_run { false } else { file.write(path)? };
-        Ok(Synced { outcomes, written })
+        synced.changes = known.as_ref() != Some(&file.sorted());
+        synced.written = if self.options.dry_run { false } else { file.write(path)? };
+        Ok(synced)
     }
 
     /// The entry of an installed plugin.
@@ -104,10 +119,7 @@ impl Installer<'_> {
         let configured = indexes::configured(self.dirs)?;
         let source = locked.source(&configured)?;
         // What is there is used offline, unless it was revoked since.
-        if let Some(now) = installed.filter(|now| now.hash == file.sha256 && self.is_whole(now)) {
-            if let Some(reason) = &now.revoked {
-                return Err(resolve::revoked(name, version, reason));
-            }
+        if let Some(now) = installed.filter(|now| now.hash == file.sha256 && self.is_usable(now)) {
             return self.admit_again(&now, Choice::Named);
         }
         let index = self.index(source)?;
@@ -120,7 +132,7 @@ impl Installer<'_> {
         let expected =
             Expected { sha256: Some(file.sha256.clone()), key: key.transpose()?, ..Expected::default() };
         let resolved = Resolved { index, name: name.clone(), version: found, file: indexed, notices };
-        self.admit_resolved(&resolved, Choice::Named, &expected)
+        self.admit_resolved(&resolved, Choice::Named, &expected, false)
     }
 }
 

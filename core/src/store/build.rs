@@ -13,6 +13,7 @@ use super::{
     Kind, Store,
     index::{self, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
     record::{self, Described, Installed, Source, Stamp},
+    revoke::Revoked,
 };
 use crate::{
     error::{Failure, Result, While, code, plugin},
@@ -115,8 +116,11 @@ impl Store {
                     facts.stamp = stamp;
                     facts.triple = described.footer.triple;
                     facts.glibc = described.footer.glibc;
-                    manifest = described.manifest;
                     manifest.abi = described.footer.abi;
+                    // Its commands are those it was installed with, whatever file lies there now.
+                    if described.manifest != (Manifest { abi: described.manifest.abi, ..manifest.clone() }) {
+                        facts.broken = Some("its file is not the one that was installed".to_owned());
+                    }
                 }
                 Err(failure) => facts.broken = Some(reason(&failure)),
             },
@@ -124,7 +128,14 @@ impl Store {
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
         facts.config.clone_from(&manifest.config);
-        let revoked = record.revoked.map(|reason| format!("it was revoked: {reason}"));
+        let revoked = match self.kind {
+            Kind::User => self.revoked(),
+            Kind::System => Ok(Revoked::new()),
+        };
+        let revoked = match revoked.as_ref().map(|all| all.get(&facts.hash)) {
+            Ok(reason) => reason.map(|text| format!("it was revoked: {text}")),
+            Err(failure) => Some(reason(failure)),
+        };
         facts.broken = revoked.or(facts.broken.take()).or_else(|| refusal(&facts, &manifest));
         Known { facts, manifest }
     }

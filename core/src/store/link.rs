@@ -103,8 +103,9 @@ pub fn describe_again(store: &Store, facts: &Facts) -> Result<Index> {
             .help(format!("link it again: astro plugin link {}", facts.path.display())));
     }
     let Ok(lock) = store.lock() else { return Ok(store.build_with(record)) };
-    let Some(before) = store.records().0.into_iter().find(|known| known.name == record.name) else {
-        // Removed while it was described.
+    let before = store.installed(&record.name)?;
+    let Some(before) = before.filter(|now| now.source == Source::Link && now.path == facts.path) else {
+        // Removed while it was described, or another version is in use.
         return Ok(store.rebuild());
     };
     record.installed_at = before.installed_at;
@@ -114,14 +115,25 @@ pub fn describe_again(store: &Store, facts: &Facts) -> Result<Index> {
     }
 }
 
-/// Removes a plugin from the user's store.
-pub fn remove(stores: &Stores, name: &str) -> Result<()> {
+/// Removes a plugin from the user's store. A link that took the place of an installed version gives it back: answers which
+/// one is in use again.
+pub fn remove(stores: &Stores, name: &str) -> Result<Option<String>> {
     let store = user_store(stores)?;
     let lock = store.lock()?;
-    if !names::is_name(name) || !store.dir.join("store").join(name).join("current").exists() {
+    // A directory without `current` is what a killed remove left.
+    if !names::is_name(name) || !store.dir.join("store").join(name).is_dir() {
         return Err(not_installed(stores, name));
     }
-    store.change(&lock, || store.remove_record(name)).map(|_| ())
+    // What cannot be read is removed whole.
+    let linked = store.installed(name).ok().flatten().filter(|record| record.source == Source::Link);
+    let before = linked.and_then(|record| record.previous);
+    if let Some(directory) = before
+        && let Some(installed) = store.version(name, &directory).ok().flatten()
+    {
+        store.change(&lock, || store.switch(name, &directory))?;
+        return Ok(Some(installed.version));
+    }
+    store.change(&lock, || store.remove_record(name)).map(|_| None)
 }
 
 /// Whether a plugin of this name was installed with the host.
@@ -135,9 +147,9 @@ pub fn comes_with_astro(stores: &Stores, name: &str) -> bool {
 pub fn not_installed(stores: &Stores, name: &str) -> Failure {
     if comes_with_astro(stores, name) {
         return crate::error::failed(format!(
-            "the plugin `{name}` came with astro and is not yours to remove"
+            "the plugin `{name}` came with astro and is not yours to change"
         ))
-        .help("it is removed with the package that installed astro");
+        .help("it is upgraded and removed with the package that installed astro");
     }
     crate::error::failed(format!("no plugin `{name}` is installed"))
         .help("see the installed plugins with `astro plugin list`")

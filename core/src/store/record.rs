@@ -50,7 +50,7 @@ pub struct Installed {
     /// Where it came from: the path, the URL, or the index by its name in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The public key that its signature was verified with. Later versions must be signed with it, too.
+    /// The public key that its signature was verified with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher_key: Option<String>,
     /// The directory of the version that was in use before.
@@ -59,9 +59,6 @@ pub struct Installed {
     /// It stays at its version until it is named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
-    /// Why an index revoked it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked: Option<String>,
 }
 
 impl Installed {
@@ -81,7 +78,6 @@ impl Installed {
             publisher_key: None,
             previous: None,
             pinned: false,
-            revoked: None,
         }
     }
 
@@ -146,7 +142,7 @@ impl Store {
     pub fn records(&self) -> (Vec<Installed>, Vec<Failure>) {
         let (mut records, mut failures) = (Vec::new(), Vec::new());
         for path in self.record_paths() {
-            match read(&path) {
+            match path.and_then(|path| read(&path)) {
                 Ok(Some(record)) => records.push(record),
                 Ok(None) => {}
                 Err(failure) => failures.push(failure),
@@ -158,14 +154,16 @@ impl Store {
         (records, failures)
     }
 
-    fn record_paths(&self) -> Vec<PathBuf> {
+    fn record_paths(&self) -> Vec<Result<PathBuf>> {
+        let current = |name: &String| match self.current(name) {
+            Ok(version) => version.map(|version| Ok(self.plugin_dir(name).join(version).join("installed"))),
+            Err(failure) => Some(Err(failure)),
+        };
         match self.kind {
-            Kind::User => names_in(&self.dir.join("store"))
-                .filter_map(|name| Some(self.plugin_dir(&name).join(self.current(&name)?).join("installed")))
-                .collect(),
+            Kind::User => self.names().iter().filter_map(current).collect(),
             Kind::System => names_in(&self.dir)
                 .filter(|name| name.ends_with(".installed"))
-                .map(|name| self.dir.join(name))
+                .map(|name| Ok(self.dir.join(name)))
                 .collect(),
         }
     }
@@ -182,10 +180,14 @@ pub(super) fn names_in(dir: &Path) -> impl Iterator<Item = String> {
 pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
     let unreadable = || format!("the record `{}` cannot be read", path.display());
     let Some(text) = files::read(path)? else { return Ok(None) };
-    let record: Installed = serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable)?;
+    let begin_anew = |failure: Failure| {
+        failure.help("to begin anew: remove the plugin with `astro plugin remove NAME`, and install it again")
+    };
+    let record: Installed =
+        serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable).map_err(begin_anew)?;
     let hash_is_right = record.hash.len() == 64 && record.hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !names::is_name(&record.name) || !hash_is_right {
-        return Err(plugin(unreadable()).cause("its name or hash cannot be right"));
+        return Err(begin_anew(plugin(unreadable()).cause("its name or hash cannot be right")));
     }
     Ok(Some(record))
 }

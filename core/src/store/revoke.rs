@@ -1,56 +1,74 @@
-//! What an index took back: every version that is kept here and has a revoked file is marked, and is not loaded from then
-//! on. The mark stays when the index cannot be reached, and `rollback` does not go back to what has one.
+//! What indexes revoked: `store/revoked.json` beside the plugins holds the hash of every file that an index revoked, for ever.
+//! A file with one of them is not loaded, not installed and not gone back to, also when no index can be read any more and
+//! after the plugin was removed.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use astro_plugin_protocol::plugin_index::PluginIndex;
 
-use super::Store;
-use crate::error::Result;
+use super::{Store, record::Installed};
+use crate::{
+    error::{Result, While, code},
+    files,
+};
 
-/// The revoked files of a document: SHA-256 and the reason.
-pub fn revoked(document: &PluginIndex) -> BTreeMap<&str, &str> {
+/// SHA-256 of a revoked file and the reason.
+pub type Revoked = BTreeMap<String, String>;
+
+/// The revoked files of a document.
+fn of_document(document: &PluginIndex) -> Revoked {
     let versions = document.plugins.iter().flat_map(|plugin| &plugin.versions);
     versions
-        .filter_map(|version| Some((version, version.revoked.as_deref()?)))
-        .flat_map(|(version, reason)| version.files.iter().map(move |file| (file.sha256.as_str(), reason)))
+        .filter_map(|version| Some((version, version.revoked.as_ref()?)))
+        .flat_map(|(version, reason)| version.files.iter().map(|file| (file.sha256.clone(), reason.clone())))
         .collect()
 }
 
 impl Store {
-    /// Marks what is revoked; answers the plugins in use that were not marked before, each with the reason.
-    pub fn revoke(&self, document: &PluginIndex) -> Result<Vec<(String, String)>> {
-        let revoked = revoked(document);
-        let mut marked = Vec::new();
-        for name in self.names() {
-            for record in self.versions(&name) {
-                if let Some(reason) = revoked.get(record.hash.as_str()).filter(|_| record.revoked.is_none()) {
-                    marked.push((name.clone(), record, (*reason).to_owned()));
-                }
-            }
-        }
-        if marked.is_empty() {
-            return Ok(Vec::new());
+    fn revoked_path(&self) -> PathBuf {
+        self.dir.join("revoked.json")
+    }
+
+    /// Every file that is known to be revoked. What cannot be read is an error, not an empty list.
+    pub fn revoked(&self) -> Result<Revoked> {
+        let path = self.revoked_path();
+        let Some(text) = files::read(&path)? else { return Ok(Revoked::new()) };
+        serde_json::from_str(&text).while_doing(code::CONFIG, || {
+            format!("the list of revoked files `{}` cannot be read", path.display())
+        })
+    }
+
+    /// Remembers what a document revoked.
+    pub fn revoke(&self, document: &PluginIndex) -> Result<()> {
+        let news = of_document(document);
+        let is_known = |all: &Revoked| news.keys().all(|hash| all.contains_key(hash));
+        if is_known(&self.revoked()?) {
+            return Ok(());
         }
         let lock = self.lock()?;
-        self.change(&lock, || {
-            marked.iter().try_for_each(|(_, record, reason)| {
-                let directory = record.directory();
-                // It may have been removed since.
-                match self.version(&record.name, &directory)? {
-                    Some(now) => self.write_version(
-                        &directory,
-                        &super::record::Installed { revoked: Some(reason.clone()), ..now },
-                    ),
-                    None => Ok(()),
-                }
-            })
-        })?;
-        let in_use = |name: &str, directory: &str| self.current(name).as_deref() == Some(directory);
-        Ok(marked
-            .into_iter()
-            .filter(|(name, record, _)| in_use(name, &record.directory()))
-            .map(|(name, record, reason)| (format!("`{name}` {}", record.version), reason))
+        // Another one may have added to it meanwhile; the reason that came first stays.
+        let mut all = self.revoked()?;
+        for (hash, reason) in news {
+            all.entry(hash).or_insert(reason);
+        }
+        let bytes = serde_json::to_vec_pretty(&all)
+            .while_doing(code::FAILED, || "the list of revoked files cannot be written".to_owned())?;
+        self.change(&lock, || files::write(&self.revoked_path(), &bytes)).map(|_| ())
+    }
+
+    /// The plugins in use whose file is revoked, each with the reason.
+    pub fn revoked_in_use(&self) -> Result<Vec<(Installed, String)>> {
+        let revoked = self.revoked()?;
+        if revoked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut seen = BTreeSet::new();
+        let records = self.records().0.into_iter().filter(|record| seen.insert(record.name.clone()));
+        Ok(records
+            .filter_map(|record| revoked.get(&record.hash).cloned().map(|reason| (record, reason)))
             .collect())
     }
 }

@@ -14,9 +14,8 @@ use super::{
     record::{self, Installed, Source},
 };
 use crate::{
-    error::{Result, While, code, failed},
+    error::{Result, While, code, failed, plugin},
     failpoint, files,
-    trust::Key,
 };
 
 impl Store {
@@ -26,15 +25,40 @@ impl Store {
     }
 
     /// The directory in use of a plugin in the user's store, by name.
-    pub fn current(&self, name: &str) -> Option<String> {
-        let text = files::read(&self.plugin_dir(name).join("current")).ok()??;
+    pub fn current(&self, name: &str) -> Result<Option<String>> {
+        if !names::is_name(name) {
+            return Ok(None);
+        }
+        let path = self.plugin_dir(name).join("current");
+        let Some(text) = files::read(&path)? else { return Ok(None) };
         let version = text.trim();
-        (names::is_name(name) && names::is_name(version)).then(|| version.to_owned())
+        match names::is_name(version) {
+            true => Ok(Some(version.to_owned())),
+            false => Err(plugin(format!("which version of `{name}` is in use cannot be read"))
+                .cause(format!("`{}` names none", path.display()))
+                .help(format!("to begin anew: astro plugin remove {name}, and install it again"))),
+        }
     }
 
     /// The record in use of a plugin in the user's store.
     pub fn installed(&self, name: &str) -> Result<Option<Installed>> {
-        self.current(name).map_or(Ok(None), |version| self.version(name, &version))
+        self.current(name)?.map_or(Ok(None), |version| self.version(name, &version))
+    }
+
+    /// The public key of a plugin's publisher: that of the first version that was installed signed, or the one that the user
+    /// accepted in its place since. It belongs to the plugin and not to a version, so that going back to an older one does
+    /// not bring an older key back.
+    pub fn publisher(&self, name: &str) -> Result<Option<String>> {
+        let text = files::read(&self.plugin_dir(name).join("publisher"))?;
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    /// Remembers a plugin's publisher.
+    pub fn set_publisher(&self, name: &str, key: &str) -> Result<()> {
+        match self.publisher(name)?.as_deref() == Some(key) {
+            true => Ok(()),
+            false => files::write(&self.plugin_dir(name).join("publisher"), key.as_bytes()),
+        }
     }
 
     /// The record of one version of a plugin.
@@ -45,17 +69,15 @@ impl Store {
         }
     }
 
-    /// The records of every version that is kept, the one in use among them.
+    /// The records of every version that is kept, the one in use among them. Nothing is kept of a plugin that was removed,
+    /// whatever is left of its directory.
     pub fn versions(&self, name: &str) -> Vec<Installed> {
+        if !matches!(self.current(name), Ok(Some(_))) {
+            return Vec::new();
+        }
         record::names_in(&self.plugin_dir(name))
             .filter_map(|directory| self.version(name, &directory).ok().flatten())
             .collect()
-    }
-
-    /// The public keys of all publishers of whom something was installed and is kept.
-    pub fn publisher_keys(&self) -> Vec<Key> {
-        let records = self.names().into_iter().flat_map(|name| self.versions(&name));
-        records.filter_map(|record| Key::parse(record.publisher_key.as_deref()?)).collect()
     }
 
     /// Every plugin that has a directory in the user's store.
@@ -81,9 +103,10 @@ impl Store {
         }
         let directory = checked_directory(record)?;
         let mut record = record.clone();
-        let before = self
-            .current(&record.name)
-            .and_then(|name| Some((self.version(&record.name, &name).ok()??, name)));
+        let before = match self.current(&record.name)? {
+            Some(name) => self.version(&record.name, &name).ok().flatten().map(|old| (old, name)),
+            None => None,
+        };
         record.previous = match before {
             // Every build of a linked library is another version; what was installed before it is what one goes back to.
             Some((old, name))
@@ -116,8 +139,14 @@ impl Store {
     pub fn remove_record(&self, name: &str) -> Result<()> {
         let what = || format!("cannot remove the plugin `{name}`");
         let plugin = self.plugin_dir(name);
-        // Without `current` the plugin is gone, whatever happens to the rest.
-        std::fs::remove_file(plugin.join("current")).while_doing(code::FAILED, what)?;
+        // Without `current` the plugin is gone; what is left when this is killed, a second one removes.
+        match std::fs::remove_file(plugin.join("current")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).while_doing(code::FAILED, what);
+            }
+            _ => {}
+        }
+        reached("plugin-unused")?;
         std::fs::remove_dir_all(&plugin).while_doing(code::FAILED, what)
     }
 

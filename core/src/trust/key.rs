@@ -28,13 +28,13 @@ impl Key {
         Some(Self { public, text: text.to_owned() })
     }
 
-    /// What somebody typed: the text of a key, or the path of a `.pub` file.
+    /// What somebody typed: the text of a key, or the path of a `.pub` file. A text that is a key is never taken for a path:
+    /// no file of the working directory can stand in for it.
     pub fn given(given: &str) -> Result<Self> {
-        let path = Path::new(given);
-        let text = match path.exists() {
-            true => files::read(path)?.unwrap_or_default(),
-            false => given.to_owned(),
-        };
+        if let Some(key) = Self::parse(given) {
+            return Ok(key);
+        }
+        let text = files::read(Path::new(given))?.unwrap_or_default();
         // A file has a comment above the key.
         let text = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
         Self::parse(text).ok_or("it has another form").while_doing(code::USAGE, || {
@@ -62,6 +62,25 @@ impl Key {
         let reader = std::io::Cursor::new(bytes);
         minisign::verify(&self.public, &signature, reader, true, false, false).ok()?;
         signature.trusted_comment().ok()
+    }
+
+    /// Why a detached signature is not one of these keys over these bytes.
+    pub fn objection(keys: &[Self], minisig: &str) -> String {
+        let Some(signature) =
+            is_canonical(minisig).then(|| SignatureBox::from_string(minisig).ok()).flatten()
+        else {
+            return "its signature has not the form of one".to_owned();
+        };
+        let id: String = signature.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect();
+        let known = keys.iter().any(|key| key.id() == id);
+        match (known, signature.is_prehashed()) {
+            (false, _) => {
+                let ids: Vec<String> = keys.iter().map(Self::id).collect();
+                format!("it is signed with the key {id}, not with {}", ids.join(" or "))
+            }
+            (true, false) => "its signature is of the old kind, which is not over a hash".to_owned(),
+            (true, true) => format!("its signature with the key {id} is not over these bytes"),
+        }
     }
 
     /// Whether the signature of a plugin file is one of this key over the bytes before it.

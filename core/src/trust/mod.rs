@@ -14,12 +14,14 @@
 
 mod key;
 
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 
 pub use key::{Key, trusted_comment};
 
 use crate::{
-    config::{Config, Dirs},
+    config::{Config, Dirs, place_and_reason},
     error::{Failure, Result, config},
     files,
 };
@@ -34,6 +36,9 @@ pub struct Policy {
     pub publishers: Vec<String>,
     /// When a file's bytes are compared with what was installed.
     pub verify: Verify,
+    /// Those of other configurations that hold for the same store.
+    #[serde(skip)]
+    others: Vec<Self>,
 }
 
 /// What an installed plugin must have.
@@ -59,27 +64,57 @@ pub enum Verify {
 }
 
 impl Policy {
-    /// The policy of this user. Without a configuration it is the default; one that cannot be read and may hold a
-    /// policy is an error.
+    /// The policy of this user's store: that of the configuration in use, and that of every configuration which ever set
+    /// one for this store ([`govern`]), so that a variable which names another directory changes nothing. Without a
+    /// configuration it is the default; one that cannot be read and may hold a policy is an error.
     pub fn load(dirs: &Dirs) -> Result<Self> {
-        let Some(text) = files::read(&dirs.config_file())? else { return Ok(Self::default()) };
+        let own = dirs.config_file();
+        let mut policy = Self::read(&own)?;
+        let governing = governing(dirs)?;
+        if policy != Self::default() && !governing.contains(&own) {
+            // It was written by hand. Where nothing can be written it holds as long as nothing changes.
+            let _ = govern(dirs);
+        }
+        for path in governing.into_iter().filter(|path| *path != own) {
+            policy.others.push(Self::read(&path)?);
+        }
+        Ok(policy)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let Some(text) = files::read(path)? else { return Ok(Self::default()) };
         // Reading TOML takes longer than the rest of this, on every run. A key may be written with escapes.
-        if !text.contains("trust") && !text.contains('\\') {
+        if !text.to_ascii_lowercase().contains("trust") && !text.contains('\\') {
             return Ok(Self::default());
         }
-        match Config::load(dirs) {
-            Ok(config) => Ok(config.trust),
-            // A broken configuration harms no pipeline that takes nothing from it, unless it may say whom to trust.
-            Err(_) if !text.contains("trust") => Ok(Self::default()),
-            Err(failure) => {
-                Err(failure.help("until then no installed plugin is loaded: the file may say whom you trust"))
-            }
+        let unreadable = |failure: Failure| {
+            failure.help("until then no installed plugin is loaded: the file may say whom you trust")
+        };
+        let config = Config::parse(&text).map_err(|error| unreadable(broken(path, &error.to_string())))?;
+        // What looks like the table and is none would be no policy, without a word.
+        let words: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let is_like = |word: &&String| {
+            *word != "trust" && word.to_ascii_lowercase().trim_matches(['s', '_', '-']) == "trust"
+        };
+        if let Some(word) = words.keys().find(is_like) {
+            let failure = broken(path, &format!("`{word}` is no table of the configuration, `trust` is one"));
+            return Err(unreadable(failure));
         }
+        Ok(config.trust)
+    }
+
+    /// Compared on every run, on a sealed copy.
+    pub fn verifies_always(&self) -> bool {
+        self.verify == Verify::Always || self.others.iter().any(Self::verifies_always)
     }
 
     /// The keys of the publishers that may be used.
     pub fn keys(&self) -> Result<Vec<Key>> {
-        self.publishers.iter().map(|text| Key::parse(text).ok_or_else(|| not_a_key(text))).collect()
+        let all = self.others.iter().fold(self.publishers.iter().collect::<Vec<_>>(), |mut all, other| {
+            all.extend(&other.publishers);
+            all
+        });
+        all.into_iter().map(|text| Key::parse(text).ok_or_else(|| not_a_key(text))).collect()
     }
 
     /// Why a plugin with this verified publisher's key may not be used.
@@ -101,9 +136,38 @@ impl Policy {
                     .help("see `astro config get trust.publishers`"),
                 )
             }
-            _ => None,
+            _ => self.others.iter().find_map(|other| other.refusal(publisher_key)),
         }
     }
+}
+
+/// The file beside the store that names the configurations which set a policy for it, one path in each line.
+fn governing_file(dirs: &Dirs) -> PathBuf {
+    dirs.plugins().join("governed-by")
+}
+
+fn governing(dirs: &Dirs) -> Result<Vec<PathBuf>> {
+    Ok(files::read(&governing_file(dirs))?.unwrap_or_default().lines().map(PathBuf::from).collect())
+}
+
+/// From now on the policy of this configuration holds for the store, from wherever the configuration in use is read. Done
+/// by `astro config set`, by whatever installs, and by the first run under a policy.
+pub fn govern(dirs: &Dirs) -> Result<()> {
+    let own = dirs.config_file();
+    let mut all = governing(dirs)?;
+    // A configuration that says nothing, and one that is gone, govern nothing.
+    if all.contains(&own) || Policy::read(&own)? == Policy::default() {
+        return Ok(());
+    }
+    all.retain(|path| path.exists());
+    all.push(own);
+    let text: String = all.iter().map(|path| format!("{}\n", path.display())).collect();
+    files::write(&governing_file(dirs), text.as_bytes())
+}
+
+fn broken(path: &Path, error: &str) -> Failure {
+    let (place, reason) = place_and_reason(error);
+    config(format!("`{}` cannot be read: {place}", path.display())).cause(reason).help("correct the file")
 }
 
 fn not_a_key(text: &str) -> Failure {
@@ -131,6 +195,33 @@ mod tests {
         Policy::load(&dirs)
     }
 
+    /// A variable that names another configuration does not take the policy of the store away.
+    #[test]
+    fn the_policy_belongs_to_the_store() {
+        let home = tempfile::tempdir().expect("a directory");
+        let data = home.path().join("data");
+        let dirs = |config: &str| Dirs {
+            config: home.path().join(config),
+            data: data.clone(),
+            state: data.clone(),
+            cache: data.clone(),
+            private_home: false,
+        };
+        let (mine, other) = (dirs("mine"), dirs("other"));
+        files::write(&mine.config_file(), b"[trust]\nrequire = \"signed\"\n").expect("written");
+        govern(&other).expect("it says nothing");
+        assert!(Policy::load(&other).expect("read").refusal(None).is_none());
+        govern(&mine).expect("written");
+        assert!(Policy::load(&other).expect("read").refusal(None).is_some());
+        files::write(&other.config_file(), b"[trust]\nverify = \"always\"\n").expect("written");
+        govern(&other).expect("written");
+        let both = Policy::load(&mine).expect("read");
+        assert!(both.verifies_always() && both.refusal(None).is_some());
+        // Who takes the policy back where it was set has taken it back.
+        files::write(&mine.config_file(), b"").expect("written");
+        assert!(Policy::load(&mine).expect("read").refusal(None).is_none());
+    }
+
     #[test]
     fn a_policy_only_tightens_and_a_broken_one_is_an_error() {
         assert_eq!(policy("").expect("read"), Policy::default());
@@ -141,11 +232,14 @@ mod tests {
         assert!(listed.refusal(Some("other")).is_some());
         assert_eq!(policy("\"tr\\u0075st\".verify = \"always\"").expect("read").verify, Verify::Always);
         assert_eq!(policy("[profiles.a\n").expect("it says nothing of trust"), Policy::default());
+        assert!(policy("x = \"\\u0041\"\n[profiles.a\n").is_err(), "a key may be written with escapes");
         for broken in [
             "[trust]\nrequire = \"none\"\n",
             "[trust]\nrequire = false\n",
             "[trust]\nrequired = \"signed\"\n",
             "trust = 1\n",
+            "[Trust]\nrequire = \"signed\"\n",
+            "[trusts]\nrequire = \"signed\"\n",
             "[trust\n",
         ] {
             let failure = policy(broken).expect_err(broken);

@@ -3,7 +3,7 @@
 //!
 //! The document is `index.json`, signed by minisign in `index.json.minisig` beside it; the trusted comment is
 //! [`PluginIndex::trusted_comment`]. What a reader has to hold against it that is not in one document (an older version
-//! than the last one seen, an expiry that has passed) is the reader's; see `docs/src/reference/plugin-index.md`.
+//! than the last one seen, an expiry that has passed) is the reader's; see `docs/src/security.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -255,6 +255,12 @@ pub fn is_time(text: &str) -> bool {
             b'd' => byte.is_ascii_digit(),
             other => byte == other,
         })
+        // Every one of them is a time that may be, so that nothing lasts for ever by a month that never comes.
+        && ("01"..="12").contains(&&text[5..7])
+        && ("01"..="31").contains(&&text[8..10])
+        && ("00"..="23").contains(&&text[11..13])
+        && ("00"..="59").contains(&&text[14..16])
+        && ("00"..="60").contains(&&text[17..19])
 }
 
 /// A path below the document's directory, or an https URL (http for a server on this machine, which the reader checks).
@@ -316,6 +322,7 @@ mod tests {
             (|index| index.name = "../x".into(), "name `../x` is not one"),
             (|index| index.version = 0, "version is 0"),
             (|index| index.expires = "tomorrow".into(), "when it expires"),
+            (|index| index.expires = "9999-99-99T99:99:99Z".into(), "when it expires"),
             (
                 |index| index.publishers.values_mut().for_each(|one| one.public_key.clear()),
                 "not one of minisign",

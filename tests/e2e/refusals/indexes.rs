@@ -25,7 +25,7 @@ pub(super) const REFUSED: &[Case] = &[
         "empty signature",
         |world| fs::write(world.index.dir.join("index.json.minisig"), "").expect("written"),
         1,
-        "is not signed by its key",
+        "its signature has not the form of one",
     ),
     (
         "half a signature",
@@ -35,13 +35,13 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(path, &text[..text.len() / 2]).expect("written");
         },
         1,
-        "is not signed by its key",
+        "its signature has not the form of one",
     ),
     (
         "somebody else's signature",
         |world| Signer::default().publish(&world.index.dir, &world.index.document),
         1,
-        "is not signed by its key",
+        "it is signed with the key",
     ),
     (
         "the signature of an older index",
@@ -51,7 +51,7 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(world.index.dir.join("index.json.minisig"), old).expect("written");
         },
         1,
-        "is not signed by its key",
+        "is not over these bytes",
     ),
     (
         "a signature with another comment",
@@ -137,7 +137,7 @@ pub(super) const REFUSED: &[Case] = &[
             world.index.publish();
             world.env.run(["plugin", "index", "remove", "corp"]).ok();
             world.index.added(&world.env);
-            for dir in ["state", "cache"] {
+            for dir in ["state", "cache", "plugins/indexes"] {
                 let _ = fs::remove_dir_all(world.env.path(".astro-host").join(dir));
             }
             world.index.document.version = 0;
@@ -158,7 +158,7 @@ pub(super) const REFUSED: &[Case] = &[
     ),
     (
         "what was seen cannot be read",
-        |world| fs::write(world.env.path(".astro-host/state/indexes/corp.json"), "{").expect("written"),
+        |world| fs::write(world.env.path(".astro-host/plugins/indexes/corp.json"), "{").expect("written"),
         3,
         "what was seen of the index `corp` cannot be read",
     ),
@@ -251,7 +251,7 @@ pub(super) const REFUSED: &[Case] = &[
             world.index.publish();
         },
         1,
-        "every version of the plugin `marked` was taken back",
+        "every version of the plugin `marked` was yanked or revoked",
     ),
     (
         "another machine",

@@ -16,11 +16,14 @@ use crate::{
     indexes,
     install::{
         candidate::{Candidate, Expected, Origin, nothing_at},
+        known_keys,
+        resolve::revoked,
+        same_publisher,
         source::Wanted,
     },
     store::{
         Kind, Store,
-        build::Known,
+        build::{Known, broken},
         link,
         lookup::{Found, Owner},
         record::{Installed, Source},
@@ -80,6 +83,10 @@ pub(in crate::builtin) fn exec(request: &Request<'_>) -> Result<i32> {
         }
     };
     let Known { facts, manifest } = known;
+    // A manifest that is not accepted has nothing that may be shown or typed.
+    if let Some(reason) = &facts.broken {
+        return Err(broken(&facts, reason));
+    }
     let owner = Owner { facts, store };
     let found = Found {
         owners: vec![owner; manifest.commands.len()],
@@ -120,10 +127,17 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
     let dirs = app.dirs.as_ref().map_err(Clone::clone)?;
     let place = path.display().to_string();
     let bytes = indexes::read_file(path, MAX_FILE)?.ok_or_else(|| nothing_at(&place))?;
-    let mut keys = Policy::load(dirs)?.keys()?;
-    keys.extend(app.stores.user().map(Store::publisher_keys).unwrap_or_default());
-    let origin = Origin { source: Source::File, place: place.clone() };
-    let candidate = Candidate::examine(bytes, origin, &Expected::default(), &keys)?;
+    let policy = Policy::load(dirs)?;
+    let origin = Origin { source: Source::File, place: place.clone(), is_chosen: true };
+    let known = |name: &str| known_keys(app, &policy, name);
+    let candidate = Candidate::examine(bytes, origin, &Expected::default(), known)?;
+    let store = Store { dir: dirs.plugins(), kind: Kind::User };
+    if let Some(reason) = store.revoked()?.get(&candidate.hash) {
+        return Err(revoked(&candidate.manifest.name, &candidate.manifest.version, reason));
+    }
+    if !allowed {
+        same_publisher(&store, &candidate, None)?;
+    }
     if candidate.key.is_none() && !allowed {
         return Err(plugin(format!("nobody vouches for `{place}`: it is {}", candidate.voucher()))
             .help(format!("to run it once all the same: astro plugin exec --allow-unsigned {place} -- …")));
@@ -133,7 +147,6 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
         .map_err(|error| failed(format!("cannot find `{place}`")).cause(error.to_string()))?;
     let mut record = Installed::new(candidate.manifest.clone(), Source::File, path, candidate.hash.clone());
     record.publisher_key = candidate.key.as_ref().map(|key| key.text().to_owned());
-    let store = Store { dir: dirs.plugins(), kind: Kind::User };
     let mut known = store.look_at(record);
     known.facts.allowed_unsigned = allowed && candidate.key.is_none();
     if known.facts.allowed_unsigned {

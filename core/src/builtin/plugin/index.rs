@@ -87,6 +87,10 @@ fn making() -> [Command; 3] {
                 ..option("expires", "DURATION", "How long it may be used: `90d`, `36h`")
             },
             option("base-url", "URL", "Where the files are served, when that is not beside the index"),
+            Arg {
+                kind: ValueKind::File,
+                ..option("key", "FILE", "Sign it at once with this secret key of minisign")
+            },
             mark("yank", "Mark a version that nobody should begin to use"),
             mark("revoke", "Mark a version that nobody may use any more, also who has it"),
         ],
@@ -98,7 +102,7 @@ fn making() -> [Command; 3] {
             ("astro plugin index build /srv/plugins --revoke \"lint@1.2.0=stolen key\"", "Revoke a version"),
         ],
     );
-    build.long_about = "Make an index of the plugin files in a directory, or renew it.\n\nIts version counts up. A version of a plugin never changes and never disappears; what should not be used is marked. Sign it afterwards: the signature of the document before does not fit.".to_owned();
+    build.long_about = "Make an index of the plugin files in a directory, or renew it.\n\nIts version counts up. A version of a plugin never changes and never disappears; what should not be used is marked. Sign it with `--key`, or afterwards: the signature of the document before does not fit, and readers refuse it until then.".to_owned();
     build.see_also = ["plugin index sign", "plugin index check", "plugin pack"].map(str::to_owned).to_vec();
     let sign = command(
         "plugin index sign",
@@ -164,6 +168,7 @@ pub(in crate::builtin) fn add(request: &Request<'_>) -> Result<i32> {
         name: name.to_owned(),
         location: location(request.required("location")?)?,
         keys: keys(request)?,
+        document: None,
         min_version: 0,
         ca_file,
     };
@@ -179,6 +184,7 @@ pub(in crate::builtin) fn add(request: &Request<'_>) -> Result<i32> {
     let opened = indexes::open(reach, &source)?;
     // An older document is refused from now on, also where nothing else is remembered.
     source.min_version = opened.document.version;
+    source.document = Some(opened.document.name.clone());
     config::edit(&dirs, |document| put(document, &source, request.flag("first")))?;
     let count = counted(opened.document.plugins.len(), "plugin");
     request.app.console.notice(&format!("Added the index `{name}`, which has {count}."));
@@ -190,6 +196,9 @@ fn put(document: &mut DocumentMut, source: &IndexSource, first: bool) -> Result<
     table["name"] = toml_edit::value(&source.name);
     table["location"] = toml_edit::value(&source.location);
     table["keys"] = toml_edit::value(source.keys.iter().collect::<toml_edit::Array>());
+    if let Some(document) = &source.document {
+        table["document"] = toml_edit::value(document);
+    }
     table["min_version"] = toml_edit::value(i64::try_from(source.min_version).unwrap_or(i64::MAX));
     if let Some(path) = &source.ca_file {
         table["ca_file"] = toml_edit::value(path.display().to_string());
@@ -285,6 +294,8 @@ pub(in crate::builtin) fn build(request: &Request<'_>) -> Result<i32> {
         lifetime: lifetime(request.text("expires").unwrap_or(LIFETIME))?,
         base_url: request.text("base-url"),
     };
+    let may_ask = !request.parsed.globals.no_input && format == Format::Table;
+    let key = request.text("key").map(|path| sign::key(request.app, Path::new(path), may_ask)).transpose()?;
     crate::files::shared_dir(&dir)?;
     let document = index::build(&wanted)?;
     let count: usize = document.plugins.iter().map(|plugin| plugin.versions.len()).sum();
@@ -297,7 +308,17 @@ pub(in crate::builtin) fn build(request: &Request<'_>) -> Result<i32> {
         counted(count, "version"),
         document.expires
     ));
-    console.notice(&format!("Next: astro plugin index sign {} --key FILE", dir.display()));
+    match key {
+        Some(key) => {
+            let (path, _) = index::sign(&dir, &key)?;
+            console.notice(&format!("Signed it in {}.", path.display()));
+        }
+        None => {
+            let dir = dir.display().to_string();
+            let dir = shlex::try_quote(&dir).map_or_else(|_| dir.clone(), std::borrow::Cow::into_owned);
+            console.notice(&format!("Next: astro plugin index sign {dir} --key FILE"));
+        }
+    }
     told(request, format, &document)
 }
 
@@ -345,9 +366,11 @@ pub(in crate::builtin) fn sign(request: &Request<'_>) -> Result<i32> {
 
 pub(in crate::builtin) fn check(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
+    let location = location(request.required("location")?)?;
+    let last = location.trim_end_matches('/').rsplit('/').next().filter(|last| names::is_name(last));
     let source = IndexSource {
-        name: "checked".to_owned(),
-        location: location(request.required("location")?)?,
+        name: last.unwrap_or("index").to_owned(),
+        location,
         keys: keys(request)?,
         ..IndexSource::default()
     };

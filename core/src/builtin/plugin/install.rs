@@ -6,7 +6,7 @@ use astro_plugin_protocol::{
     check::is_version,
     manifest::{Arg, Arity, Command, ValueKind},
     names,
-    plugin_index::{is_key_id, is_sha256},
+    plugin_index::is_sha256,
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
@@ -43,7 +43,11 @@ fn dry_run() -> Arg {
 }
 
 fn accept_key() -> Arg {
-    option("accept-key", "KEY_ID", "Take a plugin whose publisher's key has changed to the one with this id")
+    option(
+        "accept-key",
+        "KEY",
+        "Take a plugin whose publisher's key has changed to this one, or to that of this file",
+    )
 }
 
 fn install_command() -> Command {
@@ -144,11 +148,7 @@ fn sync_command() -> Command {
 
 /// What all commands that install may be asked for.
 fn options(request: &Request<'_>) -> Result<Options> {
-    let accept_key = request.text("accept-key").map(str::to_ascii_uppercase);
-    if let Some(bad) = accept_key.as_ref().filter(|text| !is_key_id(text)) {
-        return Err(usage(format!("`--accept-key {bad}` is not the id of a key"))
-            .help("it has 16 hexadecimal digits, as the refusal shows them"));
-    }
+    let accept_key = request.text("accept-key").map(Key::given).transpose()?;
     Ok(Options {
         offline: request.flag("offline"),
         dry_run: request.flag("dry-run"),
@@ -188,10 +188,7 @@ pub(in crate::builtin) fn install(request: &Request<'_>) -> Result<i32> {
     let installer = installer(request, options)?;
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for wanted in &wanted {
-        match installer.install(wanted) {
-            Ok(outcomes) => done.extend(outcomes),
-            Err(failure) => failed.push(failure),
-        }
+        failed.extend(installer.install(wanted, &mut done));
     }
     finish(request, format, &done, failed, dry_run)
 }
@@ -245,6 +242,10 @@ pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
     if done.is_empty() && failures.is_empty() {
         request.app.console.notice("No plugin came from an index, or all that did are pinned.");
     }
+    // Whoever upgrades at night is told what does not run any more, in every format and by the exit code.
+    if !dry_run {
+        failures.extend(installer.revoked_in_use()?);
+    }
     finish(request, format, &done, failures, dry_run)
 }
 
@@ -293,12 +294,14 @@ pub(in crate::builtin) fn sync(request: &Request<'_>) -> Result<i32> {
     let installer = installer(request, options)?;
     let synced = if is_locked { installer.sync_locked(&path)? } else { installer.sync(&path, &names)? };
     let console = &request.app.console;
-    if synced.written {
+    if dry_run && synced.changes {
+        console.notice(&format!("Would have written {}.", path.display()));
+    } else if synced.written {
         console.notice(&format!("Wrote {}.", path.display()));
     } else if !is_locked && !dry_run {
         console.notice(&format!("{} is already up to date.", path.display()));
     }
-    finish(request, format, &synced.outcomes, Vec::new(), dry_run)
+    finish(request, format, &synced.outcomes, synced.failures, dry_run)
 }
 
 /// Tells what became of each plugin, and ends with the failures' own code.
@@ -312,6 +315,9 @@ fn finish(
     let console = &request.app.console;
     for outcome in done {
         console.notice(&told(outcome, dry_run));
+    }
+    for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
+        console.notice(&format!("It takes the place of the plugin `{}` that came with astro.", outcome.name));
     }
     if done.iter().any(|outcome| outcome.action == "installed") && !dry_run {
         console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
@@ -331,7 +337,7 @@ fn finish(
                 report::failure(console, failure);
             }
             let kind = if is_common { first } else { code::FAILED.to_owned() };
-            Err(Failure::new(&kind, format!("{count} plugins stayed as they were")))
+            Err(Failure::new(&kind, format!("{count} plugins are not as they should be")))
         }
     }
 }
@@ -342,12 +348,14 @@ fn told(outcome: &Outcome, dry_run: bool) -> String {
     let origin = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
     let what = match outcome.action {
         "installed" => format!("nstalled the plugin `{name}` {version}{origin}, {}", outcome.voucher),
-        "upgraded" => format!("pgraded the plugin `{name}` from {before} to {version}"),
-        "downgraded" => format!("ent back with the plugin `{name}` from {before} to {version}"),
+        "upgraded" => format!("pgraded the plugin `{name}` from {before} to {version}, {}", outcome.voucher),
+        "downgraded" => {
+            format!("ent back with the plugin `{name}` from {before} to {version}, {}", outcome.voucher)
+        }
         "replaced" => format!("eplaced the plugin `{name}` {version}{origin}, {}", outcome.voucher),
         "rolled back" => format!("olled back the plugin `{name}` from {before} to {version}"),
         "pinned" => return format!("The plugin `{name}` stays at {version}."),
-        "unpinned" => return format!("The plugin `{name}` {version} is upgraded again."),
+        "unpinned" => return format!("Upgrades move the plugin `{name}` {version} again."),
         _ => return format!("The plugin `{name}` {version} is already up to date."),
     };
     let (first, then) = match outcome.action {

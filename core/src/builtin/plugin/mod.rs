@@ -25,10 +25,11 @@ use crate::{
     context::timestamp,
     error::{Result, While, code, failed, plugin},
     files,
+    host::verify,
     install::{Installer, Options, resolve},
     output::Format,
-    store::{Kind, build::broken, link, lookup::Owner, record},
-    trust::Key,
+    store::{Kind, build::broken, index::Facts, link, lookup::Owner, record},
+    trust::{Key, Policy},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -87,7 +88,8 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
         return outdated(request, format);
     }
     let (owners, unreadable) = request.app.stores.plugins();
-    let rows = owners.iter().map(row).collect();
+    let policy = request.app.dirs.as_ref().map_or(Ok(Policy::default()), Policy::load);
+    let rows = owners.iter().map(|owner| row(owner, &policy)).collect();
     for owner in &owners {
         if let Some(reason) = &owner.facts.broken {
             report::warning(&request.app.console, &broken(&owner.facts, reason));
@@ -152,7 +154,7 @@ fn outdated(request: &Request<'_>, format: Format) -> Result<i32> {
     failure.map_or(Ok(0), Err)
 }
 
-fn row(owner: &Owner) -> Value {
+fn row(owner: &Owner, policy: &Result<Policy>) -> Value {
     let facts = &owner.facts;
     let source = facts.source.name();
     let path = owner.store.file_of(&facts.path);
@@ -161,6 +163,9 @@ fn row(owner: &Owner) -> Value {
         None if !path.is_file() => "its file is missing".to_owned(),
         None if facts.linked && !facts.is_current(&owner.store) => {
             "built again since it was last used".to_owned()
+        }
+        None if verify::is_under_policy(&owner.store, facts) && refusal(policy, facts).is_some() => {
+            format!("refused: {}", refusal(policy, facts).unwrap_or_default())
         }
         None if facts.pinned => "ready, pinned".to_owned(),
         None => "ready".to_owned(),
@@ -174,6 +179,14 @@ fn row(owner: &Owner) -> Value {
     })
 }
 
+/// Why the trust policy does not let a plugin be used.
+fn refusal(policy: &Result<Policy>, facts: &Facts) -> Option<String> {
+    match policy {
+        Ok(policy) => policy.refusal(facts.publisher_key.as_deref()).map(|failure| failure.message),
+        Err(failure) => Some(failure.message.clone()),
+    }
+}
+
 pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let wanted = request.required("plugin")?;
@@ -183,7 +196,8 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         Some(owner) => {
             let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
             let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
-            let mut facts = row(owner);
+            let policy = request.app.dirs.as_ref().map_or(Ok(Policy::default()), Policy::load);
+            let mut facts = row(owner, &policy);
             let record =
                 (owner.store.kind == Kind::User).then(|| owner.store.installed(wanted)).transpose()?;
             let record = record.flatten();
@@ -272,7 +286,9 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     app.dirs.clone()?;
     let name = request.required("name")?;
-    link::remove(&app.stores, name)?;
-    app.console.notice(&format!("Removed the plugin `{name}`."));
+    app.console.notice(&match link::remove(&app.stores, name)? {
+        None => format!("Removed the plugin `{name}`."),
+        Some(version) => format!("Removed the link; the installed `{name}` {version} is in use again."),
+    });
     request.done(format, name, "removed")
 }
