@@ -7,7 +7,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
-    check,
+    check, names,
     plugin_file::EXTENSION,
     plugin_index::{FILE, FORMAT, File, MAX_FILE, Plugin, PluginIndex, Publisher, SIGNATURE_ENDING, Version},
 };
@@ -61,7 +61,7 @@ impl Mark {
         match parts {
             Some(((name, version), reason))
                 if !name.is_empty()
-                    && check::is_version(version)
+                    && names::is_version(version)
                     && !reason.is_empty()
                     && !reason.chars().any(char::is_control) =>
             {

@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use astro_plugin_protocol::{
-    check::is_version,
     names,
     plugin_index::{File, Plugin, Version, is_sha256},
 };
@@ -87,7 +86,9 @@ impl LockFile {
         }
         let mut seen = std::collections::BTreeSet::new();
         for plugin in &file.plugins {
-            if !names::is_name(&plugin.name) || !is_version(&plugin.version) || !names::is_name(&plugin.index)
+            if !names::is_name(&plugin.name)
+                || !names::is_version(&plugin.version)
+                || !names::is_name(&plugin.index)
             {
                 return Err(format!("a name or version in it is not one: {:?}", plugin.name));
             }

@@ -124,10 +124,14 @@ impl<'a> Installer<'a> {
         opened
     }
 
-    /// The failures of plugins that are installed and revoked: whoever upgrades at night is told, in every format.
-    pub(crate) fn revoked_in_use(&self) -> Result<Vec<Failure>> {
+    /// The plugins that are installed and revoked, each with its failure: whoever upgrades at night is told, in every
+    /// format.
+    pub(crate) fn revoked_in_use(&self) -> Result<Vec<(String, Failure)>> {
         let store = store::link::user_store(&self.app.stores)?;
-        Ok(store.revoked_in_use()?.iter().map(|(record, reason)| not_used_any_more(record, reason)).collect())
+        let told = |(record, reason): &(Installed, String)| {
+            (format!("`{}` {} ", record.name, record.version), not_used_any_more(record, reason))
+        };
+        Ok(store.revoked_in_use()?.iter().map(told).collect())
     }
 
     /// Installs what was typed; a directory may bring several. What was done is in `done`, whatever became of the others.

@@ -104,10 +104,14 @@ fn newest(plugin: &Plugin) -> Result<(Version, File, Vec<String>)> {
             Err(failure) => unusable = unusable.or(Some(failure)),
         }
     }
-    Err(unusable.unwrap_or_else(|| {
-        failed(format!("every version of the plugin `{name}` was yanked or revoked"))
-            .help(format!("there are: {}", all_versions(plugin)))
-    }))
+    let newest = plugin.versions.iter().max_by(|a, b| compare_versions(&a.version, &b.version));
+    let is_all_revoked = plugin.versions.iter().all(|version| version.revoked.is_some());
+    Err(match (unusable, newest.and_then(|version| Some((version, version.revoked.as_ref()?)))) {
+        (Some(unusable), _) => unusable,
+        (None, Some((version, reason))) if is_all_revoked => revoked(name, &version.version, reason),
+        (None, _) => failed(format!("every version of the plugin `{name}` was yanked or revoked"))
+            .help(format!("there are: {}", all_versions(plugin))),
+    })
 }
 
 /// The file of a version for this target, if this host can use it.

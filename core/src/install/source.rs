@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{check::is_version, names, plugin_file::EXTENSION};
+use astro_plugin_protocol::{names, plugin_file::EXTENSION};
 use reqwest::Url;
 
 use crate::{
@@ -71,7 +71,7 @@ impl Named {
             }
         };
         let (place, version) = match text.split_once('@') {
-            Some((place, version)) if is_version(version) => (place, Some(version.to_owned())),
+            Some((place, version)) if names::is_version(version) => (place, Some(version.to_owned())),
             Some((_, version)) => return Err(wrong(&format!("`{version}` is not a version such as 1.2.3"))),
             None => (text, None),
         };

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::is_version,
     manifest::{Manifest, Revisions},
     names,
 };
@@ -179,7 +178,7 @@ impl PluginIndex {
         let mut versions = BTreeSet::new();
         for version in &plugin.versions {
             let what = format!("`{name}` {}", shown(&version.version));
-            if !is_version(&version.version) {
+            if !names::is_version(&version.version) {
                 found.push(format!("the version of {what} is not of the form 1.2.3"));
             }
             if !versions.insert(&version.version) {

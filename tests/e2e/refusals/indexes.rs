@@ -250,8 +250,8 @@ pub(super) const REFUSED: &[Case] = &[
             world.index.version("marked", "1.0.0").revoked = Some("stolen".into());
             world.index.publish();
         },
-        1,
-        "every version of the plugin `marked` was yanked or revoked",
+        126,
+        "`marked` 1.0.0 was revoked: stolen",
     ),
     (
         "another machine",

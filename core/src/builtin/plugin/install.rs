@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use astro_plugin_protocol::{
-    check::is_version,
     manifest::{Arg, Arity, Command, ValueKind},
     names,
     plugin_index::is_sha256,
@@ -244,7 +243,11 @@ pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
     }
     // Whoever upgrades at night is told what does not run any more, in every format and by the exit code.
     if !dry_run {
-        failures.extend(installer.revoked_in_use()?);
+        for (what, failure) in installer.revoked_in_use()? {
+            if !failures.iter().any(|known| known.message.contains(&what)) {
+                failures.push(failure);
+            }
+        }
     }
     finish(request, format, &done, failures, dry_run)
 }
@@ -267,7 +270,7 @@ fn named<'r>(request: &'r Request<'_>) -> Result<&'r str> {
     let name = request.required("name")?;
     match (names::is_name(name), name.split_once('@')) {
         (true, _) => Ok(name),
-        (false, Some((name, version))) if is_version(version) => {
+        (false, Some((name, version))) if names::is_version(version) => {
             Err(usage(format!("`{name}@{version}` is not the name of an installed plugin"))
                 .help(format!("to use that version: astro plugin install {name}@{version}")))
         }
