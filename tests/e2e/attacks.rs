@@ -16,7 +16,12 @@ use astro_e2e::{
     TestEnv,
     plugin_files::{IndexDir, PluginFile},
 };
-use astro_host::failpoint::STORE_STEPS;
+use astro_host::{
+    config::Dirs,
+    failpoint::STORE_STEPS,
+    host::{Transport, library, verify},
+    store::{Kind, Store},
+};
 
 use crate::torture::{random, runs};
 
@@ -267,9 +272,9 @@ fn fifty_plugins_in_one_process_are_fifty() {
     }
     let mut marks = BTreeSet::new();
     for path in &paths {
-        let verified = astro_host::host::verify::open_for_describe(path).expect("opens");
-        let loaded = astro_host::host::library::load(verified, "`marked`").expect("loads");
-        let described = astro_host::host::Transport::describe(&loaded).expect("describes");
+        let verified = verify::open_for_describe(path).expect("opens");
+        let loaded = library::load(verified, "`marked`").expect("loads");
+        let described = loaded.describe().expect("describes");
         let manifest: serde_json::Value = serde_json::from_slice(&described).expect("json");
         marks.insert(manifest["about"].as_str().expect("text").to_owned());
         // Numbers that became free meanwhile are taken by whoever comes next.
@@ -277,4 +282,41 @@ fn fifty_plugins_in_one_process_are_fifty() {
     }
     assert_eq!(marks.len(), 50, "{marks:?}");
     assert_eq!(marks.iter().filter(|mark| mark.starts_with("number-")).count(), 50);
+}
+
+/// The same for installed plugins, each verified and loaded from a sealed copy in memory, all of which have one name.
+#[test]
+fn fifty_sealed_copies_in_one_process_are_fifty() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    let dir = env.path("files");
+    fs::create_dir_all(&dir).expect("made");
+    for number in 0..50 {
+        let name = format!("p{number}");
+        let file = marked.clone().name(&name).mark(&format!("number-{number}"));
+        fs::write(dir.join(format!("{name}.astro-plugin")), file.bytes()).expect("written");
+    }
+    env.run(["plugin", "install", "./files", "-q"]).ok();
+    env.run(["config", "set", "trust.verify", "always", "-q"]).ok();
+    let all = env.path(".astro-host");
+    let dirs = Dirs {
+        config: all.clone(),
+        data: all.clone(),
+        state: all.join("state"),
+        cache: all.join("cache"),
+        private_home: true,
+    };
+    let store = Store { dir: dirs.plugins(), kind: Kind::User };
+    let mut marks = BTreeSet::new();
+    for known in store.known().0 {
+        let verified = verify::verify(&store, &known.facts, Some(&dirs)).expect("verified");
+        assert!(verified.sealed, "it is a copy");
+        let loaded = library::load(verified, &known.facts.name).expect("loads");
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&loaded.describe().expect("describes")).expect("json");
+        let mark = manifest["about"].as_str().expect("text").trim_end_matches('.').to_owned();
+        assert_eq!(mark, known.facts.name.replace('p', "number-"), "the one that was asked for");
+        marks.insert(mark);
+    }
+    assert_eq!(marks.len(), 50);
 }

@@ -116,11 +116,14 @@ impl Store {
                     facts.stamp = stamp;
                     facts.triple = described.footer.triple;
                     facts.glibc = described.footer.glibc;
-                    manifest.abi = described.footer.abi;
-                    // Its commands are those it was installed with, whatever file lies there now.
-                    if described.manifest != (Manifest { abi: described.manifest.abi, ..manifest.clone() }) {
+                    // A file with other commands is not what was installed; those are known all the same. Otherwise the
+                    // file's own words count: a record may be of a host that did not know all that is in them.
+                    if is_of_record(&described.manifest, &manifest) {
+                        manifest = described.manifest;
+                    } else {
                         facts.broken = Some("its file is not the one that was installed".to_owned());
                     }
+                    manifest.abi = described.footer.abi;
                 }
                 Err(failure) => facts.broken = Some(reason(&failure)),
             },
@@ -171,6 +174,14 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether a file's manifest is that of its record, as far as every host can tell: name, version and spellings of commands.
+fn is_of_record(file: &Manifest, record: &Manifest) -> bool {
+    let spellings = |manifest: &Manifest| -> Vec<Vec<String>> {
+        manifest.commands.iter().map(|command| check::spellings(&command.path, &command.aliases)).collect()
+    };
+    file.name == record.name && file.version == record.version && spellings(file) == spellings(record)
 }
 
 /// Why this host does not use a plugin, as far as its manifest tells.
