@@ -107,7 +107,7 @@ pub fn verify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Verif
 }
 
 /// Looks at a plugin's file as if nothing were known of it: what `astro plugin verify` does. Answers what was compared.
-pub fn again(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<String> {
+pub fn reverify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<String> {
     check_revisions(&facts.name, &facts.version, facts.abi, facts.protocol)?;
     check_machine(facts)?;
     let path = store.file_of(&facts.path);

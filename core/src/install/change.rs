@@ -56,7 +56,7 @@ fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
     if let Some(reason) = &facts.broken {
         return Err(refused(reason));
     }
-    verify::again(store, &facts, app.dirs.as_ref().ok()).map_err(|failure| {
+    verify::reverify(store, &facts, app.dirs.as_ref().ok()).map_err(|failure| {
         let mut refused = refused(&failure.message);
         refused.causes.extend(failure.causes);
         refused.help.extend(failure.help);

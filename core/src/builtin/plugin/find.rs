@@ -143,7 +143,7 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
             None if facts.linked && !facts.is_current(&owner.store) => {
                 Ok("linked, and built again since it was last used".to_owned())
             }
-            None => verify::again(&owner.store, facts, app.dirs.as_ref().ok()),
+            None => verify::reverify(&owner.store, facts, app.dirs.as_ref().ok()),
         };
         bad += i32::from(found.is_err());
         let (state, detail) = match found {
