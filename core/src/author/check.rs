@@ -18,7 +18,7 @@ use crate::{
     app::App,
     cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
-    error::{Failure, Result, While, plugin},
+    error::{Result, While, plugin, with_causes},
     host::{Services, Transport, crash, executor, library, process, verify},
     services::{Invocation, Shared},
     store::{
@@ -68,7 +68,7 @@ pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
     if record::is_plugin_file(&path) {
         let described = match record::read_plugin_file(&path) {
             Ok(described) => described,
-            Err(failure) => return Ok(vec![broken("footer", reasons(&failure))]),
+            Err(failure) => return Ok(vec![broken("footer", with_causes(&failure))]),
         };
         findings.extend(footer(&path, &described, key)?);
         // Of a file that is not from whom it should be, no code is run.
@@ -91,7 +91,7 @@ pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
         ));
     }
     if let Err(failure) = verify::check_policy(&path) {
-        findings.push(broken("permissions", reasons(&failure)));
+        findings.push(broken("permissions", with_causes(&failure)));
         return Ok(findings);
     }
     match describe::in_child(&path) {
@@ -105,7 +105,7 @@ pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
             findings.extend(manifest(&described));
             findings.extend(probed(&path)?);
         }
-        Err(failure) => findings.push(broken("manifest", reasons(&failure))),
+        Err(failure) => findings.push(broken("manifest", with_causes(&failure))),
     }
     Ok(findings)
 }
@@ -193,12 +193,8 @@ fn probed(path: &Path) -> Result<Vec<Finding>> {
     match describe::ask_child(CHILD_WORD, path) {
         Ok(answer) => serde_json::from_slice(&answer)
             .map_err(|error| plugin("what the plugin was asked cannot be read").cause(error.to_string())),
-        Err(failure) => Ok(vec![broken("messages", reasons(&failure))]),
+        Err(failure) => Ok(vec![broken("messages", with_causes(&failure))]),
     }
-}
-
-fn reasons(failure: &Failure) -> String {
-    std::iter::once(&failure.message).chain(&failure.causes).cloned().collect::<Vec<_>>().join(": ")
 }
 
 /// The child: loads the library and asks what every host may ask. Nothing is run.

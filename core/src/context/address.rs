@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reqwest::Url;
+
 use crate::error::{Result, config};
 
 /// The address of the hosted API.
@@ -29,7 +31,7 @@ impl Address {
             config(format!("the address `{shown}` from {origin} {reason}"))
                 .help(format!("write the whole base of the API, such as {HOSTED}"))
         };
-        let url = reqwest::Url::parse(text).map_err(|_| refused("is not a URL"))?;
+        let url = Url::parse(text).map_err(|_| refused("is not a URL"))?;
         let loopback = match url.host_str() {
             Some(host) => is_loopback(host),
             None => return Err(refused("has no host")),
@@ -91,6 +93,15 @@ impl Address {
     /// It is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback
+    }
+}
+
+/// Whether what is sent or asked there stays secret and unchanged on the way: it is https, or stays on this machine.
+pub fn is_https_or_local(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => url.host_str().is_some_and(is_loopback),
+        _ => false,
     }
 }
 

@@ -9,7 +9,7 @@ mod resolve;
 
 pub use astro_plugin_cli::time::timestamp;
 
-pub use address::{Address, is_loopback};
+pub use address::{Address, is_https_or_local, is_loopback};
 pub use claims::Claims;
 pub use directory::Directory;
 pub use resolve::{Environment, Sources, resolve};

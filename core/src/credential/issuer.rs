@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Secret, Session};
 use crate::{
-    context::{Address, is_loopback, unix_now},
+    context::{Address, is_https_or_local, unix_now},
     error::{Failure, Result, While, auth, code, failed, innermost},
 };
 
@@ -209,11 +209,7 @@ fn hidden(token: &RefreshToken) -> Secret {
 fn safe(url: &str) -> Result<()> {
     let refused = |reason: &str| failed(format!("the issuer's address `{url}` {reason}"));
     let url = Url::parse(url).map_err(|_| refused("is not a URL"))?;
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if url.host_str().is_some_and(is_loopback) => Ok(()),
-        _ => Err(refused("is not https")),
-    }
+    if is_https_or_local(&url) { Ok(()) } else { Err(refused("is not https")) }
 }
 
 /// Sends one request of the crate. No redirects: they could carry a secret elsewhere.

@@ -3,13 +3,12 @@
 
 use std::{path::Path, time::Duration};
 
-use reqwest::{Certificate, Client, Url, redirect::Policy};
+use reqwest::{Client, Url, redirect::Policy};
 
 use crate::{
-    context::is_loopback,
-    error::{Failure, Result, While, code, config, failed, innermost, usage},
-    files,
-    services::runtime,
+    context::{is_https_or_local, is_loopback},
+    error::{Failure, Result, While, code, failed, innermost, usage},
+    services::{certificates, runtime},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,17 +28,9 @@ pub(crate) fn url(text: &str) -> Result<Url> {
             url.host_str().unwrap_or_default()
         )));
     }
-    match is_safe(&url) {
+    match is_https_or_local(&url) {
         true => Ok(url),
         false => Err(usage(format!("`{text}` is neither https nor on this machine"))),
-    }
-}
-
-fn is_safe(url: &Url) -> bool {
-    match url.scheme() {
-        "https" => true,
-        "http" => url.host_str().is_some_and(is_loopback),
-        _ => false,
     }
 }
 
@@ -84,7 +75,7 @@ fn client(url: &Url, timeout: Option<Duration>, ca_file: Option<&Path>) -> Resul
     let is_plain = url.scheme() == "http";
     let policy = Policy::custom(move |attempt| {
         // From a server on this machine one may go anywhere that is allowed at all, from https never to http.
-        let is_fine = is_safe(attempt.url()) && (is_plain || attempt.url().scheme() == "https");
+        let is_fine = is_https_or_local(attempt.url()) && (is_plain || attempt.url().scheme() == "https");
         match (is_fine, attempt.previous().len() > MOST_REDIRECTS) {
             (false, _) => attempt.error("a redirect leads away from https"),
             (true, true) => attempt.error("too many redirects"),
@@ -103,11 +94,7 @@ fn client(url: &Url, timeout: Option<Duration>, ca_file: Option<&Path>) -> Resul
         builder = builder.no_proxy();
     }
     if let Some(path) = ca_file {
-        let what =
-            || format!("the certificates in `{}` (ca_file of the index) cannot be read", path.display());
-        let text = files::read(path)?.ok_or_else(|| config(what()).cause("there is no such file"))?;
-        let certificates = Certificate::from_pem_bundle(text.as_bytes()).while_doing(code::CONFIG, what)?;
-        builder = builder.tls_certs_merge(certificates);
+        builder = builder.tls_certs_merge(certificates(path, "index")?);
     }
     builder.build().while_doing(code::NETWORK, || "the HTTP client cannot be built".to_owned())
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{Failure, Result, plugin},
     host::verify,
     store::{
-        Kind, Store, Stores, link,
+        Store, link,
         record::{Installed, Source},
     },
     trust::Key,
@@ -82,7 +82,7 @@ impl Installer<'_> {
         }
         let old = store.installed(&name)?;
         same_publisher(store, &candidate, self.options.accept_key.as_ref())?;
-        let theirs = bundled_version(stores, &name);
+        let theirs = stores.bundled_version(&name);
         if let Some(theirs) = theirs.as_ref().filter(|theirs| !resolve::is_newer(&version, theirs)) {
             return Err(plugin(format!("{} would not be used: astro came with `{name}` {theirs}", what()))
                 .help("a plugin of your own takes the place of one that came with astro when it is newer"));
@@ -208,12 +208,6 @@ pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Opt
         .cause("a plugin that was signed stays signed")
         .help(format!("to begin anew: astro plugin remove {name}"))),
     }
-}
-
-/// The version of a plugin that came with astro.
-pub(super) fn bundled_version(stores: &Stores, name: &str) -> Option<String> {
-    let system = stores.all.iter().find(|store| store.kind == Kind::System)?;
-    system.records().0.into_iter().find(|record| record.name == name).map(|record| record.version)
 }
 
 fn older(name: &str, version: &str, installed: &str, choice: Choice) -> Failure {

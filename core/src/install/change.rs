@@ -1,6 +1,6 @@
 //! Changes to what is installed that need nothing from elsewhere: back to the version before, staying at a version.
 
-use super::{Outcome, admit::bundled_version, resolve::is_newer};
+use super::{Outcome, resolve::is_newer};
 use crate::{
     app::App,
     error::{Failure, Result, failed, plugin},
@@ -49,7 +49,7 @@ fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
             false => Err(refused("the library that was linked is gone").cause(path.display().to_string())),
         };
     }
-    if let Some(theirs) = bundled_version(&app.stores, name).filter(|theirs| !is_newer(version, theirs)) {
+    if let Some(theirs) = app.stores.bundled_version(name).filter(|theirs| !is_newer(version, theirs)) {
         return Err(refused(&format!("astro came with {theirs}, which would be used")));
     }
     let facts = store.look_at(record.clone()).facts;

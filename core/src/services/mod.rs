@@ -15,7 +15,7 @@ mod prompt;
 pub(crate) mod runtime;
 mod select;
 
-pub(crate) use http::get as ask_api;
+pub(crate) use http::{certificates, get as ask_api};
 pub use output::Queue;
 
 use std::sync::{Arc, Mutex};

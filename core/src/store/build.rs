@@ -16,7 +16,7 @@ use super::{
     revoke::Revoked,
 };
 use crate::{
-    error::{Failure, Result, While, code, plugin},
+    error::{Failure, Result, While, code, plugin, with_causes},
     failpoint, files,
 };
 
@@ -82,7 +82,10 @@ impl Store {
     pub fn build_with(&self, record: Installed) -> Index {
         let (records, failures) = self.records();
         let records = records.into_iter().filter(|known| known.name != record.name).chain([record.clone()]);
-        assemble(records.map(|record| self.look_at(record)).collect(), failures.iter().map(reason).collect())
+        assemble(
+            records.map(|record| self.look_at(record)).collect(),
+            failures.iter().map(with_causes).collect(),
+        )
     }
 
     /// Every plugin of the store, oldest first, and the reason for each record that cannot be read.
@@ -90,7 +93,7 @@ impl Store {
         let (records, failures) = self.records();
         (
             records.into_iter().map(|record| self.look_at(record)).collect(),
-            failures.iter().map(reason).collect(),
+            failures.iter().map(with_causes).collect(),
         )
     }
 
@@ -125,7 +128,7 @@ impl Store {
                     }
                     manifest.abi = described.footer.abi;
                 }
-                Err(failure) => facts.broken = Some(reason(&failure)),
+                Err(failure) => facts.broken = Some(with_causes(&failure)),
             },
         }
         facts.abi = manifest.abi;
@@ -137,7 +140,7 @@ impl Store {
         };
         let revoked = match revoked.as_ref().map(|all| all.get(&facts.hash)) {
             Ok(reason) => reason.map(|text| format!("it was revoked: {text}")),
-            Err(failure) => Some(reason(failure)),
+            Err(failure) => Some(with_causes(failure)),
         };
         facts.broken = revoked.or(facts.broken.take()).or_else(|| refusal(&facts, &manifest));
         Known { facts, manifest }
@@ -350,13 +353,6 @@ fn root_word(file: &WordFile) -> Group {
         (None, None) => (String::new(), Vec::new()),
     };
     Group { path: file.word.clone(), about, aliases }
-}
-
-fn reason(failure: &Failure) -> String {
-    std::iter::once(failure.message.as_str())
-        .chain(failure.causes.iter().map(String::as_str))
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// The failure of a command whose plugin is known and cannot be used.

@@ -49,7 +49,7 @@ pub fn refuse_clash(stores: &Stores, manifest: &Manifest) -> Result<()> {
                 "the plugins `{}` and `{}` both claim `astro {path}`",
                 manifest.name, other.facts.name
             ));
-            return Err(if comes_with_astro(stores, &other.facts.name) {
+            return Err(if stores.bundled_version(&other.facts.name).is_some() {
                 failure.help("that one came with astro: give the command another path")
             } else {
                 failure.help(format!("remove one of them: astro plugin remove {}", other.facts.name))
@@ -136,16 +136,9 @@ pub fn remove(stores: &Stores, name: &str) -> Result<Option<String>> {
     store.change(&lock, || store.remove_record(name)).map(|_| None)
 }
 
-/// Whether a plugin of this name was installed with the host.
-pub fn comes_with_astro(stores: &Stores, name: &str) -> bool {
-    stores.all.iter().any(|store| {
-        store.kind == super::Kind::System && store.records().0.iter().any(|record| record.name == name)
-    })
-}
-
 /// That nothing of this name is the user's to change.
 pub fn not_installed(stores: &Stores, name: &str) -> Failure {
-    if comes_with_astro(stores, name) {
+    if stores.bundled_version(name).is_some() {
         return crate::error::failed(format!(
             "the plugin `{name}` came with astro and is not yours to change"
         ))

@@ -71,6 +71,12 @@ impl Stores {
     pub fn user(&self) -> Option<&Store> {
         self.all.iter().find(|store| store.kind == Kind::User)
     }
+
+    /// The version of a plugin that came with astro.
+    pub fn bundled_version(&self, name: &str) -> Option<String> {
+        let system = self.all.iter().find(|store| store.kind == Kind::System)?;
+        system.records().0.into_iter().find(|record| record.name == name).map(|record| record.version)
+    }
 }
 
 impl Store {

@@ -1,7 +1,5 @@
 //! `astro plugin search|verify`, and what indexes know of the installed plugins.
 
-use std::path::Path;
-
 use astro_plugin_protocol::{
     manifest::Command,
     service::{Column, ColumnKind, View},
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::{Request, command, positional, switch};
 use crate::{
     cli::report,
-    error::{Failure, Result, failed, plugin},
+    error::{Failure, Result, failed, plugin, with_causes},
     host::verify,
     indexes,
     install::{Installer, Options, resolve},
@@ -150,7 +148,7 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
             Ok(detail) => ("intact", detail),
             Err(failure) => ("refused", with_causes(&failure)),
         };
-        let path = owner.store.file_of(Path::new(&facts.path));
+        let path = owner.store.file_of(&facts.path);
         rows.push(json!({
             "name": facts.name, "version": facts.version, "state": state, "detail": detail, "path": path,
             "sha256": facts.hash,
@@ -181,8 +179,4 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
         _ => Err(plugin(format!("{bad} plugins are not used as they are"))
             .help("install them again, or remove them")),
     }
-}
-
-fn with_causes(failure: &Failure) -> String {
-    std::iter::once(&failure.message).chain(&failure.causes).cloned().collect::<Vec<_>>().join(": ")
 }

@@ -275,7 +275,7 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     app.dirs.clone()?;
     let record = link::link(&app.stores, Path::new(request.required("file")?))?;
     develop::tell_linked(app, &record);
-    if link::comes_with_astro(&app.stores, &record.name) {
+    if app.stores.bundled_version(&record.name).is_some() {
         app.console.notice("It takes the place of the plugin of that name that came with astro.");
     }
     request.done(format, &record.name, "linked")

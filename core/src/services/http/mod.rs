@@ -9,7 +9,7 @@ mod retry;
 mod settle;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -293,14 +293,21 @@ fn builder(context: &Context) -> Result<ClientBuilder> {
     if address.is_plain() {
         return Ok(builder.tls_certs_only([]));
     }
-    let Some(path) = &context.ca_file else { return Ok(builder) };
-    let what = || format!("the certificates in `{}` (ca_file of the profile) cannot be read", path.display());
+    match &context.ca_file {
+        Some(path) => Ok(builder.tls_certs_merge(certificates(path, "profile")?)),
+        None => Ok(builder),
+    }
+}
+
+/// Certificates that somebody trusts besides the system's: the `ca_file` of a profile or an index.
+pub(crate) fn certificates(path: &Path, whose: &str) -> Result<Vec<Certificate>> {
+    let what = || format!("the certificates in `{}` (ca_file of the {whose}) cannot be read", path.display());
     let text = files::read(path)?.ok_or_else(|| config(what()).cause("there is no such file"))?;
     let certificates = Certificate::from_pem_bundle(text.as_bytes()).while_doing(code::CONFIG, what)?;
-    if certificates.is_empty() {
-        return Err(config(what()).cause("it holds no certificate in PEM form"));
+    match certificates.is_empty() {
+        true => Err(config(what()).cause("it holds no certificate in PEM form")),
+        false => Ok(certificates),
     }
-    Ok(builder.tls_certs_merge(certificates))
 }
 
 fn build(builder: ClientBuilder) -> Result<Client> {
