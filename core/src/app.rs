@@ -211,8 +211,10 @@ impl App {
                 .help(format!("its commands are: {}", all.join(", ")))
                 .help("write it after `--`"));
         }
-        let stale =
-            found.owners.iter().find(|owner| owner.facts.linked && !owner.facts.is_current(&owner.store));
+        let stale = found
+            .owners
+            .iter()
+            .find(|owner| owner.facts.is_linked() && !owner.facts.is_current(&owner.store));
         if let Some(owner) = stale {
             return Err(plugin(format!("`{}` was built again since it was linked", owner.facts.name))
                 .help(format!("link it again: astro plugin link {}", owner.facts.path.display())));

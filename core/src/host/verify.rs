@@ -127,7 +127,7 @@ pub fn reverify(store: &Store, facts: &Facts, dirs: Option<&Dirs>) -> Result<Str
 
 /// No plugin file is that large: what lies there now is not read into memory.
 fn check_size(facts: &Facts, stat: &rustix::fs::Stat) -> Result<()> {
-    match u64::try_from(stat.st_size).is_ok_and(|size| facts.linked || size <= MAX_FILE) {
+    match u64::try_from(stat.st_size).is_ok_and(|size| facts.is_linked() || size <= MAX_FILE) {
         true => Ok(()),
         false => Err(while_loading(facts, plugin("its file is not the one that was installed"))
             .cause(format!("it has {} bytes, and a plugin file has at most {MAX_FILE}", stat.st_size))),
@@ -137,7 +137,7 @@ fn check_size(facts: &Facts, stat: &rustix::fs::Stat) -> Result<()> {
 /// Whether the trust policy is asked for a plugin: what the user is developing and what came with astro was never installed
 /// from anybody.
 pub fn is_under_policy(store: &Store, facts: &Facts) -> bool {
-    store.kind == Kind::User && !facts.linked && !facts.allowed_unsigned
+    store.kind == Kind::User && !facts.is_linked() && !facts.allowed_unsigned
 }
 
 /// Whether the trust policy lets a plugin be used.

@@ -110,12 +110,8 @@ impl<'a> Installer<'a> {
         // What it revoked is marked before anything is done with it.
         let opened = opened.and_then(|opened| {
             if let Some(store) = self.app.stores.user() {
-                let before = store.revoked_in_use()?;
-                store.revoke(&opened.document)?;
-                for (record, reason) in store.revoked_in_use()? {
-                    if !before.iter().any(|(known, _)| known.name == record.name) {
-                        report::warning(console, &not_used_any_more(&record, &reason));
-                    }
+                for (record, reason) in store.revoke(&opened.document)? {
+                    report::warning(console, &not_used_any_more(&record, &reason));
                 }
             }
             Ok(opened)
@@ -234,10 +230,7 @@ impl<'a> Installer<'a> {
             })?,
         };
         let origin = Origin { source: Source::Index, place: index.source.name.clone(), is_chosen };
-        self.admit(
-            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?,
-            choice,
-        )
+        self.admit(self.examined(bytes, origin, &expected)?, choice)
     }
 
     fn install_file(&self, path: &Path) -> Result<Outcome> {
@@ -250,10 +243,7 @@ impl<'a> Installer<'a> {
         }
         expected.key.clone_from(&self.options.public_key);
         let origin = Origin { source: Source::File, place, is_chosen: true };
-        self.admit(
-            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?,
-            Choice::File,
-        )
+        self.admit(self.examined(bytes, origin, &expected)?, Choice::File)
     }
 
     fn install_url(&self, url: &Url) -> Result<Outcome> {
@@ -270,8 +260,7 @@ impl<'a> Installer<'a> {
             ..Expected::default()
         };
         let origin = Origin { source: Source::Url, place: url.to_string(), is_chosen: true };
-        let candidate =
-            Candidate::examine(bytes, origin, &expected, |name| known_keys(self.app, &self.policy, name))?;
+        let candidate = self.examined(bytes, origin, &expected)?;
         if candidate.key.is_none() && expected.sha256.is_none() {
             return Err(plugin(format!("nothing says what the file at `{url}` should be"))
                 .cause(format!("it is {}", candidate.voucher()))
@@ -281,6 +270,11 @@ impl<'a> Installer<'a> {
                 ));
         }
         self.admit(candidate, Choice::File)
+    }
+
+    /// Looks at a file with the keys that are known of its plugin.
+    fn examined(&self, bytes: Vec<u8>, origin: Origin, expected: &Expected) -> Result<Candidate> {
+        Candidate::examine(bytes, origin, expected, |name| known_keys(self.app, &self.policy, name))
     }
 
     /// The file of a version that is kept in the store already, if it still is what it was.

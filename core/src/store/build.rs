@@ -12,7 +12,7 @@ use astro_plugin_protocol::{
 use super::{
     Kind, Store,
     index::{self, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
-    record::{self, Described, Installed, Source, Stamp},
+    record::{self, Described, Installed, Stamp},
     revoke::Revoked,
 };
 use crate::{
@@ -82,28 +82,30 @@ impl Store {
     pub fn build_with(&self, record: Installed) -> Index {
         let (records, failures) = self.records();
         let records = records.into_iter().filter(|known| known.name != record.name).chain([record.clone()]);
-        assemble(
-            records.map(|record| self.look_at(record)).collect(),
-            failures.iter().map(with_causes).collect(),
-        )
+        assemble(self.look_at_all(records), failures.iter().map(with_causes).collect())
     }
 
     /// Every plugin of the store, oldest first, and the reason for each record that cannot be read.
     pub fn known(&self) -> (Vec<Known>, Vec<String>) {
         let (records, failures) = self.records();
-        (
-            records.into_iter().map(|record| self.look_at(record)).collect(),
-            failures.iter().map(with_causes).collect(),
-        )
+        (self.look_at_all(records), failures.iter().map(with_causes).collect())
     }
 
     /// What is known of one record, its file's own words included. No code of it is run.
     pub fn look_at(&self, record: Installed) -> Known {
+        self.look_at_with(record, &self.revoked())
+    }
+
+    fn look_at_all(&self, records: impl IntoIterator<Item = Installed>) -> Vec<Known> {
+        let revoked = self.revoked();
+        records.into_iter().map(|record| self.look_at_with(record, &revoked)).collect()
+    }
+
+    fn look_at_with(&self, record: Installed, revoked: &Result<Revoked>) -> Known {
         let mut facts = Facts {
             name: record.name,
             version: record.version,
             path: record.path,
-            linked: record.source == Source::Link,
             hash: record.hash,
             described_by: record.described_by,
             publisher_key: record.publisher_key,
@@ -113,7 +115,7 @@ impl Store {
         };
         let mut manifest = record.manifest;
         match record.stamp {
-            Some(stamp) if facts.linked => facts.stamp = stamp,
+            Some(stamp) if facts.is_linked() => facts.stamp = stamp,
             _ => match self.read_file(&facts) {
                 Ok((stamp, described)) => {
                     facts.stamp = stamp;
@@ -134,10 +136,6 @@ impl Store {
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
         facts.config.clone_from(&manifest.config);
-        let revoked = match self.kind {
-            Kind::User => self.revoked(),
-            Kind::System => Ok(Revoked::new()),
-        };
         let revoked = match revoked.as_ref().map(|all| all.get(&facts.hash)) {
             Ok(reason) => reason.map(|text| format!("it was revoked: {text}")),
             Err(failure) => Some(with_causes(failure)),

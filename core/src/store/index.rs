@@ -48,8 +48,6 @@ pub struct Facts {
     pub version: String,
     /// Its file, as in the record.
     pub path: PathBuf,
-    /// It is linked: a changed file is described again instead of refused.
-    pub linked: bool,
     /// What its file looked like when the index was made, or a linked one when it was described.
     pub stamp: Stamp,
     /// Target triple; empty for a linked library, which was built here.
@@ -102,6 +100,11 @@ pub struct RootFile {
 }
 
 impl Facts {
+    /// It is linked: a changed file is described again instead of refused.
+    pub fn is_linked(&self) -> bool {
+        self.source == Source::Link
+    }
+
     /// Whether the file is the one the index was made from. A system store may have been copied by a
     /// package manager, which keeps time and size but not the inode.
     pub fn is_current(&self, store: &Store) -> bool {

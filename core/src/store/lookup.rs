@@ -62,7 +62,7 @@ impl Stores {
     /// The same after the owner's file was looked at again, because it changed: a linked library is asked for
     /// its manifest, in a process of its own.
     pub fn word_again(&self, word: &str, owner: &Owner) -> Result<Option<Found>> {
-        let mut index = match owner.facts.linked {
+        let mut index = match owner.facts.is_linked() {
             true => link::describe_again(&owner.store, &owner.facts)?,
             false => owner.store.rebuild(),
         };
@@ -140,10 +140,10 @@ fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
     rival.name == other.name
         && match (kind, other_kind) {
             (Kind::User, Kind::System) => {
-                order == Ordering::Greater || (order == Ordering::Equal && rival.linked)
+                order == Ordering::Greater || (order == Ordering::Equal && rival.is_linked())
             }
             (Kind::System, Kind::User) => {
-                order == Ordering::Greater || (order == Ordering::Equal && !other.linked)
+                order == Ordering::Greater || (order == Ordering::Equal && !other.is_linked())
             }
             _ => false,
         }
@@ -214,6 +214,7 @@ enum Read<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::record::Source;
 
     #[test]
     fn versions_compare_as_numbers() {
@@ -230,7 +231,7 @@ mod tests {
         let facts = |version: &str, linked| Facts {
             name: "x".into(),
             version: version.into(),
-            linked,
+            source: if linked { Source::Link } else { Source::File },
             ..Facts::default()
         };
         let user_wins = |user: &Facts, system: &Facts| {

@@ -2,14 +2,11 @@
 //! A file with one of them is not loaded, not installed and not gone back to, also when no index can be read any more and
 //! after the plugin was removed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use astro_plugin_protocol::plugin_index::PluginIndex;
 
-use super::{Store, record::Installed};
+use super::{Kind, Store, record::Installed};
 use crate::{
     error::{Result, While, code},
     files,
@@ -32,8 +29,12 @@ impl Store {
         self.dir.join("revoked.json")
     }
 
-    /// Every file that is known to be revoked. What cannot be read is an error, not an empty list.
+    /// Every file that is known to be revoked; in a system store there is none. What cannot be read is an error, not an
+    /// empty list.
     pub fn revoked(&self) -> Result<Revoked> {
+        if self.kind == Kind::System {
+            return Ok(Revoked::new());
+        }
         let path = self.revoked_path();
         let Some(text) = files::read(&path)? else { return Ok(Revoked::new()) };
         serde_json::from_str(&text).while_doing(code::CONFIG, || {
@@ -41,34 +42,35 @@ impl Store {
         })
     }
 
-    /// Remembers what a document revoked.
-    pub fn revoke(&self, document: &PluginIndex) -> Result<()> {
-        let news = of_document(document);
-        let is_known = |all: &Revoked| news.keys().all(|hash| all.contains_key(hash));
-        if is_known(&self.revoked()?) {
-            return Ok(());
+    /// Remembers what a document revoked. Answers the plugins in use that this stops, each with the reason.
+    pub fn revoke(&self, document: &PluginIndex) -> Result<Vec<(Installed, String)>> {
+        let mut news = of_document(document);
+        let known = self.revoked()?;
+        news.retain(|hash, _| !known.contains_key(hash));
+        if news.is_empty() {
+            return Ok(Vec::new());
         }
         let lock = self.lock()?;
         // Another one may have added to it meanwhile; the reason that came first stays.
         let mut all = self.revoked()?;
-        for (hash, reason) in news {
-            all.entry(hash).or_insert(reason);
+        for (hash, reason) in &news {
+            all.entry(hash.clone()).or_insert_with(|| reason.clone());
         }
         let bytes = serde_json::to_vec_pretty(&all)
             .while_doing(code::FAILED, || "the list of revoked files cannot be written".to_owned())?;
-        self.change(&lock, || files::write(&self.revoked_path(), &bytes)).map(|_| ())
+        self.change(&lock, || files::write(&self.revoked_path(), &bytes))?;
+        Ok(self.in_use_of(&news))
     }
 
     /// The plugins in use whose file is revoked, each with the reason.
     pub fn revoked_in_use(&self) -> Result<Vec<(Installed, String)>> {
-        let revoked = self.revoked()?;
-        if revoked.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut seen = BTreeSet::new();
-        let records = self.records().0.into_iter().filter(|record| seen.insert(record.name.clone()));
-        Ok(records
+        Ok(self.in_use_of(&self.revoked()?))
+    }
+
+    fn in_use_of(&self, revoked: &Revoked) -> Vec<(Installed, String)> {
+        let records = self.records().0.into_iter();
+        records
             .filter_map(|record| revoked.get(&record.hash).cloned().map(|reason| (record, reason)))
-            .collect())
+            .collect()
     }
 }

@@ -110,11 +110,8 @@ impl Policy {
 
     /// The keys of the publishers that may be used.
     pub fn keys(&self) -> Result<Vec<Key>> {
-        let all = self.others.iter().fold(self.publishers.iter().collect::<Vec<_>>(), |mut all, other| {
-            all.extend(&other.publishers);
-            all
-        });
-        all.into_iter().map(|text| Key::parse(text).ok_or_else(|| not_a_key(text))).collect()
+        let all = std::iter::once(self).chain(&self.others).flat_map(|policy| &policy.publishers);
+        all.map(|text| Key::parse(text).ok_or_else(|| not_a_key(text))).collect()
     }
 
     /// Why a plugin with this verified publisher's key may not be used.

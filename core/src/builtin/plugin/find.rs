@@ -138,7 +138,7 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
         let facts = &owner.facts;
         let found = match &facts.broken {
             Some(reason) => Err(plugin(reason.clone())),
-            None if facts.linked && !facts.is_current(&owner.store) => {
+            None if facts.is_linked() && !facts.is_current(&owner.store) => {
                 Ok("linked, and built again since it was last used".to_owned())
             }
             None => verify::reverify(&owner.store, facts, app.dirs.as_ref().ok()),

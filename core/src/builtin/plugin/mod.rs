@@ -161,7 +161,7 @@ fn row(owner: &Owner, policy: &Result<Policy>) -> Value {
     let status = match &facts.broken {
         Some(reason) => format!("unusable: {reason}"),
         None if !path.is_file() => "its file is missing".to_owned(),
-        None if facts.linked && !facts.is_current(&owner.store) => {
+        None if facts.is_linked() && !facts.is_current(&owner.store) => {
             "built again since it was last used".to_owned()
         }
         None if verify::is_under_policy(&owner.store, facts) && refusal(policy, facts).is_some() => {
