@@ -2,11 +2,11 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Command, Needs},
-    service::{Column, ColumnKind, View},
+    service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, positional, switch};
+use super::{Request, column, command, positional, switch};
 use crate::{
     console::escaped,
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
@@ -112,8 +112,6 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         }
         Format::Table => {}
     }
-    let column =
-        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("settings".to_owned()),
         columns: vec![

@@ -13,7 +13,7 @@ mod profile;
 mod recover;
 
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group};
-use astro_plugin_protocol::service::View;
+use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
 
 use crate::{
@@ -229,6 +229,11 @@ fn option(long: &str, value: &str, help: &str) -> Arg {
 
 fn switch(long: &str, help: &str) -> Arg {
     Arg { id: long.to_owned(), long: Some(long.to_owned()), help: help.to_owned(), ..Arg::default() }
+}
+
+/// A column with its key in capital letters above it.
+fn column(key: &str, kind: ColumnKind) -> Column {
+    Column { key: key.to_owned(), title: key.to_uppercase(), kind, optional: false }
 }
 
 fn choices(values: &[&str]) -> Vec<Choice> {

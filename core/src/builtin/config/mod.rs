@@ -7,14 +7,14 @@ use std::process;
 
 use astro_plugin_protocol::{
     manifest::Command,
-    service::{Column, ColumnKind, View},
+    service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
 use keys::{KEYS, checked, elsewhere, official};
 
-use super::{Request, command, positional};
+use super::{Request, column, command, positional};
 use crate::{
     cli::suggest,
     config::{self, Config, Dirs},
@@ -98,8 +98,6 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let document = read(&request.app.dirs.clone()?)?;
     let mut rows = Vec::new();
     flatten("", document.as_item(), &mut rows);
-    let column =
-        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("values".to_owned()),
         columns: vec![column("key", ColumnKind::Id), column("value", ColumnKind::Text)],

@@ -8,7 +8,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::json;
 
-use super::super::{Request, choices, command, option, positional, switch};
+use super::super::{Request, choices, column, command, option, positional, switch};
 use crate::{
     author::{
         cargo::{self, Build},
@@ -241,8 +241,6 @@ pub(in crate::builtin) fn check(request: &Request<'_>) -> Result<i32> {
     let key = request.text("public-key").map(Key::given).transpose()?;
     let findings = check::file(Path::new(file), key.as_ref())?;
     let broken = findings.iter().filter(|finding| finding.state == "broken").count();
-    let column =
-        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("findings".to_owned()),
         columns: vec![

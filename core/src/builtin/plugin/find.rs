@@ -2,11 +2,11 @@
 
 use astro_plugin_protocol::{
     manifest::Command,
-    service::{Column, ColumnKind, View},
+    service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::super::{Request, command, positional, switch};
+use super::super::{Request, column, command, positional, switch};
 use crate::{
     cli::report,
     error::{Failure, Result, failed, plugin, with_causes},
@@ -81,16 +81,14 @@ pub(in crate::builtin) fn search(request: &Request<'_>) -> Result<i32> {
             }));
         }
     }
-    let column =
-        |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
     let view = View {
         list: Some("plugins".to_owned()),
         columns: vec![
-            column("name", ColumnKind::Id, false),
-            column("version", ColumnKind::Id, false),
-            column("index", ColumnKind::Id, false),
-            column("installed", ColumnKind::Id, false),
-            column("about", ColumnKind::Text, false),
+            column("name", ColumnKind::Id),
+            column("version", ColumnKind::Id),
+            column("index", ColumnKind::Id),
+            column("installed", ColumnKind::Id),
+            column("about", ColumnKind::Text),
         ],
         clean: ["name", "version", "index", "installed", "about"].map(str::to_owned).to_vec(),
         empty: Some("No plugin matches.".to_owned()),
@@ -158,8 +156,6 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
         bad += 1;
         report::warning(&app.console, &plugin(reason));
     }
-    let column =
-        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("plugins".to_owned()),
         columns: vec![

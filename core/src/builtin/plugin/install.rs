@@ -6,11 +6,11 @@ use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
     names,
     plugin_index::is_sha256,
-    service::{Column, ColumnKind, View},
+    service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::super::{Request, command, option, positional, switch};
+use super::super::{Request, column, command, option, positional, switch};
 use crate::{
     cli::report,
     context::directory,
@@ -380,15 +380,9 @@ fn row(outcome: &Outcome, dry_run: bool) -> Value {
 }
 
 fn view() -> View {
-    let column = |key: &str| Column {
-        key: key.into(),
-        title: key.to_uppercase(),
-        kind: ColumnKind::Id,
-        optional: false,
-    };
     View {
         list: Some("plugins".to_owned()),
-        columns: ["name", "version", "action"].map(column).to_vec(),
+        columns: ["name", "version", "action"].map(|key| column(key, ColumnKind::Id)).to_vec(),
         clean: ["name", "version", "action", "sha256"].map(str::to_owned).to_vec(),
         ..View::default()
     }

@@ -18,7 +18,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, positional, switch};
+use super::{Request, column, command, positional, switch};
 use crate::{
     author::develop,
     cli::report,
@@ -98,16 +98,14 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     for reason in unreadable {
         report::warning(&request.app.console, &plugin(reason));
     }
-    let column =
-        |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
     let view = View {
         list: Some("plugins".to_owned()),
         columns: vec![
-            column("name", ColumnKind::Id, false),
-            column("version", ColumnKind::Id, false),
-            column("source", ColumnKind::Id, false),
-            column("status", ColumnKind::Text, false),
-            column("path", ColumnKind::Text, true),
+            column("name", ColumnKind::Id),
+            column("version", ColumnKind::Id),
+            column("source", ColumnKind::Id),
+            column("status", ColumnKind::Text),
+            Column { optional: true, ..column("path", ColumnKind::Text) },
         ],
         clean: ["name", "version", "source", "status", "path"].map(str::to_owned).to_vec(),
         empty: Some("No plugins are installed.".to_owned()),
@@ -132,8 +130,6 @@ fn outdated(request: &Request<'_>, format: Format) -> Result<i32> {
             Err(reason) => failure = Some(reason),
         }
     }
-    let column =
-        |key: &str, kind| Column { key: key.into(), title: key.to_uppercase(), kind, optional: false };
     let view = View {
         list: Some("plugins".to_owned()),
         columns: vec![

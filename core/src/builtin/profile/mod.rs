@@ -20,7 +20,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, option, positional};
+use super::{Request, column, command, option, positional};
 use crate::{
     cli::suggest,
     config::{self, Config, Profile},
@@ -196,18 +196,16 @@ fn row(name: &str, profile: &Profile, config: &Config) -> Value {
 }
 
 fn view() -> View {
-    let column =
-        |key: &str, kind, optional| Column { key: key.into(), title: key.to_uppercase(), kind, optional };
     View {
         columns: vec![
-            column("name", ColumnKind::Id, false),
-            column("default", ColumnKind::Id, false),
-            column("credential", ColumnKind::Text, false),
-            column("address", ColumnKind::Text, true),
-            column("organization", ColumnKind::Text, false),
-            column("workspace", ColumnKind::Text, false),
-            column("deployment", ColumnKind::Text, false),
-            column("output", ColumnKind::Text, true),
+            column("name", ColumnKind::Id),
+            column("default", ColumnKind::Id),
+            column("credential", ColumnKind::Text),
+            Column { optional: true, ..column("address", ColumnKind::Text) },
+            column("organization", ColumnKind::Text),
+            column("workspace", ColumnKind::Text),
+            column("deployment", ColumnKind::Text),
+            Column { optional: true, ..column("output", ColumnKind::Text) },
         ],
         clean: [
             "name",
