@@ -14,7 +14,7 @@ use std::{
 
 use astro_e2e::{
     TestEnv,
-    plugin_files::{IndexDir, PluginFile},
+    plugin_files::{IndexDir, PluginFile, stored},
 };
 use astro_host::{
     config::Dirs,
@@ -48,18 +48,12 @@ fn installed(env: &TestEnv) -> (IndexDir, PluginFile) {
     (index, marked)
 }
 
-fn stored(env: &TestEnv) -> std::path::PathBuf {
-    let store = env.path(".astro-host/plugins/store/marked");
-    let current = fs::read_to_string(store.join("current")).expect("installed");
-    store.join(current).join("marked.astro-plugin")
-}
-
 /// No single bit can be changed, in the installed file with its signature or in what an index serves.
 #[test]
 fn a_flipped_bit_is_never_loaded() {
     let env = TestEnv::new();
     let (index, _) = installed(&env);
-    let path = stored(&env);
+    let path = stored(&env, "marked");
     let file = fs::File::options().read(true).write(true).open(&path).expect("open");
     let length = file.metadata().expect("there").len();
     let mut places: Vec<u64> = (0..runs(1500)).map(|_| random(length * 8)).collect();
@@ -107,7 +101,7 @@ fn a_flipped_bit_is_never_loaded() {
 
 /// While somebody exchanges the file again and again, what runs is what was verified, or nothing.
 fn exchanged(env: &TestEnv, times: usize, exchange: impl Fn(&Path, bool) + Sync) -> usize {
-    let path = stored(env);
+    let path = stored(env, "marked");
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -134,7 +128,8 @@ fn exchanged(env: &TestEnv, times: usize, exchange: impl Fn(&Path, bool) + Sync)
 fn a_file_that_is_renamed_over_is_not_run() {
     let env = TestEnv::new();
     let (_, marked) = installed(&env);
-    let (good, evil) = (fs::read(stored(&env)).expect("there"), marked.version("1.0.0").mark("evil").bytes());
+    let (good, evil) =
+        (fs::read(stored(&env, "marked")).expect("there"), marked.version("1.0.0").mark("evil").bytes());
     let times = runs(800);
     let worked = exchanged(&env, times, |path, is_evil| {
         let beside = path.with_extension("new");
@@ -149,7 +144,7 @@ fn a_file_that_is_written_in_place_is_not_run_with_a_sealed_copy() {
     let env = TestEnv::new();
     let (_, marked) = installed(&env);
     env.run(["config", "set", "trust.verify", "always", "-q"]).ok();
-    let good = fs::read(stored(&env)).expect("there");
+    let good = fs::read(stored(&env, "marked")).expect("there");
     let mut evil = marked.version("1.0.0").mark("evil").bytes();
     evil.resize(good.len(), 0);
     let times = runs(800);

@@ -3,8 +3,9 @@
 use std::fs;
 
 use astro_e2e::{
-    Ran, TestEnv,
+    TestEnv,
     plugin_files::{IndexDir, PluginFile, Signer},
+    says,
     web::Web,
 };
 use expectrl::{Expect, process::unix::WaitStatus};
@@ -14,13 +15,6 @@ use crate::terminal::{ended, session};
 /// What the plugin `marked` says it is.
 fn mark(env: &TestEnv) -> String {
     env.run(["marked", "-o", "clean"]).ok().trim().trim_end_matches('.').to_owned()
-}
-
-fn says(ran: &Ran, code: i32, words: &[&str]) {
-    assert_eq!(ran.code, Some(code), "{ran:?}");
-    for word in words {
-        assert!(ran.stderr.contains(word), "{word}: {ran:?}");
-    }
 }
 
 #[test]

@@ -4,17 +4,11 @@
 use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt};
 
 use astro_e2e::{
-    Ran, TestEnv,
-    plugin_files::{IndexDir, PluginFile, Signer},
+    TestEnv,
+    plugin_files::{IndexDir, PluginFile, Signer, stored},
+    says,
     stub::{Reply, Stub},
 };
-
-fn says(ran: &Ran, code: i32, words: &[&str]) {
-    assert_eq!(ran.code, Some(code), "{ran:?}");
-    for word in words {
-        assert!(ran.stderr.contains(word), "{word}: {ran:?}");
-    }
-}
 
 /// A file of the plugin with this signer, or nobody's.
 fn written(env: &TestEnv, file: &PluginFile, signer: Option<&Signer>) -> String {
@@ -269,8 +263,7 @@ fn a_swapped_file_is_known_for_what_it_was() {
     index.add(&marked.clone().version("1.0.0")).publish().added(&env);
     env.run(["plugin", "install", "marked", "-q"]).ok();
     let store = env.path(".astro-host/plugins/store/marked");
-    let current = fs::read_to_string(store.join("current")).expect("installed");
-    let stored = store.join(current).join("marked.astro-plugin");
+    let stored = stored(&env, "marked");
     let good = fs::read(&stored).expect("there");
     let mut other_command = marked.clone().version("1.0.0");
     other_command.manifest.commands[0].path = "another word".into();

@@ -11,7 +11,7 @@ use std::{
 
 use astro_e2e::{
     TestEnv,
-    plugin_files::{IndexDir, PluginFile},
+    plugin_files::{IndexDir, PluginFile, stored},
 };
 
 /// What was done to the installed plugin at this path; some need root, which is told by `false`.
@@ -127,9 +127,7 @@ fn who_may_write_is_judged_on_the_way() {
         let mut index = IndexDir::new(&env, "index");
         index.add(&marked.clone().version("1.0.0")).publish().added(&env);
         env.run(["plugin", "install", "marked", "-q"]).ok();
-        let store = env.path(".astro-host/plugins/store/marked");
-        let current = fs::read_to_string(store.join("current")).expect("installed");
-        if !change(&env, &store.join(current).join("marked.astro-plugin")) {
+        if !change(&env, &stored(&env, "marked")) {
             continue;
         }
         judged += 1;

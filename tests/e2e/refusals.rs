@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, fs};
 
 use astro_e2e::{
     Ran, TestEnv,
-    plugin_files::{IndexDir, PluginFile},
+    plugin_files::{IndexDir, PluginFile, stored},
 };
 
 /// A user who trusts an index with `marked` 1.0.0 in it, and has installed nothing yet.
@@ -78,9 +78,7 @@ impl World {
 
     /// The file in the user's store.
     fn stored(&self) -> std::path::PathBuf {
-        let store = self.env.path(".astro-host/plugins/store/marked");
-        let current = fs::read_to_string(store.join("current")).expect("installed");
-        store.join(current).join("marked.astro-plugin")
+        stored(&self.env, "marked")
     }
 }
 

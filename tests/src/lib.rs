@@ -251,6 +251,15 @@ fn built(name: &str, file: &str) -> PathBuf {
     path
 }
 
+/// Asserts how a command ended, and that each of these stands on stderr.
+#[track_caller]
+pub fn says(ran: &Ran, code: i32, words: &[&str]) {
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "{word}: {ran:?}");
+    }
+}
+
 /// Sends a signal (`INT`) to a process of the test's own. The shell's `kill` is there on every system.
 pub fn signal(pid: u32, signal: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();

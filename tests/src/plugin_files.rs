@@ -238,3 +238,10 @@ impl IndexDir {
         env.run(["plugin", "index", "add", "corp", dir, "--key", &self.signer.public(), "-q"]).ok();
     }
 }
+
+/// The file in use of a plugin in the user's store.
+pub fn stored(env: &TestEnv, name: &str) -> PathBuf {
+    let store = env.path(".astro-host/plugins/store").join(name);
+    let current = fs::read_to_string(store.join("current")).expect("installed");
+    store.join(current).join(format!("{name}.astro-plugin"))
+}
