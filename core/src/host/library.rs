@@ -5,7 +5,7 @@ use std::{
     mem::ManuallyDrop,
     os::fd::{AsRawFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -42,10 +42,8 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
         Err(error) => return Err(explain(&verified, identity, &error)),
     };
     let without_proc = !path.starts_with("/proc");
-    if without_proc {
-        same_file(&verified)
-            .map_err(|reason| refused(&reason).help("mount /proc: then nothing can come in between"))?;
-    }
+    same_file(&verified.fd, &path)
+        .map_err(|reason| refused(reason).help("mount /proc: then nothing can come in between"))?;
     // glibc matches loaded objects by name, and the name holds the descriptor's number: a number that is
     // used again would return this library instead of the next. So the descriptor stays open.
     let Verified { path: file, layout_known, .. } = &verified;
@@ -89,19 +87,27 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
     Ok(Loaded { module, without_proc })
 }
 
-/// `/proc/PID/fd/N`, so that a rename between verifying and loading changes nothing. The own number and not
-/// `self`: a debugger resolves `self` in its own process.
-fn loading_path(fd: &OwnedFd) -> Option<std::path::PathBuf> {
-    let path = std::path::PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd()));
-    path.exists().then_some(path)
+/// A path below /proc that leads to this very descriptor, so that a rename between verifying and loading changes
+/// nothing.
+///
+/// The process number comes first, because a debugger resolves `self` in its own process. But /proc may belong to
+/// another PID namespace than this process (`unshare -p` and sandboxes that mount no new one): there this process's
+/// number is that of another process, whose descriptors are other files. So the number is only used where /proc itself
+/// gives it to this process, and either path only while it leads to the descriptor's file.
+fn loading_path(fd: &OwnedFd) -> Option<PathBuf> {
+    let number = fd.as_raw_fd();
+    let own = std::process::id().to_string();
+    let is_own = std::fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str());
+    let by_number = is_own.then(|| format!("/proc/{own}/fd/{number}"));
+    let mut paths = by_number.into_iter().chain([format!("/proc/self/fd/{number}")]).map(PathBuf::from);
+    paths.find(|path| same_file(fd, path).is_ok())
 }
 
-/// Without /proc the path itself was loaded: it must still be the verified file.
-fn same_file(verified: &Verified) -> std::result::Result<(), String> {
-    let (opened, now) = (rustix::fs::fstat(&verified.fd), rustix::fs::stat(&verified.path));
-    match (opened, now) {
-        (Ok(opened), Ok(now)) if (opened.st_dev, opened.st_ino) == (now.st_dev, now.st_ino) => Ok(()),
-        _ => Err("its file was replaced while it was loaded".to_owned()),
+/// Whether a path leads to the file that was verified.
+fn same_file(verified: &OwnedFd, path: &Path) -> std::result::Result<(), &'static str> {
+    match (rustix::fs::fstat(verified), rustix::fs::stat(path)) {
+        (Ok(verified), Ok(now)) if (verified.st_dev, verified.st_ino) == (now.st_dev, now.st_ino) => Ok(()),
+        _ => Err("its file was replaced while it was loaded"),
     }
 }
 
