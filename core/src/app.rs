@@ -41,6 +41,7 @@ pub(crate) struct App {
 }
 
 pub(crate) fn main() -> ! {
+    signals::install();
     let console = Arc::new(Console::system());
     std::panic::set_hook(Box::new(|info| {
         // A plugin's own panic that the boundary's crate passes on: it is caught and told as the plugin's.

@@ -89,7 +89,6 @@ pub fn renew(dirs: &Dirs, name: &str, described: &Credential) -> Result<(Stored,
     // What cannot be written must be known before the only refresh token is spent.
     write(dirs, name, source, &stored)?;
     // Between the issuer's answer and the store the only copy of the next refresh token is here.
-    signals::install();
     let _deferral = signals::defer(false);
     crate::redact::hide(session.refresh.expose());
     let (token, session) = issuer::refresh(name, session)?;

@@ -1,13 +1,13 @@
-//! INT, TERM and HUP while a plugin runs: the handlers set a flag, write a byte to a pipe and arm one
-//! second. Then the terminal is put back and the signal raised again, so that a parent sees a death by
-//! signal: a shell loop stops, which it does not after `exit(130)`.
+//! INT, TERM and HUP. While a plugin runs the handlers set a flag, write a byte to a pipe and arm one second; without
+//! one there is nothing to wait for. Then the terminal is put back and the signal raised again, so that a parent sees a
+//! death by signal: a shell loop stops, which it does not after `exit(130)`.
 
 use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -34,10 +34,14 @@ static TERMINAL: OnceLock<(RawFd, libc::termios)> = OnceLock::new();
 /// How many questions are on the terminal; each may hide the cursor and take the terminal out of its modes.
 static ASKING: AtomicUsize = AtomicUsize::new(0);
 
-/// How many requests are under way whose answer must not be lost.
-static DEFERRED: AtomicUsize = AtomicUsize::new(0);
-/// Until when at most, in seconds of the monotonic clock; 0 for as long as it takes.
+/// The open deferrals: a number for each, and until when it defers, in seconds of the monotonic clock.
+static DEFERRALS: Mutex<Vec<(u64, i64)>> = Mutex::new(Vec::new());
+/// The latest of them, for the handlers: 0 while nothing defers.
 static DEFERRED_UNTIL: AtomicI64 = AtomicI64::new(0);
+/// A deferral without an end of its own.
+const UNTIL_DROPPED: i64 = i64::MAX;
+/// A plugin runs, which may want to end in its own way. Without one a signal ends the process at once.
+static HAS_PLUGIN: AtomicBool = AtomicBool::new(false);
 /// Whether the first deferred signal may say so: not where stderr is for programs.
 static MAY_SAY: AtomicBool = AtomicBool::new(false);
 
@@ -56,8 +60,33 @@ pub fn newest() -> (usize, i32) {
 /// Seconds between the first signal and the end.
 const GRACE_SECONDS: libc::c_uint = 1;
 
-/// Installs the handlers. A signal that is ignored at the start (`nohup`) stays ignored.
+/// Installs the handlers, at the start of the process: as the first process of a PID namespace it gets no signal that it
+/// does not handle. A signal that is ignored at the start (`nohup`) stays ignored.
 pub fn install() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        if !is_ignored(signal) {
+            handle(signal, on_signal);
+        }
+    }
+    handle(libc::SIGALRM, on_alarm);
+    unblock(libc::SIGALRM);
+    // A file that may not grow is an error of its write, not an end in the middle of it. Handled rather than ignored:
+    // programs that are started get the default action back.
+    handle(libc::SIGXFSZ, on_nothing);
+    expect_children();
+}
+
+/// Undoes what a parent may have left behind: while CHLD is ignored no end of a child can be waited for (POSIX,
+/// `waitpid`).
+pub fn expect_children() {
+    if is_ignored(libc::SIGCHLD) {
+        // SAFETY: the default action of SIGCHLD does nothing.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
+}
+
+/// From now on a plugin runs: it is given a second to end in its own way.
+pub fn start_plugin() {
     let Ok((reader, writer)) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
     else {
@@ -69,34 +98,42 @@ pub fn install() {
     }
     PIPE_WRITER.store(writer.into_raw_fd(), Ordering::Relaxed);
     remember_terminal();
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        if !is_ignored(signal) {
-            handle(signal, on_signal);
-        }
-    }
-    handle(libc::SIGALRM, on_alarm);
-    // A file that may not grow is an error of its write, not an end in the middle of it.
-    // SAFETY: ignoring a signal touches nothing else.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    HAS_PLUGIN.store(true, Ordering::Release);
 }
 
 /// Signals wait until this is dropped: something that must not be lost is under way.
-pub struct Deferral;
+#[derive(Debug)]
+pub struct Deferral(u64);
 
 /// Defers INT, TERM and HUP. `may_say`: the first one writes to stderr that it has to wait.
 pub fn defer(may_say: bool) -> Deferral {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     // Another deferral may be one that says so.
     MAY_SAY.fetch_or(may_say, Ordering::Relaxed);
-    DEFERRED.fetch_add(1, Ordering::AcqRel);
-    Deferral
+    let deferral = Deferral(NUMBER.fetch_add(1, Ordering::Relaxed));
+    change_deferrals(|open| open.push((deferral.0, UNTIL_DROPPED)));
+    deferral
+}
+
+/// Changes the list, and answers until when signals are deferred afterwards.
+fn change_deferrals(change: impl FnOnce(&mut Vec<(u64, i64)>)) -> i64 {
+    let mut open = DEFERRALS.lock().unwrap_or_else(PoisonError::into_inner);
+    change(&mut open);
+    let until = open.iter().map(|(_, until)| *until).max().unwrap_or(0);
+    DEFERRED_UNTIL.store(until, Ordering::Release);
+    until
 }
 
 impl Deferral {
-    /// Signals wait no longer than this from now on: what they wait for may never come.
+    /// This one defers signals no longer than `limit` from now on: what they wait for may never come. Others that are
+    /// open keep their own end.
     #[must_use]
     pub fn at_most(self, limit: Duration) -> Self {
         let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
-        DEFERRED_UNTIL.store(monotonic_seconds().saturating_add(seconds).max(1), Ordering::Release);
+        let end = monotonic_seconds().saturating_add(seconds).max(1);
+        change_deferrals(|open| {
+            open.iter_mut().filter(|(number, _)| *number == self.0).for_each(|(_, until)| *until = end);
+        });
         if pending().is_some() {
             wake_at_end();
         }
@@ -106,11 +143,11 @@ impl Deferral {
 
 impl Drop for Deferral {
     fn drop(&mut self) {
-        if DEFERRED.fetch_sub(1, Ordering::AcqRel) == 1 {
-            DEFERRED_UNTIL.store(0, Ordering::Release);
-            if pending().is_some() {
-                announce();
-            }
+        let until = change_deferrals(|open| open.retain(|(number, _)| *number != self.0));
+        match pending() {
+            Some(_) if until == 0 => announce(),
+            Some(_) => wake_at_end(),
+            None => {}
         }
     }
 }
@@ -118,7 +155,7 @@ impl Drop for Deferral {
 /// Signals wait at the moment. Async-signal-safe.
 pub fn is_deferred() -> bool {
     let until = DEFERRED_UNTIL.load(Ordering::Acquire);
-    DEFERRED.load(Ordering::Acquire) > 0 && (until == 0 || monotonic_seconds() < until)
+    until == UNTIL_DROPPED || (until > 0 && monotonic_seconds() < until)
 }
 
 /// Whole seconds of a clock that nobody sets. Async-signal-safe.
@@ -132,7 +169,7 @@ fn monotonic_seconds() -> i64 {
 /// Where the wait has an end, the alarm comes with it. Async-signal-safe.
 fn wake_at_end() {
     let until = DEFERRED_UNTIL.load(Ordering::Acquire);
-    if until > 0 {
+    if until > 0 && until < UNTIL_DROPPED {
         let left = until.saturating_sub(monotonic_seconds()).clamp(1, i64::from(i32::MAX));
         // SAFETY: `alarm` touches nothing else and is async-signal-safe.
         unsafe { libc::alarm(libc::c_uint::try_from(left).unwrap_or(1)) };
@@ -164,7 +201,8 @@ pub fn wait(reply: Reply) {
     }
     static WATCHER: OnceLock<()> = OnceLock::new();
     WATCHER.get_or_init(|| {
-        std::thread::spawn(|| {
+        // Without a thread for it the plugin is not told of the signal, and has its second all the same.
+        let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(|| {
             let Some(pipe) = pipe() else { return };
             while pending().is_none() || is_deferred() {
                 let _ = rustix::event::poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None);
@@ -184,6 +222,7 @@ fn answer_waiting() {
 
 /// Marks the time in which a question is on the terminal.
 pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
+    remember_terminal();
     ASKING.fetch_add(1, Ordering::Relaxed);
     let answer = ask();
     ASKING.fetch_sub(1, Ordering::Relaxed);
@@ -233,6 +272,9 @@ pub(super) fn restore_terminal() {
 }
 
 fn remember_terminal() {
+    if TERMINAL.get().is_some() {
+        return;
+    }
     for fd in [2, 0] {
         let mut modes = MaybeUninit::<libc::termios>::uninit();
         // SAFETY: `tcgetattr` fills the structure when it returns 0, and only then is it read.
@@ -253,6 +295,16 @@ fn is_ignored(signal: i32) -> bool {
     unsafe {
         libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) == 0
             && old.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+fn unblock(signal: i32) {
+    // SAFETY: plain data on the stack, and a valid signal number.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
     }
 }
 
@@ -288,8 +340,12 @@ extern "C" fn on_signal(signal: i32) {
     announce();
 }
 
-/// Tells everybody who waits for a signal, and gives them a second. Async-signal-safe.
+/// Tells everybody who waits for a signal, and gives them a second. Without a plugin there is nothing to wait for.
+/// Async-signal-safe.
 fn announce() {
+    if !HAS_PLUGIN.load(Ordering::Acquire) {
+        die_by(SIGNAL.load(Ordering::Acquire));
+    }
     IS_ANNOUNCED.store(true, Ordering::Release);
     let pipe = PIPE_WRITER.load(Ordering::Relaxed);
     // SAFETY: one byte from a constant to the pipe; `write` and `alarm` are async-signal-safe, errno is put
@@ -317,19 +373,42 @@ extern "C" fn on_alarm(_: i32) {
     }
 }
 
-fn die_by(signal: i32) {
+extern "C" fn on_nothing(_: i32) {}
+
+fn die_by(signal: i32) -> ! {
     // Where stdout is no terminal the modes may be a pager's that shows our output: not ours to change.
     restore_at_end();
     last_words::write();
-    // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
+    // SAFETY: `signal`, `sigprocmask`-family calls and `kill` are async-signal-safe and get valid values.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, signal);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        unblock(signal);
         libc::kill(libc::getpid(), signal);
-        // The signal may be delivered to another thread a moment later; nothing else may happen here.
-        libc::pause();
+        // The first process of a PID namespace is not ended by the default action (pid_namespaces(7)), and a tracer may
+        // hold the signal back: the exit code that a shell shows for a death by signal is what is left.
+        libc::_exit(128 + signal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deferral_that_lasts_longest_counts() {
+        assert!(!is_deferred());
+        let one_time_secret = defer(false);
+        let ended = defer(false).at_most(Duration::ZERO);
+        assert!(is_deferred(), "a short one does not shorten the others");
+        let one_time_secret = one_time_secret.at_most(Duration::from_secs(3600));
+        assert!(is_deferred());
+        drop(one_time_secret);
+        assert!(!is_deferred(), "what is left is over");
+        let longer = defer(false);
+        assert!(is_deferred());
+        drop(ended);
+        assert!(is_deferred());
+        drop(longer);
+        assert!(!is_deferred());
     }
 }

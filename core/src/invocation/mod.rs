@@ -115,7 +115,7 @@ impl App {
         let identity = identity(owner);
         let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
         // The terminal is looked at before fd 1 is pointed elsewhere.
-        signals::install();
+        signals::start_plugin();
         process::keep_stdout_private();
         let (json, named) = (conversation.json_errors, identity.clone());
         crash::arm(move |what| crash_line(&named, what, json));
