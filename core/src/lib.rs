@@ -11,6 +11,7 @@
 mod app;
 mod author;
 mod builtin;
+pub mod child;
 pub mod cli;
 mod completing;
 pub mod config;
@@ -29,7 +30,9 @@ pub mod logging;
 pub mod redact;
 pub mod secret;
 pub mod services;
+pub mod stderr;
 pub mod store;
+pub mod threads;
 pub mod trust;
 
 pub use astro_plugin_cli::{exit_code, output};

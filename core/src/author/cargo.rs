@@ -1,7 +1,6 @@
 //! What is asked of cargo: builds and tests. Its own messages go to stderr as they are.
 
 use std::{
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -9,9 +8,12 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    error::{Failure, Result, While, code, failed, usage},
-    secret::sink,
+    child::{self, Limits},
+    error::{Failure, Result, failed, usage},
 };
+
+/// The most that is taken of cargo's messages, in bytes.
+const MOST: usize = 256 * 1024 * 1024;
 
 /// How a crate is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +32,11 @@ pub(crate) fn build(dir: &Path, build: Build) -> Result<PathBuf> {
     if build == Build::Release {
         command.arg("--release");
     }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(no_cargo)?;
-    let mut built = None;
-    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
-        // What is no text is no message either.
-        let Ok(line) = line else { continue };
-        built = artifact(&line, dir).or(built);
-    }
-    let status = child.wait().while_doing(code::FAILED, || "cargo cannot be waited for".to_owned())?;
-    if !status.success() {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let ended = child::run(&mut command, Limits { time: None, output: MOST }).map_err(no_cargo)?;
+    let messages = String::from_utf8_lossy(&ended.stdout);
+    let built = messages.lines().filter_map(|line| artifact(line, dir)).last();
+    if !ended.status.success() {
         return Err(
             failed(format!("`{}` does not build", dir.display())).help("correct what cargo says above")
         );
@@ -59,8 +57,9 @@ pub(crate) fn test(dir: &Path, library: &Path, more: &[&str]) -> Result<()> {
         .current_dir(dir)
         .env("ASTRO_BIN", crate::config::this_binary()?)
         .env("ASTRO_PLUGIN_LIBRARY", library);
-    let status = command.stdin(Stdio::null()).status().map_err(no_cargo)?;
-    if status.success() { Ok(()) } else { Err(failed("not every test passed")) }
+    command.stdin(Stdio::null());
+    let ended = child::run(&mut command, Limits { time: None, output: 0 }).map_err(no_cargo)?;
+    if ended.status.success() { Ok(()) } else { Err(failed("not every test passed")) }
 }
 
 /// The library of an artifact message of cargo (The Cargo Book, "External tools") that is of this directory.
@@ -90,7 +89,7 @@ fn look(dir: &Path) -> Result<()> {
 /// The cargo that called us, or the one on the PATH. It gets no credentials: build scripts are other people's programs.
 fn cargo() -> Command {
     let mut command = Command::new(program());
-    sink::scrub(&mut command);
+    child::scrub(&mut command);
     command
 }
 
@@ -98,13 +97,17 @@ fn program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn no_cargo(error: std::io::Error) -> Failure {
+fn no_cargo(error: child::Error) -> Failure {
     let program = program().to_string_lossy().into_owned();
-    match error.kind() {
-        std::io::ErrorKind::NotFound if program == "cargo" => failed("there is no `cargo` on the PATH")
-            .help("install Rust: https://www.rust-lang.org/tools/install"),
-        _ => failed(format!("`{program}` cannot be run"))
-            .cause(crate::error::plain_io(&error.to_string()))
+    match error {
+        child::Error::NotStarted(error)
+            if error.kind() == std::io::ErrorKind::NotFound && program == "cargo" =>
+        {
+            failed("there is no `cargo` on the PATH")
+                .help("install Rust: https://www.rust-lang.org/tools/install")
+        }
+        other => failed(format!("`{program}` cannot be run"))
+            .cause(other.to_string())
             .help("see the variable CARGO"),
     }
 }

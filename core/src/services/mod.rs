@@ -39,6 +39,7 @@ use crate::{
     logging,
     output::Renderer,
     secret::Delivery,
+    threads,
 };
 
 /// Everything one invocation may use.
@@ -184,10 +185,7 @@ fn with<T: DeserializeOwned>(body: Value, reply: Reply, handle: impl FnOnce(T, R
 
 /// Runs something that may block on a thread of its own.
 fn in_background(reply: Reply, work: impl FnOnce() -> Result<Value> + Send + 'static) {
-    let spawned = std::thread::Builder::new().name("service".to_owned()).spawn(move || reply.send(work()));
-    if let Err(error) = spawned {
-        tracing::error!("no thread for a service: {error}");
-    }
+    threads::start_or_run("service", move || reply.send(work()));
 }
 
 fn clock() -> Result<Value> {

@@ -1,11 +1,10 @@
 //! `process.run`: a program of the plugin's choice, with the terminal and without our credentials.
 
 use std::{
-    io::Read,
     os::{fd::AsFd, unix::process::ExitStatusExt},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, mpsc},
-    time::{Duration, Instant},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
 };
 
 use astro_plugin_protocol::service::{Process, ProcessEnd};
@@ -14,23 +13,20 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
+    child::{self, Limits},
     error::{Result, code, failed, plain_io},
     host::{
         port::Reply,
         signals::{self, Deferral},
     },
     output::Format,
-    secret::sink,
+    threads,
 };
 
 /// The most that is taken of what a program writes, in bytes.
-const MOST: u64 = 16 * 1024 * 1024;
-/// How long more of its words are waited for after its end.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const MOST: usize = 16 * 1024 * 1024;
 /// How long it has to end after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often its end is looked for.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// `process.run`
 pub(super) fn run(invocation: &Arc<Invocation>, process: Process, reply: Reply) {
@@ -43,9 +39,7 @@ pub(super) fn run(invocation: &Arc<Invocation>, process: Process, reply: Reply) 
             false => reply.send(ended),
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("program".to_owned()).spawn(work) {
-        tracing::error!("no thread for a program: {error}");
-    }
+    threads::start_or_run("program", work);
 }
 
 fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
@@ -62,7 +56,7 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
     if let Some(directory) = &process.directory {
         command.current_dir(directory);
     }
-    sink::scrub(&mut command);
+    child::scrub(&mut command);
     command.envs(&process.variables);
     command.stdout(match (process.capture, invocation.context.output.value) {
         (true, _) => Stdio::piped(),
@@ -73,94 +67,67 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
         }
     });
     // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
-    let waiting = signals::defer(false);
-    let on_terminal = invocation.console.facts.stdin || invocation.console.facts.stderr;
+    let mut forward = Forward::new(invocation.console.facts.stdin || invocation.console.facts.stderr);
     if !process.capture {
         invocation.console.hide_progress(true);
     }
-    let ended = command.spawn().and_then(|mut child| {
-        let said = child.stdout.take().map(read_in_background);
-        Ok((wait(&mut child, waiting, on_terminal)?, said))
-    });
+    let limits = Limits { time: None, output: MOST };
+    let ended =
+        child::run_with(&mut command, limits, &mut |_| {}, Some(&mut |child: &Child| forward.newest(child)));
     if !process.capture {
         invocation.console.hide_progress(false);
     }
-    let ended = ended.map(|(status, said)| {
-        // What it left behind may hold the pipe open: what came so far is what there is.
-        let said = said.map(|said| said.until(Instant::now() + LAST_WORDS)).unwrap_or_default();
-        (status, said)
-    });
-    let (status, said) = ended.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound if process.directory.is_none() => {
+    // What it left behind may hold the pipe open: what came so far is what there is.
+    let ended = ended.map_err(|error| match error {
+        child::Error::NotStarted(error)
+            if error.kind() == std::io::ErrorKind::NotFound && process.directory.is_none() =>
+        {
             failed(format!("there is no program `{program}`")).help("install it, or put it on the PATH")
         }
-        _ => cannot(error),
+        child::Error::NotStarted(error) => cannot(error),
+        other => failed(format!("the program `{program}` cannot be run")).cause(other.to_string()),
     })?;
-    if said.len() as u64 > MOST {
+    if ended.stdout.len() > MOST {
         return Err(crate::error::Failure::new(
             code::FAILED,
             format!("`{program}` wrote more than {MOST} bytes"),
         ));
     }
     to_value(ProcessEnd {
-        code: status.code(),
-        signal: status.signal(),
-        stdout: String::from_utf8_lossy(&said).into_owned(),
+        code: ended.status.code(),
+        signal: ended.status.signal(),
+        stdout: String::from_utf8_lossy(&ended.stdout).into_owned(),
     })
 }
 
-/// Waits for the end. TERM and HUP are handed on, they were for the whole command; a program that does not end for them is
-/// waited for a while longer. INT comes from a terminal, which sent it to the program, too, and is handed on where there is
-/// none.
-fn wait(child: &mut Child, mut waiting: Deferral, on_terminal: bool) -> std::io::Result<ExitStatus> {
-    let (mut seen, _) = signals::newest();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
+/// Hands signals on to a program while it runs. TERM and HUP were for the whole command; a program that does not end for
+/// them is waited for a while longer. INT comes from a terminal, which sent it to the program, too, and is handed on where
+/// there is none.
+struct Forward {
+    waiting: Option<Deferral>,
+    seen: usize,
+    on_terminal: bool,
+}
+
+impl Forward {
+    fn new(on_terminal: bool) -> Self {
+        Self { waiting: Some(signals::defer(false)), seen: signals::newest().0, on_terminal }
+    }
+
+    fn newest(&mut self, child: &Child) {
         let (count, newest) = signals::newest();
-        if count != seen {
-            seen = count;
-            let known = [Signal::TERM, Signal::HUP, Signal::INT];
-            let signal = known.into_iter().find(|known| known.as_raw() == newest);
-            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            if let (Some(signal), Some(pid)) = (signal, pid)
-                && !(signal == Signal::INT && on_terminal)
-            {
-                // It may have ended this moment; one that is stopped gets the signal when it goes on.
-                let _ = kill_process(pid, signal);
-                let _ = kill_process(pid, Signal::CONT);
-                waiting = waiting.at_most(PATIENCE);
-            }
+        if count == self.seen {
+            return;
         }
-        std::thread::sleep(LOOK);
+        self.seen = count;
+        let known = [Signal::TERM, Signal::HUP, Signal::INT];
+        let signal = known.into_iter().find(|known| known.as_raw() == newest);
+        if let Some(signal) = signal.filter(|signal| *signal != Signal::INT || !self.on_terminal) {
+            let pid = Pid::from_child(child);
+            // It may have ended this moment; one that is stopped gets the signal when it goes on.
+            let _ = kill_process(pid, signal);
+            let _ = kill_process(pid, Signal::CONT);
+            self.waiting = self.waiting.take().map(|waiting| waiting.at_most(PATIENCE));
+        }
     }
-}
-
-/// What a program writes, piece by piece.
-struct Said(mpsc::Receiver<Vec<u8>>);
-
-impl Said {
-    /// All of it, or what came until then; one byte more than allowed tells that it was too much.
-    fn until(&self, end: Instant) -> Vec<u8> {
-        let mut all = Vec::new();
-        while let Ok(piece) = self.0.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            all.extend(piece);
-        }
-        all
-    }
-}
-
-fn read_in_background(stream: impl Read + Send + 'static) -> Said {
-    let (sender, pieces) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut stream = stream.take(MOST + 1);
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            if sender.send(buffer[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    Said(pieces)
 }

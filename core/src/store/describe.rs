@@ -1,22 +1,25 @@
 //! Asking a library for its manifest: the one time plugin code runs before a command, in a child process.
 
 use std::{
-    io::Read,
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use astro_plugin_protocol::{check, manifest::Manifest};
 
-use crate::error::{Result, While, code, plugin};
-use crate::{config::this_binary, secret::sink};
+use crate::{
+    child::{self, Limits},
+    config::this_binary,
+    error::{Result, While, code, plugin},
+};
 
 /// The hidden word of the child process.
 pub const CHILD_WORD: &str = "__describe";
 /// How long a library may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that is taken of what it says, in bytes.
+const MOST: usize = 8 * 1024 * 1024;
 
 /// The manifest of a library, checked.
 pub fn in_child(path: &Path) -> Result<Manifest> {
@@ -34,51 +37,16 @@ pub fn in_child(path: &Path) -> Result<Manifest> {
 pub fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
     let what = || format!("`{}` cannot be described", path.display());
     let mut command = Command::new(this_binary()?);
-    sink::scrub(&mut command);
-    let mut child = command
-        .arg(word)
-        .arg(path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .while_doing(code::PLUGIN, what)?;
-    let said = read_in_background(child.stderr.take(), 64 * 1024);
-    let answered = read_in_background(child.stdout.take(), 8 * 1024 * 1024);
-    let started = Instant::now();
-    let status = loop {
-        match child.try_wait().while_doing(code::PLUGIN, what)? {
-            Some(status) => break status,
-            None if started.elapsed() > PATIENCE => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(
-                    plugin(what()).cause(format!("it did not answer within {} s", PATIENCE.as_secs()))
-                );
-            }
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
-    };
+    child::scrub(&mut command);
+    command.arg(word).arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A process that the library left behind may hold the pipes open: what came so far is what there is.
-    let rest = Duration::from_secs(1);
-    let said = String::from_utf8_lossy(&said.recv_timeout(rest).unwrap_or_default()).into_owned();
-    let bytes = answered.recv_timeout(rest).unwrap_or_default();
-    if !status.success() {
+    let ended = child::run(&mut command, Limits { time: Some(PATIENCE), output: MOST })
+        .while_doing(code::PLUGIN, what)?;
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(&ended.stderr);
         let reason =
             said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
-        return Err(plugin(what()).cause(if reason.is_empty() { status.to_string() } else { reason }));
+        return Err(plugin(what()).cause(if reason.is_empty() { ended.status.to_string() } else { reason }));
     }
-    Ok(bytes)
-}
-
-fn read_in_background(stream: Option<impl Read + Send + 'static>, most: u64) -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            let _ = stream.take(most).read_to_end(&mut bytes);
-        }
-        let _ = sender.send(bytes);
-    });
-    receiver
+    Ok(ended.stdout)
 }

@@ -16,6 +16,7 @@ use keys::{KEYS, checked, elsewhere, official};
 
 use super::{Request, column, command, positional};
 use crate::{
+    child::{self, Limits},
     cli::suggest,
     config::{self, Config, Dirs},
     error::{Failure, Result, While, code, failed, usage},
@@ -214,11 +215,11 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     files::write(&copy, before.as_bytes())?;
     let mut program = process::Command::new(&words[0]);
     program.args(&words[1..]).arg(&copy);
-    crate::secret::sink::scrub(&mut program);
-    let status =
-        program.status().while_doing(code::FAILED, || format!("the editor `{}` cannot be run", words[0]))?;
-    if !status.success() {
-        return Err(failed(format!("the editor ended with {status}"))
+    child::scrub(&mut program);
+    let ended = child::run(&mut program, Limits { time: None, output: 0 })
+        .while_doing(code::FAILED, || format!("the editor `{}` cannot be run", words[0]))?;
+    if !ended.status.success() {
+        return Err(failed(format!("the editor ended with {}", ended.status))
             .help(format!("nothing was changed; the copy is {}", copy.display())));
     }
     let after = files::read(&copy)?.unwrap_or_default();
