@@ -79,7 +79,9 @@ fn a_replaced_token_file_stays_readable_for_its_service() {
     let env = TestEnv::with_sandbox();
     let id = create(&env, "served");
     let file = env.path("served");
-    let is_root = fs::write(&file, "old").and_then(|()| chown(&file, Some(65534), Some(65534))).is_ok();
+    let is_root = fs::write(&file, "a-former-value-of-it")
+        .and_then(|()| chown(&file, Some(65534), Some(65534)))
+        .is_ok();
     for (mode, expected) in [(0o640, 0o640), (0o644, 0o640), (0o600, 0o600), (0o400, 0o600), (0o755, 0o640)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
         env.run(["deployment", "token", "rotate", &id, "-y", "-q", "--token-file", "served"]).ok();

@@ -22,6 +22,7 @@ mod network;
 mod ownership;
 mod platform;
 mod plugins;
+mod processes;
 mod profiles;
 mod refusals;
 mod sandbox;

@@ -104,7 +104,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         Sheet { width: console.facts.width, color: console.conversation().color_stdout, ..Sheet::default() };
     let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
     let timeout = request.parsed.globals.time_limit();
-    let more = Context { plugin: &leftover.record.plugin, command: "recover show", timeout };
+    let shows_output = request.parsed.globals.verbose > 0;
+    let more = Context { plugin: &leftover.record.plugin, command: "recover show", timeout, shows_output };
     delivery.deliver(console, &secret, &rendered, &more).map_err(|failure| {
         let reason = failure.causes.first().cloned().unwrap_or_default();
         Failure::new(code::DELIVERY, format!("the token {} could not be delivered", leftover.record.name()))

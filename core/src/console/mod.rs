@@ -6,12 +6,9 @@ mod progress;
 mod question;
 mod result;
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::Mutex,
-};
+use std::{io::IsTerminal, sync::Mutex};
 
-use crate::redact::redacted;
+use crate::{redact::redacted, stderr};
 
 pub use astro_plugin_cli::{
     escape::{escaped, is_control, width},
@@ -109,13 +106,18 @@ impl Console {
     /// One line on stderr, without secrets. A stderr that cannot be written to is not an error.
     pub fn stderr_line(&self, line: &str) {
         let line = format!("{}\n", redacted(line));
-        let _ = self.apart(|| std::io::stderr().write_all(line.as_bytes()));
+        let _ = self.apart(|| stderr::write_all(line.as_bytes()));
     }
 
     /// Makes a CI's log hide a value from now on: the one line on stderr that holds a secret
-    /// (GitHub Actions, "Workflow commands", `add-mask`).
-    pub fn mask(&self, value: &str) {
-        let _ = std::io::stderr().write_all(format!("::add-mask::{value}\n").as_bytes());
+    /// (GitHub Actions, "Workflow commands", `add-mask`). Fails where the line does not arrive.
+    pub fn mask(&self, value: &str) -> std::io::Result<()> {
+        self.apart(|| stderr::write_all(format!("::add-mask::{value}\n").as_bytes()))
+    }
+
+    /// Whether a value on stdout ends in a log that hides what is masked: a step of GitHub Actions.
+    pub fn hides_in_ci(&self) -> bool {
+        std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") && !self.result.is_file()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Conversation> {

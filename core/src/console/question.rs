@@ -1,22 +1,21 @@
 //! Questions that are answered with a line, in the terminal's own line mode: it works on every terminal, Ctrl-D is
 //! no answer, and there is nothing to put back after Ctrl-C.
 
-use std::io::Write;
-
 use super::Console;
-use crate::error::{Failure, Result, code};
+use crate::{
+    error::{Failure, Result, code},
+    stderr,
+};
 
 impl Console {
     /// Writes a question to stderr and reads the line that is typed.
     pub fn read_line(&self, question: &str) -> Result<String> {
-        let mut stderr = std::io::stderr();
-        // A question that cannot be shown is seen by nobody; the answer decides.
-        let _ =
-            stderr.write_all(format!("{} ", question.trim_end()).as_bytes()).and_then(|()| stderr.flush());
+        // A question that cannot be shown is still answered.
+        let _ = stderr::write_all(format!("{} ", question.trim_end()).as_bytes());
         let mut line = String::new();
         match std::io::stdin().read_line(&mut line) {
             Ok(0) => {
-                let _ = stderr.write_all(b"\n");
+                let _ = stderr::write_all(b"\n");
                 Err(declined())
             }
             Ok(_) => Ok(line.trim().to_owned()),

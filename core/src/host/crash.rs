@@ -99,8 +99,7 @@ extern "C" fn on_exit() {
 
 fn say_and_leave(text: &[u8]) -> ! {
     signals::restore_terminal();
-    // SAFETY: writes bytes that live for the life of the process; `write` is async-signal-safe.
-    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    last_words::write_all(text);
     // A token that was made outweighs the crash.
     let code = if last_words::write() { exit_code::DELIVERY } else { exit_code::PLUGIN };
     // SAFETY: ends the process; `_exit` is async-signal-safe.

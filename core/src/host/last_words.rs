@@ -24,7 +24,33 @@ pub(super) fn write() -> bool {
     let words = WORDS.swap(null_mut(), Ordering::AcqRel);
     // SAFETY: it came from `Box::into_raw` in `set` and is never freed.
     let Some(words) = (unsafe { words.as_ref() }) else { return false };
-    // SAFETY: writes initialised bytes that stay; `write` is async-signal-safe.
-    unsafe { libc::write(2, words.as_ptr().cast(), words.len()) };
+    write_all(words.as_bytes());
     true
+}
+
+/// Writes to stderr as much as a reader takes within some seconds. Async-signal-safe.
+pub(super) fn write_all(mut bytes: &[u8]) {
+    const TURNS: usize = 50;
+    const TURN_MS: libc::c_int = 100;
+    let mut waited = 0;
+    while !bytes.is_empty() {
+        // SAFETY: writes initialised bytes; `write`, `poll` and errno are async-signal-safe.
+        let count = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+        if let Ok(count @ 1..) = usize::try_from(count) {
+            bytes = &bytes[count..];
+            continue;
+        }
+        // SAFETY: as above.
+        match unsafe { *libc::__errno_location() } {
+            libc::EINTR => {}
+            // A pipe that its other user made non-blocking.
+            libc::EAGAIN if waited < TURNS => {
+                waited += 1;
+                let mut fd = libc::pollfd { fd: 2, events: libc::POLLOUT, revents: 0 };
+                // SAFETY: one structure on the stack.
+                unsafe { libc::poll(&raw mut fd, 1, TURN_MS) };
+            }
+            _ => return,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! * [`sink`]: where the token goes, and whether it can go there, looked at before anything is sent.
 //! * [`recovery`]: what is kept on disk from before the request until the token is delivered.
-//! * [`token_file`]: the sink that is a file.
+//! * [`token_file`]: the sink that is a file; [`program`]: the one that is a program, and what reads the value back.
 //! * [`Delivery`]: both, for one command.
 //!
 //! In order: the sink is looked at; an intent record is written, without the secret; one request is sent, signals
@@ -11,11 +11,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod program;
 pub mod recovery;
 pub mod sink;
 pub mod token_file;
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
 
 use astro_plugin_protocol::service::{OneTimeSecret, Secret};
 use serde_json::Value;
@@ -29,6 +34,7 @@ use crate::{
     host::last_words,
     output::Format,
 };
+use program::Program;
 use recovery::{Kept, Record, Store};
 use sink::{Options, Sink};
 
@@ -36,6 +42,8 @@ use sink::{Options, Sink};
 pub struct Delivery {
     options: Options,
     sink: Sink,
+    /// Reads back what was stored.
+    verify: Option<Program>,
     /// None with `--no-recovery`, and for what is kept already.
     store: Option<Store>,
     /// What is delivered stays in the recovery file of an earlier run.
@@ -72,10 +80,13 @@ impl Delivery {
     /// will be.
     pub fn prepare(options: Options, format: Format, console: &Console, dirs: &Result<Dirs>) -> Result<Self> {
         let sink = Sink::prepare(&options, format, console)?;
+        let verify = options.verify.as_deref().map(|command| Program::prepare("--token-verify", command));
+        let verify = verify.transpose()?;
         let store = if options.no_recovery { None } else { Some(Self::store(dirs)?) };
         Ok(Self {
             options,
             sink,
+            verify,
             store,
             is_kept: false,
             secrets: Mutex::default(),
@@ -89,7 +100,7 @@ impl Delivery {
         let options = Options { no_recovery: true, ..options };
         let delivery = Self::prepare(options, format, console, &Err(failed("not needed")))?;
         // Handing out what is kept never replaces a file.
-        delivery.sink.ready_for(false)?;
+        delivery.sink.ready_for(false, &BTreeMap::new())?;
         Ok(Self { is_kept: true, ..delivery })
     }
 
@@ -108,9 +119,18 @@ impl Delivery {
         matches!(self.sink, Sink::Stdout)
     }
 
+    /// The file that a new value would replace.
+    pub fn replaced_file(&self) -> Option<&Path> {
+        match &self.sink {
+            Sink::File(file) => file.replaced(),
+            Sink::Stdout | Sink::Exec(_) => None,
+        }
+    }
+
     /// Looks whether the sink takes this secret, and waits for others that replace the same file.
     pub fn ready_for(&self, secret: &OneTimeSecret) -> Result<()> {
-        self.sink.ready_for(secret.replaces)
+        self.verify.iter().try_for_each(|program| program.ready_for(&secret.labels))?;
+        self.sink.ready_for(secret.replaces, &secret.labels)
     }
 
     /// Writes the intent record. The request may be sent after this.
@@ -180,6 +200,9 @@ impl Delivery {
                     Sink::File(file) => format!("The token is in {}.", file.path().display()),
                     Sink::Exec(program) => format!("`{}` took the token.", program.name()),
                 });
+                if let Some(program) = &self.verify {
+                    console.notice(&format!("`{}` read the same value back.", program.name()));
+                }
                 Ok(())
             }
             Err(reason) => {
@@ -227,7 +250,10 @@ impl Delivery {
         match &self.sink {
             Sink::Stdout => sink::write_and_check(console, result)?,
             Sink::File(file) => file.write(&secret.value)?,
-            Sink::Exec(program) => program.run(secret, more.timeout)?,
+            Sink::Exec(program) => program.run(secret, more.timeout, more.shows_output)?,
+        }
+        if let Some(program) = &self.verify {
+            program.read_back(secret, more.timeout)?;
         }
         step("after-delivery")?;
         step("delivery-verified")
@@ -274,6 +300,8 @@ pub struct Context<'a> {
     pub command: &'a str,
     /// How long a program may take.
     pub timeout: std::time::Duration,
+    /// What a program that takes the token prints is shown.
+    pub shows_output: bool,
 }
 
 impl Context<'_> {
@@ -339,7 +367,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The state directory cannot be used.
-fn state_failure<T>(result: std::io::Result<T>, path: &std::path::Path) -> Result<T> {
+fn state_failure<T>(result: std::io::Result<T>, path: &Path) -> Result<T> {
     result
         .while_doing(code::CONFIG, || format!("cannot keep a recovery file in `{}`", path.display()))
         .map_err(|failure| if failure.code == code::CONFIG { failure } else { config(failure.message) })

@@ -5,10 +5,10 @@
 
 use std::{
     fs::{self, File, Metadata, Permissions, TryLockError},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read, Seek, Write},
     os::{
         fd::AsRawFd,
-        unix::fs::{MetadataExt, PermissionsExt},
+        unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
@@ -18,13 +18,17 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 
 use crate::{
-    error::{Result, While, code, usage},
+    error::{Result, While, code, plain_io, usage},
     files,
     host::signals,
 };
 
 /// How long another process that replaces the same file is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A shorter text is not taken for a token.
+const SHORTEST_TOKEN: usize = 16;
+/// What is read of a file to see whether it holds a token, in bytes.
+const LARGEST_FORMER: u64 = 64 * 1024;
 /// Room that the file has for sure, in bytes.
 const ROOM: u64 = 16 * 1024;
 
@@ -70,17 +74,51 @@ impl Prepared {
     fn place(self, path: &Path, replaces: bool) -> io::Result<()> {
         match self {
             Self::Named(file) if replaces => file.persist(path).map(drop).map_err(|error| error.error),
-            Self::Named(file) => file.persist_noclobber(path).map(drop).map_err(|error| error.error),
-            Self::Unnamed(file) if !replaces => link(&file, path),
-            Self::Unnamed(file) => {
+            Self::Named(mut file) => match file.persist_noclobber(path) {
+                Ok(_) => Ok(()),
+                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(error.error),
+                Err(error) => {
+                    file = error.file;
+                    copy_to_new(file.as_file_mut(), path)
+                }
+            },
+            Self::Unnamed(mut file) if !replaces => match link(&file, path) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => copy_to_new(&mut file, path),
+                linked => linked,
+            },
+            Self::Unnamed(mut file) => {
                 let beside = path.with_file_name(format!(".token-{:08x}", fastrand::u32(..)));
-                link(&file, &beside)?;
+                match link(&file, &beside) {
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                        copy_to_new(&mut file, &beside)?
+                    }
+                    linked => linked?,
+                }
                 fs::rename(&beside, path).inspect_err(|_| {
                     let _ = fs::remove_file(&beside);
                 })
             }
         }
     }
+}
+
+/// Where neither a link nor a rename that spares what is there gives a file its name (gcsfuse, some network and FUSE file
+/// systems): a file that is made under it. Others may see it before all of it is there.
+fn copy_to_new(from: &mut File, path: &Path) -> io::Result<()> {
+    let mut text = Vec::new();
+    from.rewind()?;
+    from.read_to_end(&mut text)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let metadata = from.metadata()?;
+    // As the one that has no name: its owner and mode were set already.
+    let _ = std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()));
+    let written = file
+        .set_permissions(metadata.permissions())
+        .and_then(|()| file.write_all(&text))
+        .and_then(|()| file.sync_all());
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn name_of(file: &File) -> PathBuf {
@@ -132,10 +170,33 @@ impl TokenFile {
         }
         if replaces {
             self.lock()?;
+            self.check_former()?;
         }
         // A file that another process makes meanwhile holds another value: it is not replaced.
         *held(&self.may_replace) = replaces && self.path.symlink_metadata().is_ok();
         Ok(())
+    }
+
+    /// A file is replaced only where it holds a token and nothing else, or nothing: `--token-file ~/.netrc` is a slip.
+    fn check_former(&self) -> Result<()> {
+        let unread = |error: io::Error| {
+            usage(format!("cannot read `{}`, which the token would replace", self.path.display()))
+                .cause(plain_io(&error.to_string()))
+        };
+        let mut former = Vec::new();
+        match File::open(&self.path) {
+            Ok(file) => file.take(LARGEST_FORMER).read_to_end(&mut former).map_err(unread)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unread(error)),
+        };
+        match former.is_empty() || is_one_token(&former) {
+            true => Ok(()),
+            false => Err(usage(format!(
+                "cannot replace `{}` with the token: it holds something else than one token",
+                self.path.display()
+            ))
+            .help("nothing was sent; choose another `--token-file`, or remove this file")),
+        }
     }
 
     /// Of two that replace the file at once the second asks for its value when the first one is done: otherwise the
@@ -187,6 +248,11 @@ impl TokenFile {
     /// Removes what was prepared.
     pub(super) fn abandon(&self) {
         drop(held(&self.prepared).take());
+    }
+
+    /// A file that is there and holds a former value.
+    pub(super) fn replaced(&self) -> Option<&Path> {
+        self.path.symlink_metadata().is_ok().then_some(&self.path)
     }
 
     /// Where it will be.
@@ -246,6 +312,12 @@ impl TokenFile {
             Err(error) => Err(error),
         }
     }
+}
+
+/// One word of visible characters, as long as a token, and at most a newline after it.
+fn is_one_token(bytes: &[u8]) -> bool {
+    let word = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    word.len() >= SHORTEST_TOKEN && word.iter().all(u8::is_ascii_graphic)
 }
 
 /// The mode without others, and without what makes no sense for a token.

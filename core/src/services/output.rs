@@ -149,8 +149,17 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
             });
             match rendered {
                 Ok(bytes) => {
-                    if delivery.is_to_stdout() {
-                        mask_in_ci(invocation, &secret.value);
+                    if delivery.is_to_stdout()
+                        && let Err(error) = mask_in_ci(invocation, &secret.value)
+                    {
+                        let unmasked = Failure::new(
+                            code::DELIVERY,
+                            format!(
+                                "the line that hides it in the log (add-mask) could not be written to stderr: {error}"
+                            ),
+                        );
+                        let named = delivery.lost_before_delivery(&secret.value, &unmasked);
+                        return Err(state.fail(named.unwrap_or(unmasked)));
                     }
                     Ok(Rendered { bytes, secret: Some(secret) })
                 }
@@ -170,6 +179,7 @@ fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
                 plugin: &invocation.plugin,
                 command: &invocation.command.path,
                 timeout: invocation.globals.time_limit(),
+                shows_output: invocation.globals.verbose > 0,
             };
             delivery
                 .deliver(&invocation.console, secret, &rendered.bytes, &more)
@@ -199,11 +209,10 @@ fn write_plain(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
 }
 
 /// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
-fn mask_in_ci(invocation: &Invocation, value: &str) {
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true")
-        && !invocation.console.result.is_file()
-    {
-        invocation.console.mask(value);
+fn mask_in_ci(invocation: &Invocation, value: &str) -> std::io::Result<()> {
+    match invocation.console.hides_in_ci() {
+        true => invocation.console.mask(value),
+        false => Ok(()),
     }
 }
 

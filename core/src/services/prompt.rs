@@ -22,9 +22,15 @@ pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Rep
         return reply.send(Err(nobody(invocation, "--yes", &[])));
     }
     let console = Arc::clone(&invocation.console);
+    let delivery = invocation.delivery.as_ref();
+    let replaced =
+        delivery.and_then(|delivery| delivery.replaced_file()).map(|file| file.display().to_string());
     in_background(reply, move || {
         let _apart = Apart::new(&console);
         confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
+        if let Some(file) = replaced {
+            console.stderr_line(&escaped(&format!("The new value replaces the one in {file}.")));
+        }
         let answer = console.read_line(&format!("{} [y/N]", escaped(&confirm.question)))?;
         if is_yes(&answer) { Ok(Value::Bool(true)) } else { Err(declined()) }
     });

@@ -13,6 +13,10 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// `--token-exec`
     pub exec: Option<String>,
+    /// `--token-exec-newline`
+    pub exec_newline: bool,
+    /// `--token-verify`
+    pub verify: Option<String>,
     /// `--keep-recovery`
     pub keep_recovery: bool,
     /// `--no-recovery`
@@ -28,11 +32,20 @@ impl Options {
         let options = Self {
             file: text("token-file").map(PathBuf::from),
             exec: text("token-exec"),
+            exec_newline: flag("token-exec-newline"),
+            verify: text("token-verify"),
             keep_recovery: flag("keep-recovery"),
             no_recovery: flag("no-recovery"),
         };
         if options.file.is_some() && options.exec.is_some() {
             return Err(usage("`--token-file` and `--token-exec` cannot be used together"));
+        }
+        if options.exec_newline && options.exec.is_none() {
+            return Err(usage("`--token-exec-newline` has no effect without `--token-exec`"));
+        }
+        if options.verify.is_some() && options.file.is_none() && options.exec.is_none() {
+            return Err(usage("`--token-verify` has no effect without `--token-exec` or `--token-file`")
+                .help("what is printed to stdout is not stored anywhere yet"));
         }
         if options.keep_recovery && options.no_recovery {
             return Err(usage("`--keep-recovery` and `--no-recovery` cannot be used together"));

@@ -120,7 +120,18 @@ pub const SECRET_OPTIONS: &[Global] = &[
     Global {
         long: "token-exec",
         value: Some("COMMAND"),
-        help: "Run this program and hand it the token on its standard input; `{id}`, `{name}` and `{deployment_id}` are replaced in its words. Use it for secret managers: only a program tells by its exit code that it kept the token",
+        help: "Run this program with the token, and nothing else, on its standard input. The variables ASTRO_SECRET_NAME, ASTRO_SECRET_ID, ASTRO_SECRET_DEPLOYMENT_ID and so on say what it belongs to; `{name}`, `{id}` and `{deployment_id}` put the same into its words. Use it for secret managers: a program tells by its exit code that it stored the token",
+        ..FLAG
+    },
+    Global {
+        long: "token-exec-newline",
+        help: "End the token with a newline, for programs that read a line",
+        ..FLAG
+    },
+    Global {
+        long: "token-verify",
+        value: Some("COMMAND"),
+        help: "Afterwards run this program, which prints the stored value, and compare it with the token: only then it counts as delivered",
         ..FLAG
     },
     Global {

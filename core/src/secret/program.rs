@@ -1,0 +1,414 @@
+//! `--token-exec` and `--token-verify`: a program that takes the token on its standard input, and one that prints what
+//! was stored.
+//!
+//! What the token belongs to reaches the program in variables (`ASTRO_SECRET_NAME`), which is safe everywhere. A
+//! placeholder (`{name}`) puts the same text into a word of the command line: a name that comes from the API must then
+//! not become code of a shell, an option, or another path. Where that could happen it is refused, before anything is
+//! sent wherever the text is known by then.
+
+use std::{
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use astro_plugin_protocol::service::Secret;
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use crate::{
+    child::{self, Limits},
+    config::this_binary,
+    error::{Failure, Result, failed, plain_io, usage},
+    redact,
+};
+
+/// The longest token that is handed to a program: less than any pipe holds.
+const LONGEST_TOKEN: usize = 32 * 1024;
+/// The most that is taken of what a program writes, in bytes.
+const MOST: usize = 1024 * 1024;
+/// What is replaced in every command that delivers a token of a deployment.
+const KNOWN_FIELDS: &[&str] =
+    &["id", "name", "deployment_id", "deployment_name", "organization_id", "workspace_id"];
+/// They run the word after `-c` as a script.
+const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "yash", "zsh"];
+/// They hand their words to a shell, here or on another machine.
+const SHELL_CALLERS: &[&str] = &["parallel", "rsh", "runuser", "script", "ssh", "su", "watch"];
+
+/// The command of an option, looked at.
+#[derive(Debug)]
+pub struct Program {
+    option: &'static str,
+    words: Vec<String>,
+    ends_with_newline: bool,
+}
+
+impl Program {
+    /// Splits the words as a shell would, without running one, and looks for the program.
+    pub fn prepare(option: &'static str, command: &str) -> Result<Self> {
+        let refused = |reason: String| usage(format!("`{option}`: {reason}"));
+        let words = shlex::split(command).unwrap_or_default();
+        let Some(program) = words.first() else {
+            return Err(refused(format!("`{command}` is not a command"))
+                .help(format!("such as {option} 'vault kv put secret/astro token=-'")));
+        };
+        if let Some(word) = shell_syntax(command) {
+            return Err(refused(format!("no shell is run, so `{word}` would be an argument of `{program}`"))
+                .help(format!("run a shell yourself: {option} {}", in_shell(command))));
+        }
+        let program = Self { option, words, ends_with_newline: false };
+        program.check_placeholders(KNOWN_FIELDS)?;
+        if find(program.name()).is_none() {
+            return Err(refused(format!("there is no program `{}`", program.name()))
+                .help("name one that is on the PATH, or its whole path"));
+        }
+        program.check_that_it_can_start()?;
+        Ok(program)
+    }
+
+    /// With a newline after the token, for programs that read a line.
+    pub fn with_newline(self, ends_with_newline: bool) -> Self {
+        Self { ends_with_newline, ..self }
+    }
+
+    /// Its name as typed.
+    pub fn name(&self) -> &str {
+        &self.words[0]
+    }
+
+    /// Where no process can be started at all (`ulimit -u`), that is known before anything is sent.
+    fn check_that_it_can_start(&self) -> Result<()> {
+        let mut nothing = Command::new(this_binary()?);
+        nothing.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        child::scrub(&mut nothing);
+        let limits = Limits { time: Some(Duration::from_secs(10)), output: 0 };
+        child::run(&mut nothing, limits).map(drop).map_err(|error| {
+            failed(format!("cannot start programs here, and `{}` has to be one", self.option))
+                .cause(error.to_string())
+                .help("raise the limit of processes (`ulimit -u`), or use `--token-file PATH`")
+        })
+    }
+
+    /// Refuses placeholders where their text would be read as code.
+    fn check_placeholders(&self, fields: &[&str]) -> Result<()> {
+        let code = code_words(&self.words);
+        for (at, word) in self.words.iter().enumerate() {
+            let Some(field) = fields.iter().find(|field| holds(word, field)) else { continue };
+            let refused = |reason: &str| -> Result<()> {
+                let failure = usage(format!("`{}`: `{{{field}}}` {reason}", self.option));
+                let variable = format!("ASTRO_SECRET_{}", field.to_uppercase());
+                Err(match self.with_variables(&code, fields) {
+                    Some(safe) => {
+                        failure.help(format!("use the variable {variable}: {} {safe}", self.option))
+                    }
+                    None => {
+                        failure.help(format!("write a fixed text there, or a script that reads {variable}"))
+                    }
+                })
+            };
+            if at == 0 {
+                return refused("cannot be the name of the program");
+            }
+            if code[at] {
+                return refused("stands in a script, where its text would run as code");
+            }
+            if *word != format!("{{{field}}}") && !is_plain_around(word) {
+                return refused("stands among other text that its own could change the meaning of");
+            }
+        }
+        Ok(())
+    }
+
+    /// The command with variables in place of placeholders, as it can be pasted. None where a shell would read the text
+    /// of the variable, too.
+    fn with_variables(&self, code: &[bool], fields: &[&str]) -> Option<String> {
+        let words = self.words.iter().zip(code);
+        if words.clone().any(|(word, is_code)| SHELL_CALLERS.contains(&base_name(word)) && !is_code) {
+            return None;
+        }
+        let line = if code.contains(&true) {
+            // The script that is there takes them.
+            let words = words.map(|(word, is_code)| {
+                let variable = |field: &str| format!("\"$ASTRO_SECRET_{}\"", field.to_uppercase());
+                let placed = fields.iter().fold(word.clone(), |word, field| {
+                    word.replace(&format!("{{{field}}}"), &variable(field))
+                });
+                if *is_code { placed } else { word.clone() }
+            });
+            shlex::try_join(words.collect::<Vec<_>>().iter().map(String::as_str)).ok()?
+        } else {
+            let script: Vec<String> = words.map(|(word, _)| script_word(word, fields)).collect();
+            shlex::try_join(["sh", "-c", &script.join(" ")]).ok()?
+        };
+        shlex::try_quote(&line).ok().map(|line| line.into_owned())
+    }
+
+    /// Looks at the texts that are known before the request, so that none of them fails the delivery.
+    pub fn ready_for(&self, labels: &std::collections::BTreeMap<String, String>) -> Result<()> {
+        let names: Vec<&str> = labels.keys().map(String::as_str).collect();
+        self.check_placeholders(&names)?;
+        let fields = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>();
+        self.filled(&fields).map(drop).map_err(|reason| self.refused_text(reason))
+    }
+
+    fn refused_text(&self, reason: String) -> Failure {
+        usage(format!("`{}`: {reason}", self.option))
+            .help("use the variable in a script of a shell: see `astro deployment token create --help`")
+    }
+
+    /// The words with their placeholders replaced.
+    fn filled(&self, fields: &[(&str, &str)]) -> std::result::Result<Vec<String>, String> {
+        let code = code_words(&self.words);
+        let words = self.words.iter().enumerate();
+        words
+            .map(|(at, word)| if at == 0 || code[at] { Ok(word.clone()) } else { filled(word, fields) })
+            .collect()
+    }
+
+    /// The program with its words and variables, without our credentials.
+    fn command(&self, secret: &Secret) -> std::result::Result<Command, String> {
+        let fields = fields_of(secret);
+        let words = self.filled(&fields)?;
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        child::scrub(&mut command);
+        for (key, value) in fields {
+            let is_letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+            let name: String = key.chars().map(is_letter).collect();
+            command.env(format!("ASTRO_SECRET_{name}"), value);
+        }
+        Ok(command)
+    }
+
+    /// Runs it with the token on its standard input. Only an end with 0 by a program that read the token is a delivery.
+    /// What it prints goes nowhere, or to stderr with `shows_output`: `tee` prints the token.
+    pub fn run(&self, secret: &Secret, limit: Duration, shows_output: bool) -> Result<(), String> {
+        if secret.value.len() >= LONGEST_TOKEN {
+            return Err(format!("the token is longer than {LONGEST_TOKEN} bytes"));
+        }
+        let name = self.name();
+        let words_of = |error: std::io::Error| format!("`{name}`: {}", plain_io(&error.to_string()));
+        let mut command = self.command(secret)?;
+        // A pipe takes this much at once: a program that reads nothing does not block it. The reading end stays open
+        // here, so that what was not read is still in it afterwards.
+        let (reader, mut writer) = std::io::pipe().map_err(words_of)?;
+        let newline = if self.ends_with_newline { "\n" } else { "" };
+        writer.write_all(format!("{}{newline}", secret.value).as_bytes()).map_err(words_of)?;
+        drop(writer);
+        command.stdin(Stdio::from(reader.try_clone().map_err(words_of)?));
+        command.stdout(if shows_output { Stdio::piped() } else { Stdio::null() }).stderr(Stdio::piped());
+        let ended = self.ended(&mut command, limit)?;
+        ended.stdout.split_inclusive(|byte| *byte == b'\n').for_each(repeat);
+        // Of a line the newline may be left.
+        let was_read = rustix::io::ioctl_fionread(&reader)
+            .is_ok_and(|unread| unread <= u64::from(self.ends_with_newline));
+        if was_read { Ok(()) } else { Err(format!("`{name}` ended without reading the token")) }
+    }
+
+    /// Runs it and compares what it prints with the token; a newline after it is the program's.
+    pub fn read_back(&self, secret: &Secret, limit: Duration) -> Result<(), String> {
+        let name = self.name();
+        let mut command = self.command(secret)?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ended = self.ended(&mut command, limit)?;
+        let value = secret.value.as_bytes();
+        let printed = ended.stdout.strip_suffix(b"\n").unwrap_or(&ended.stdout);
+        let printed = printed.strip_suffix(b"\r").unwrap_or(printed);
+        if printed == value {
+            return Ok(());
+        }
+        let what = match printed {
+            [] => "printed nothing".to_owned(),
+            _ if BASE64_STANDARD.decode(printed).is_ok_and(|decoded| decoded == value) => {
+                "printed the token in base64: let it print the value itself".to_owned()
+            }
+            _ => format!("printed another value: {} bytes, the token has {}", printed.len(), value.len()),
+        };
+        Err(format!("`{name}` {what}"))
+    }
+
+    fn ended(&self, command: &mut Command, limit: Duration) -> std::result::Result<child::Ended, String> {
+        let name = self.name();
+        let limits = Limits { time: Some(limit), output: MOST };
+        let ended = child::run_with(command, limits, &mut repeat, None)
+            .map_err(|error| format!("`{name}`: {error}"))?;
+        match (ended.status.code(), ended.status.signal()) {
+            (Some(0), _) => Ok(ended),
+            (Some(code), _) => Err(format!("`{name}` ended with {code}")),
+            (None, signal) => Err(format!("`{name}` was ended by signal {}", signal.unwrap_or(0))),
+        }
+    }
+}
+
+/// Writes a line of a program to stderr, without secrets.
+fn repeat(line: &[u8]) {
+    // There is no other place to report that stderr is gone.
+    let _ = redact::Stderr.write_all(line);
+}
+
+/// The texts of the record. Never the token, whatever the plugin put there.
+fn fields_of(secret: &Secret) -> Vec<(&str, &str)> {
+    let fields = secret.record.as_object().into_iter().flatten();
+    fields
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        .filter(|(_, value)| !value.contains(&secret.value) && !value.contains('\0'))
+        .collect()
+}
+
+fn base_name(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Which words another program reads as code: scripts after `-c` of a shell, and everything that is handed to one.
+fn code_words(words: &[String]) -> Vec<bool> {
+    let mut code = vec![false; words.len()];
+    for (at, word) in words.iter().enumerate() {
+        let program = base_name(word);
+        if SHELL_CALLERS.contains(&program) {
+            code[at + 1..].fill(true);
+        }
+        if SHELLS.contains(&program) {
+            let is_option = |word: &String| word.starts_with('-') || word.starts_with('+');
+            let takes_script =
+                |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+            let options =
+                (at + 1..words.len()).filter(|at| takes_script(&words[*at]) || words[*at] == "--command");
+            for option in options.collect::<Vec<_>>() {
+                if let Some(script) = (option + 1..words.len()).find(|at| !is_option(&words[*at])) {
+                    code[script] = true;
+                }
+            }
+        }
+    }
+    code
+}
+
+/// Whether a word has a placeholder of this field. `${name}` is a shell's.
+fn holds(word: &str, field: &str) -> bool {
+    let placeholder = format!("{{{field}}}");
+    word.match_indices(&placeholder).any(|(at, _)| !word[..at].ends_with('$'))
+}
+
+/// Whether the text around placeholders is that of a path or a `key=value`: no blank, quote or bracket, which begin
+/// another language (JSON, SQL, a script).
+fn is_plain_around(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphanumeric() || "{}_./:=@%+,-".contains(c))
+}
+
+/// A word for a script: its own text quoted, its placeholders as variables.
+fn script_word(word: &str, fields: &[&str]) -> String {
+    let mut script = String::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let next = fields.iter().filter_map(|field| Some((rest.find(&format!("{{{field}}}"))?, field))).min();
+        let (text, placeholder) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+        if !text.is_empty() {
+            script.push_str(&shlex::try_quote(text).unwrap_or_default());
+        }
+        rest = match next {
+            Some((_, field)) => {
+                script.push_str(&format!("\"$ASTRO_SECRET_{}\"", field.to_uppercase()));
+                &placeholder[field.len() + 2..]
+            }
+            None => "",
+        };
+    }
+    script
+}
+
+fn in_shell(script: &str) -> String {
+    // Words with a NUL byte cannot be typed.
+    let line = shlex::try_join(["sh", "-c", script]).unwrap_or_default();
+    shlex::try_quote(&line).map(|line| line.into_owned()).unwrap_or_default()
+}
+
+/// A word with its placeholders replaced, in one pass: the text of one may look like another.
+fn filled(word: &str, fields: &[(&str, &str)]) -> std::result::Result<String, String> {
+    let mut full = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        full.push_str(before);
+        let found = fields.iter().find(|(key, _)| {
+            from[1..].strip_prefix(key).is_some_and(|after| after.starts_with('}')) && !before.ends_with('$')
+        });
+        match found {
+            Some((key, value)) => {
+                check_text(key, value, word.len() == key.len() + 2)?;
+                full.push_str(value);
+                rest = &from[key.len() + 2..];
+            }
+            None => {
+                full.push('{');
+                rest = &from[1..];
+            }
+        }
+    }
+    full.push_str(rest);
+    Ok(full)
+}
+
+/// Refuses a text that would change what the word around it means. `is_alone`: there is nothing around it.
+fn check_text(key: &str, value: &str, is_alone: bool) -> std::result::Result<(), String> {
+    let is_path = match is_alone {
+        true => value.starts_with(['/', '~']) || value.split('/').any(|part| part == ".."),
+        false => value.contains('/') || value == "." || value == "..",
+    };
+    let reason = match value {
+        "" => "is empty",
+        value if value.starts_with('-') => "begins with `-`, which would make it an option",
+        value if value.chars().any(char::is_control) => "has a control character",
+        _ if is_path => "would lead to another path",
+        _ => return Ok(()),
+    };
+    Err(format!("`{{{key}}}` cannot be replaced by {value:?}: it {reason}"))
+}
+
+/// A word outside quotes that only a shell understands: an operator, a variable, a home directory.
+fn shell_syntax(command: &str) -> Option<String> {
+    let mut quote = None;
+    let mut words = vec![(String::new(), true)];
+    let mut chars = command.chars();
+    while let Some(c) = chars.next() {
+        let (word, is_bare) = words.last_mut()?;
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some('"'), '\\') => drop(chars.next()),
+            (Some(_), _) => {}
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                *is_bare = false;
+            }
+            (None, '\\') => {
+                chars.next();
+                *is_bare = false;
+            }
+            (None, c) if c.is_ascii_whitespace() => words.push((String::new(), true)),
+            (None, c) => word.push(c),
+        }
+    }
+    let is_syntax = |word: &str| {
+        let after_number = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        after_number.starts_with(['<', '>'])
+            || word.starts_with(['|', '&', ';', '`', '~', '('])
+            || word.ends_with([';', '&', '|'])
+            || word.match_indices('$').any(|(at, _)| {
+                word[at + 1..]
+                    .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{' || c == '(')
+            })
+    };
+    words.into_iter().filter(|(_, is_bare)| *is_bare).map(|(word, _)| word).find(|word| is_syntax(word))
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| runs(path));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| runs(path))
+}
+
+#[cfg(test)]
+mod tests;
