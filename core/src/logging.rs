@@ -14,7 +14,10 @@ use tracing::{
     metadata::Kind,
     subscriber::Interest,
 };
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    filter::{LevelFilter, ParseError, Targets},
+    layer::SubscriberExt,
+};
 
 use crate::{console::escaped, redact::Stderr};
 
@@ -29,13 +32,10 @@ pub fn start(verbose: u8) -> Result<(), String> {
     };
     let by_variable = std::env::var("ASTRO_LOG").ok().filter(|value| !value.is_empty());
     let Some(directives) = by_flag.map(str::to_owned).or(by_variable) else { return Ok(()) };
-    let filter = EnvFilter::try_new(&directives).map_err(|error| error.to_string())?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| Stderr)
-        .with_ansi(false)
-        .without_time()
-        .finish();
+    // Targets and levels: filters by span or field would bring a regex engine.
+    let filter: Targets = directives.parse().map_err(|error: ParseError| error.to_string())?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(false).without_time();
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     // Only the first of a process counts.
     let _ = tracing::subscriber::set_global_default(subscriber);
     Ok(())

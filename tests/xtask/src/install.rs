@@ -34,10 +34,14 @@ impl Profile {
 
 /// Builds and installs below a directory. What has not changed is left alone.
 pub(crate) fn run_quietly(dir: &Path, profile: Profile) -> Result<PathBuf> {
-    build(profile, "astro-host")?;
-    // Each plugin by its own build: one build of all would unify their features and make other files.
-    for plugin in PLUGINS {
-        build(profile, plugin)?;
+    match profile {
+        // Each plugin by its own build: one build of all would unify their features and make larger files.
+        Profile::Release => {
+            build(profile, &["astro-host"])?;
+            PLUGINS.iter().try_for_each(|plugin| build(profile, &[plugin]))?;
+        }
+        // One build of all compiles each crate once.
+        Profile::Quick => build(profile, &[&["astro-host"], PLUGINS].concat())?,
     }
     let built = target().join(profile.name());
     let binary = dir.join("bin/astro");
@@ -61,8 +65,11 @@ pub(crate) fn run(dir: &Path, profile: Profile) -> Result {
     Ok(())
 }
 
-fn build(profile: Profile, package: &str) -> Result {
-    run_program(cargo().args(["build", "--locked", "--profile", profile.name(), "-p", package]))
+fn build(profile: Profile, packages: &[&str]) -> Result {
+    // With the features that tests need, too: see tests/unify.
+    let unify = if profile == Profile::Quick { &["-p", "unify"][..] } else { &[] };
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
+    run_program(cargo().args(["build", "--locked", "--profile", profile.name()]).args(packages).args(unify))
 }
 
 /// A running binary cannot be written to, but its name can be given to another file.
@@ -85,14 +92,35 @@ pub(crate) fn quick_root() -> PathBuf {
     target().join("quickstart/root")
 }
 
-/// A program of the tests, built.
-pub(crate) fn build_program(package: &str) -> Result<PathBuf> {
-    build(Profile::Quick, package)?;
-    Ok(root().join(target()).join("quick").join(package))
+/// What is built beside the host and its plugins for the tests.
+#[derive(Clone, Copy)]
+pub(crate) enum Fixture {
+    /// A plugin's library.
+    Library(&'static str),
+    /// A program.
+    Program(&'static str),
 }
 
-/// Where the fixture plugins of the tests are built.
-pub(crate) fn build_fixture(package: &str) -> Result<PathBuf> {
-    build(Profile::Quick, package)?;
-    Ok(root().join(target()).join("quick").join(format!("lib{}.so", package.replace('-', "_"))))
+impl Fixture {
+    fn package(self) -> &'static str {
+        match self {
+            Self::Library(package) | Self::Program(package) => package,
+        }
+    }
+
+    /// Where it is built.
+    pub(crate) fn path(self) -> PathBuf {
+        let dir = root().join(target()).join(Profile::Quick.name());
+        match self {
+            Self::Library(package) => dir.join(format!("lib{}.so", package.replace('-', "_"))),
+            Self::Program(package) => dir.join(package),
+        }
+    }
+}
+
+/// Builds fixtures, in one build with everything that quickstart built: the same features, so that each crate is there.
+pub(crate) fn build_fixtures(fixtures: &[Fixture]) -> Result {
+    let fixtures = fixtures.iter().map(|fixture| fixture.package());
+    let packages: Vec<&str> = ["astro-host"].iter().chain(PLUGINS).copied().chain(fixtures).collect();
+    build(Profile::Quick, &packages)
 }

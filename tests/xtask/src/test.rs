@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crate::{
-    audit, install,
+    audit,
+    install::{self, Fixture},
     shell::{self, Result, cargo, program, root, say, target},
     tidy, tools,
 };
@@ -60,6 +61,9 @@ pub(crate) fn run(args: &[&str]) -> Result {
             "--profile",
             "quick",
             "--workspace",
+            // It has other features than what is installed, and is built by `cargo xtask bench`.
+            "--exclude",
+            "floor",
             "--all-targets",
             "--",
             "-D",
@@ -70,22 +74,21 @@ pub(crate) fn run(args: &[&str]) -> Result {
         install::run_quietly(&install::quick_root(), install::Profile::Quick).map(|_| ())
     });
     steps.step("tests", || {
-        let (hello, bad) =
-            (install::build_fixture("fixture-hello")?, install::build_fixture("fixture-misbehaving")?);
-        let old = install::build_fixture("fixture-protocol-1")?;
-        let marked = install::build_fixture("fixture-marked")?;
-        let raw = install::build_fixture("fixture-raw")?;
-        let old_host = install::build_program("fixture-host-protocol-1")?;
+        let fixtures = [
+            ("ASTRO_E2E_HELLO", Fixture::Library("fixture-hello")),
+            ("ASTRO_E2E_MISBEHAVING", Fixture::Library("fixture-misbehaving")),
+            ("ASTRO_E2E_PROTOCOL_1", Fixture::Library("fixture-protocol-1")),
+            ("ASTRO_E2E_MARKED", Fixture::Library("fixture-marked")),
+            ("ASTRO_E2E_RAW", Fixture::Library("fixture-raw")),
+            ("ASTRO_E2E_HOST_PROTOCOL_1", Fixture::Program("fixture-host-protocol-1")),
+        ];
+        install::build_fixtures(&fixtures.map(|(_, fixture)| fixture))?;
         shell::run(
             shell::cargo_with_signals()
-                .args(["test", "--locked", "--profile", "quick", "--workspace", "--no-fail-fast"])
+                .args(["test", "--locked", "--profile", "quick", "--workspace", "--exclude", "floor"])
+                .arg("--no-fail-fast")
                 .env("ASTRO_E2E_ROOT", install::quick_root())
-                .env("ASTRO_E2E_HELLO", hello)
-                .env("ASTRO_E2E_MISBEHAVING", bad)
-                .env("ASTRO_E2E_PROTOCOL_1", old)
-                .env("ASTRO_E2E_MARKED", marked)
-                .env("ASTRO_E2E_RAW", raw)
-                .env("ASTRO_E2E_HOST_PROTOCOL_1", old_host)
+                .envs(fixtures.map(|(variable, fixture)| (variable, fixture.path())))
                 .env("ASTRO_E2E_SHELLS", shells.join(" "))
                 .env("ASTRO_E2E_SERVICES", services.join(" ")),
         )
@@ -102,6 +105,11 @@ pub(crate) fn run(args: &[&str]) -> Result {
             "astro-plugin-sdk",
             "-p",
             "astro-host",
+            // The same features as in every other step.
+            "-p",
+            "sandbox",
+            "-p",
+            "unify",
         ];
         shell::run(
             cargo()

@@ -1,7 +1,7 @@
 //! `cargo xtask torture`: the torture tests of the normal run, many times over.
 
 use crate::{
-    install,
+    install::{self, Fixture},
     shell::{Result, cargo, run as run_program, say},
 };
 
@@ -15,8 +15,9 @@ pub(crate) fn run(args: &[&str]) -> Result {
         other => return Err(format!("unknown argument of torture: {}", other.join(" "))),
     };
     install::run_quietly(&install::quick_root(), install::Profile::Quick)?;
-    let bad = install::build_fixture("fixture-misbehaving")?;
-    let marked = install::build_fixture("fixture-marked")?;
+    let (bad, marked) = (Fixture::Library("fixture-misbehaving"), Fixture::Library("fixture-marked"));
+    install::build_fixtures(&[bad, marked])?;
+    let (bad, marked) = (bad.path(), marked.path());
     say(&format!("{times} times the runs of `cargo xtask test`"));
     run_program(
         cargo()
@@ -25,8 +26,10 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 "--locked",
                 "--profile",
                 "quick",
-                "-p",
-                "astro-e2e",
+                // As in `cargo xtask test`: the same features, so that nothing is compiled again.
+                "--workspace",
+                "--exclude",
+                "floor",
                 "--test",
                 "e2e",
                 "--",

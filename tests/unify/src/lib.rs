@@ -1,0 +1,3 @@
+//! Nothing: see `Cargo.toml`, which is what counts.
+
+#![forbid(unsafe_code)]
