@@ -28,6 +28,11 @@ impl App {
 
     fn context_of(&self, globals: &Globals, may_ask: fn(&Credential) -> bool) -> Result<Context> {
         let environment = Environment::of_process()?;
+        let mut unread = None;
+        let directory = Directory::of_process().unwrap_or_else(|failure| {
+            unread = Some(failure);
+            None
+        });
         let (config, broken) = match &self.dirs {
             // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
             Ok(dirs) if environment.uses_profiles(globals) => match Config::load(dirs) {
@@ -35,6 +40,10 @@ impl App {
                 // It keeps requests from being sent, and commands that send none from nothing.
                 Err(failure) => (Config::default(), Some(failure)),
             },
+            // Only to find out whose the profile of this directory is.
+            Ok(dirs) if directory.as_ref().is_some_and(|file| file.profile.is_some()) => {
+                (Config::load(dirs).unwrap_or_default(), None)
+            }
             _ => (Config::default(), None),
         };
         let stored = |name: &str| match &self.dirs {
@@ -44,11 +53,6 @@ impl App {
             },
             Err(failure) => Err(failure.clone()),
         };
-        let mut unread = None;
-        let directory = Directory::of_process().unwrap_or_else(|failure| {
-            unread = Some(failure);
-            None
-        });
         let sources = Sources {
             globals,
             environment: &environment,

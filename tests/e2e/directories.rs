@@ -170,6 +170,55 @@ fn an_astro_home_above_the_working_directory() {
     assert_eq!(who(), "globex");
 }
 
+/// A file that only names a deployment belongs to the profile of the file above it, not to the default of every shell.
+#[test]
+fn directory_files_are_layered() {
+    let env = TestEnv::with_sandbox();
+    two_customers(&env);
+    env.run(["profile", "use", "globex"]).ok();
+    let control = astro_e2e::control::Control::of(&env);
+    let mut session = env.transcript();
+    session.cd("acme/reports");
+    session.write(
+        "acme/.astro.toml",
+        "profile = \"acme\"\nworkspace = \"Data Platform\"\ndeployment = \"Ingest\"\n",
+    );
+    session.write("acme/reports/.astro.toml", "workspace = \"Analytics\"\ndeployment = \"Reports\"\n");
+    session.run("context");
+    session.run("context -o json");
+    session.run(
+        "deployment token create --name nightly --role DEPLOYMENT_ADMIN --no-recovery --token-file token",
+    );
+    let sent = control.requests().into_iter().find(|request| request.starts_with("POST ")).expect("sent");
+    assert!(sent.contains(ACME), "{sent}");
+    session.note("a file for another profile is not part of it");
+    session.cd("acme/globex");
+    session.write("acme/globex/.astro.toml", "profile = \"globex\"\n");
+    session.run("context");
+    session.note("a shell that chose another customer reads there, and changes nothing");
+    session.cd("acme/reports");
+    session.set("ASTRO_PROFILE", "globex");
+    session.run("deployment list -o clean");
+    session.run("deployment token list --deployment Reports -o clean");
+    session.run("context -o clean");
+    let release = env.run(
+        "deployment token create --profile globex --deployment Reports --name release --role RELEASE_BOT -o json"
+            .split(' '),
+    );
+    let id = release.json()["id"].as_str().expect("an ID").to_owned();
+    for line in [
+        "deployment token create --name x --role DEPLOYMENT_ADMIN --deployment Reports -c",
+        &format!("deployment token delete {id} --deployment Reports --yes"),
+    ] {
+        let before = control.requests();
+        let ran = session.run(line);
+        astro_e2e::says(&ran, 4, &["this directory is for the profile `acme`", "--profile globex"]);
+        let changes = |requests: &[String]| requests.iter().filter(|sent| !sent.starts_with("GET ")).count();
+        assert_eq!(changes(&control.requests()), changes(&before));
+    }
+    session.assert("directories-layered");
+}
+
 /// Sixteen processes, two profiles, half of them chosen by directory and half by variable: each sees its own.
 #[test]
 fn two_profiles_in_sixteen_processes() {

@@ -33,7 +33,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro context --check", "Also ask the server"),
             (
                 "astro context -o clean",
-                "One line for a prompt: profile, organization, workspace, deployment, and ready, blocked or unread",
+                "One line for a prompt: profile, organization, workspace, deployment, and ready, read-only, blocked or unread",
             ),
         ],
     );
@@ -85,10 +85,12 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     for (name, value, origin) in checked {
         rows.push(json!({ "name": name, "value": value, "origin": origin }));
     }
-    let blocked = context.obstacle(unix_now()).map(|failure| match failure.causes.first() {
+    let in_one_line = |failure: &Failure| match failure.causes.first() {
         Some(cause) => format!("{}: {cause}", failure.message),
-        None => failure.message,
-    });
+        None => failure.message.clone(),
+    };
+    let blocked = context.obstacle(unix_now()).as_ref().map(in_one_line);
+    let read_only = context.read_only.as_ref().map(in_one_line);
     match format {
         Format::Json => {
             let overridden: Vec<Value> = context
@@ -104,6 +106,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
                 "overridden": overridden,
                 "ignored": context.ignored,
                 "blocked": blocked,
+                "directory_files": directory_files(&context),
+                "read_only": read_only,
             });
             return request.emit(format, View::default(), vec![document]);
         }
@@ -125,13 +129,37 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     for Overridden { name, setting } in &context.overridden {
         app.console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
     }
+    for path in context.directory.iter().flat_map(|directory| &directory.files) {
+        app.console.notice(&format!("directory file: {}", path.display()));
+    }
     for ignored in &context.ignored {
         app.console.notice(&format!("ignored: {ignored}"));
+    }
+    for unused in &context.unused {
+        let line = format!("{}: {}", unused.path.display(), unused.reason);
+        if !context.ignored.contains(&line) {
+            app.console.notice(&format!("ignored: {line}"));
+        }
     }
     if let Some(blocked) = blocked {
         app.console.notice(&format!("nothing can be sent: {blocked}"));
     }
+    if let Some(read_only) = read_only {
+        app.console.notice(&format!("nothing can be changed: {read_only}"));
+    }
     Ok(code)
+}
+
+/// Every directory file that was looked at, with the reason where it is not used.
+fn directory_files(context: &Context) -> Vec<Value> {
+    let used = context.directory.iter().flat_map(|directory| &directory.files);
+    let used = used.map(|path| (path, None));
+    let unused = context.unused.iter().map(|unused| (&unused.path, Some(&unused.reason)));
+    used.chain(unused)
+        .map(|(path, reason)| {
+            json!({ "path": path.display().to_string(), "used": reason.is_none(), "reason": reason })
+        })
+        .collect()
 }
 
 /// What the server says about the credential: to whom it belongs, what it is for, until when. An error when it is not
@@ -180,6 +208,7 @@ fn prompt_line(context: &Context, is_blocked: bool) -> Value {
     let state = match (is_unread, is_blocked) {
         (true, _) => "unread",
         (false, true) => "blocked",
+        (false, false) if context.read_only.is_some() => "read-only",
         (false, false) => "ready",
     };
     json!({

@@ -1,5 +1,9 @@
 //! `.astro.toml`: what a directory selects. It may name a profile and ids and nothing else: a repository that
 //! somebody cloned must not be able to send a credential elsewhere or start a program.
+//!
+//! [`layers`]: how the files of a directory and of those above it become one selection.
+
+mod layers;
 
 use std::{
     fs::File,
@@ -10,7 +14,7 @@ use std::{
 
 use astro_plugin_protocol::names;
 
-use super::{Origin, Sourced};
+use super::{Origin, Overridden, Sourced};
 use crate::{
     console::is_control,
     error::{Failure, Result, config},
@@ -22,11 +26,11 @@ pub const FILE: &str = ".astro.toml";
 /// What a selection never needs more than, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// What the nearest directory file selects; each value remembers its line.
+/// What directory files select together; each value remembers its file and line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
-    /// The file.
-    pub path: PathBuf,
+    /// The files, the nearest first.
+    pub files: Vec<PathBuf>,
     /// `profile`
     pub profile: Option<Sourced<String>>,
     /// `organization`: ID or name.
@@ -35,12 +39,25 @@ pub struct Directory {
     pub workspace: Option<Sourced<String>>,
     /// `deployment`: ID or name.
     pub deployment: Option<Sourced<String>>,
+    /// Values of a file that a nearer one replaces.
+    pub overridden: Vec<Overridden>,
+    /// Files that were looked at and are not part of the selection.
+    pub unused: Vec<Unused>,
+}
+
+/// A directory file that was looked at and is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unused {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
 }
 
 impl Directory {
-    /// The nearest file, from `start` upwards. The walk ends after a directory of `homes`, at the border of a file
+    /// What the files from `start` upwards select. The walk ends after a directory of `homes`, at the border of a file
     /// system, and before a directory that belongs to somebody else than `start`'s reader.
-    pub fn nearest(start: &Path, homes: &[PathBuf]) -> Result<Option<Self>> {
+    pub fn at(start: &Path, homes: &[PathBuf]) -> Result<Option<Self>> {
         // Most directories select nothing: that is found out with one question each.
         if !start.ancestors().any(|dir| dir.join(FILE).symlink_metadata().is_ok()) {
             return Ok(None);
@@ -48,32 +65,46 @@ impl Directory {
         let homes: Vec<_> = homes.iter().filter_map(|home| home.metadata().ok()).collect();
         let user = rustix::process::geteuid().as_raw();
         let mut device = None;
+        let mut layers = layers::Layers::default();
         for dir in start.ancestors() {
-            let Ok(metadata) = dir.metadata() else { return Ok(None) };
+            let Ok(metadata) = dir.metadata() else { break };
             if metadata.uid() != user || *device.get_or_insert(metadata.dev()) != metadata.dev() {
-                return Ok(None);
+                break;
             }
             let path = dir.join(FILE);
             if path.symlink_metadata().is_ok() {
-                return read(&path, user).and_then(|text| Self::parse(&path, &text)).map(Some);
+                layers.add(Self::parse(&path, &read(&path, user)?)?);
             }
-            if homes.iter().any(|home| (home.dev(), home.ino()) == (metadata.dev(), metadata.ino())) {
-                return Ok(None);
+            if layers.is_complete()
+                || homes.iter().any(|home| (home.dev(), home.ino()) == (metadata.dev(), metadata.ino()))
+            {
+                break;
             }
         }
-        Ok(None)
+        Ok(layers.selection())
     }
 
-    /// The nearest file for this process.
+    /// What is selected for this process.
     pub fn of_process() -> Result<Option<Self>> {
         // A directory that was removed selects nothing.
         let Ok(start) = working() else { return Ok(None) };
         let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
         let homes: Vec<PathBuf> = homes.map(PathBuf::from).collect();
-        Self::nearest(&start, &homes)
+        Self::at(&start, &homes)
     }
 
-    /// Reads the text of a file.
+    /// What is selected for a key.
+    pub fn value(&self, key: &str) -> Option<&Sourced<String>> {
+        match key {
+            "profile" => self.profile.as_ref(),
+            "organization" => self.organization.as_ref(),
+            "workspace" => self.workspace.as_ref(),
+            "deployment" => self.deployment.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Reads the text of one file.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let line =
             |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
@@ -81,7 +112,7 @@ impl Directory {
             let at = error.span().map_or(0, |span| span.start);
             refused(path, Some(line(at)), error.message())
         })?;
-        let mut found = Self { path: path.to_owned(), ..Self::default() };
+        let mut found = Self { files: vec![path.to_owned()], ..Self::default() };
         for (key, item) in document.as_table().iter() {
             let at = document.as_table().key(key).and_then(toml_edit::Key::span).or_else(|| item.span());
             let line = line(at.map_or(0, |span| span.start));
@@ -161,22 +192,36 @@ fn refused(path: &Path, line: Option<usize>, reason: &str) -> Failure {
 /// Makes or changes the file of a directory: `key` gets `value`, the rest stays as it is.
 pub fn set(dir: &Path, values: &[(&str, Option<&str>)]) -> Result<PathBuf> {
     let path = dir.join(FILE);
+    change(&path, values)?;
+    Ok(path)
+}
+
+/// The same for a file that may be there; answers whether anything was changed.
+pub fn change(path: &Path, values: &[(&str, Option<&str>)]) -> Result<bool> {
+    let dir = path.parent().unwrap_or(path);
     // The directory stands for the file: a lock beside it would lie in everybody's project.
-    let held = File::open(dir).map_err(|error| refused(&path, None, &error.to_string()))?;
-    held.lock().map_err(|error| refused(&path, None, &error.to_string()))?;
+    let held = File::open(dir).map_err(|error| refused(path, None, &error.to_string()))?;
+    held.lock().map_err(|error| refused(path, None, &error.to_string()))?;
     let before = match path.symlink_metadata() {
-        Ok(_) => read(&path, rustix::process::geteuid().as_raw())?,
+        Ok(_) => read(path, rustix::process::geteuid().as_raw())?,
         Err(_) => String::new(),
     };
-    Directory::parse(&path, &before)?;
+    Directory::parse(path, &before)?;
     let mut document: toml_edit::DocumentMut =
-        before.parse().map_err(|error: toml_edit::TomlError| refused(&path, None, error.message()))?;
+        before.parse().map_err(|error: toml_edit::TomlError| refused(path, None, error.message()))?;
     for (key, value) in values {
-        crate::config::set(document.as_table_mut(), key, *value);
+        let now = document.get(key).and_then(|now| now.as_str());
+        // What is so already keeps its comment and its place.
+        if now != *value {
+            crate::config::set(document.as_table_mut(), key, *value);
+        }
     }
-    // It is for colleagues, too: its mode is that of the other files of the project.
-    files::write_shared(&path, document.to_string().as_bytes())?;
-    Ok(path)
+    let after = document.to_string();
+    if after != before {
+        // It is for colleagues, too: its mode is that of the other files of the project.
+        files::write_shared(path, after.as_bytes())?;
+    }
+    Ok(after != before)
 }
 
 #[cfg(test)]
@@ -197,20 +242,23 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_file_counts_and_the_walk_ends_at_the_home() {
+    fn the_walk_ends_at_the_home() {
         let (_root, home) = tree();
         let deep = home.join("project/deep");
         let homes = [home.clone()];
-        assert_eq!(Directory::nearest(&deep, &homes).expect("read"), None);
+        assert_eq!(Directory::at(&deep, &homes).expect("read"), None);
         put(home.parent().expect("the root").join(FILE), "profile = \"outside\"").expect("written");
-        assert_eq!(Directory::nearest(&deep, &homes).expect("read"), None);
+        assert_eq!(Directory::at(&deep, &homes).expect("read"), None);
         put(home.join(FILE), "profile = \"home\"").expect("written");
         put(home.join("project").join(FILE), "# ours\n\nworkspace = \"w\"").expect("written");
-        let found = Directory::nearest(&deep, &homes).expect("read").expect("there");
+        let found = Directory::at(&deep, &homes).expect("read").expect("there");
         let workspace = found.workspace.expect("set");
-        assert_eq!((workspace.value.as_str(), found.profile), ("w", None));
+        assert_eq!(
+            (workspace.value.as_str(), found.profile.expect("inherited").value.as_str()),
+            ("w", "home")
+        );
         assert!(workspace.origin.to_string().ends_with("project/.astro.toml line 3"), "{}", workspace.origin);
-        let found = Directory::nearest(&home, &homes).expect("read").expect("there");
+        let found = Directory::at(&home, &homes).expect("read").expect("there");
         assert_eq!(found.profile.expect("set").value, "home");
     }
 
@@ -246,7 +294,7 @@ mod tests {
         let (_root, home) = tree();
         let path = home.join(FILE);
         let refused = |reason: &str| {
-            let error = Directory::nearest(&home, std::slice::from_ref(&home)).expect_err(reason);
+            let error = Directory::at(&home, std::slice::from_ref(&home)).expect_err(reason);
             assert!(error.causes.iter().any(|cause| cause.contains(reason)), "{error:?}");
             fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("removed");
         };

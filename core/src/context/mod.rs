@@ -5,6 +5,7 @@
 mod address;
 mod claims;
 pub mod directory;
+mod effect;
 mod resolve;
 
 pub use astro_plugin_cli::time::timestamp;
@@ -12,6 +13,7 @@ pub use astro_plugin_cli::time::timestamp;
 pub use address::{Address, is_https_or_local, is_loopback};
 pub use claims::Claims;
 pub use directory::Directory;
+pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
 
 use std::{fmt, path::PathBuf};
@@ -129,12 +131,18 @@ pub struct Context {
     pub session: Option<Session>,
     /// What the credential says about itself.
     pub claims: Option<Claims>,
+    /// What the directory files select, unless it is ignored.
+    pub directory: Option<Directory>,
+    /// Directory files that were looked at and are not used.
+    pub unused: Vec<directory::Unused>,
     /// Variables and files that are there and not used, each with the reason.
     pub ignored: Vec<String>,
     /// Values that a stronger layer beat.
     pub overridden: Vec<Overridden>,
     /// Why nothing may be sent, when the values contradict each other or cannot be read.
     pub contradiction: Option<Failure>,
+    /// Why nothing may be changed, though requests that only read may be sent.
+    pub read_only: Option<Failure>,
     /// There are profiles to choose from.
     pub has_profiles: bool,
 }

@@ -4,12 +4,14 @@
 //! `--profile` sets all three; `ASTRO_API_TOKEN` without `--profile` means that no profile is in use.
 
 mod bundle;
+mod conflict;
 mod organizations;
 
 use bundle::{Bundle, address_of_environment, stored_bundle};
+use conflict::conflict;
 use organizations::Organizations;
 
-use super::{Claims, Context, Directory, Origin, Overridden, Sourced};
+use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
     cli::globals::Globals,
     config::{Config, Profile},
@@ -80,7 +82,7 @@ pub struct Sources<'a> {
     pub globals: &'a Globals,
     /// The variables.
     pub environment: &'a Environment,
-    /// The nearest directory file.
+    /// What the directory files select.
     pub directory: Option<&'a Directory>,
     /// The configuration.
     pub config: &'a Config,
@@ -88,16 +90,18 @@ pub struct Sources<'a> {
     pub on_terminal: bool,
 }
 
-/// Resolves the context. `stored` reads a stored credential's value by name; it is asked at most once and only when a
-/// profile names one.
-pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<Stored>>) -> Result<Context> {
+/// Resolves the context. `stored` reads a stored credential's value by name; it is asked only when a profile names one.
+pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stored>>) -> Result<Context> {
     let Sources { globals, environment, config, .. } = sources;
     let mut ignored = Vec::new();
     let mut overridden = Vec::new();
     let flag =
         |value: &Option<String>, name| value.clone().map(|value| Sourced::new(value, Origin::Flag(name)));
     let by_flag = flag(&globals.profile, "--profile");
-    let directory = selection(sources, &mut ignored);
+    let mut unused = Vec::new();
+    let directory = selection(sources, &mut unused);
+    ignored.extend(unused.iter().map(|file: &Unused| format!("{}: {}", file.path.display(), file.reason)));
+    unused.extend(sources.directory.into_iter().flat_map(|file| file.unused.iter().cloned()));
     let from_directory =
         |pick: fn(&Directory) -> &Option<Sourced<String>>| directory.and_then(|file| pick(file).clone());
     let has_token = environment.get("ASTRO_API_TOKEN").is_some();
@@ -154,7 +158,7 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
             credential: Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
             ..Bundle::at(of_environment)
         },
-        None => stored_bundle(&settings, config, of_environment, stored, &mut contradiction)?,
+        None => stored_bundle(&settings, config, of_environment, &stored, &mut contradiction)?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
     let claimed = |pick: fn(&Claims) -> &Option<String>, claim| {
@@ -172,20 +176,40 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
     if let Some(failure) = organizations.contradiction(profile.as_ref()) {
         contradiction.get_or_insert(failure);
     }
+    // Where `--organization` names another one, what a layer selects inside its own is not there.
+    let directory_is_elsewhere = organizations.is_elsewhere(&organizations.directory);
+    let profile_is_elsewhere = organizations.is_elsewhere(&organizations.profile);
     let organization = first("organization", organizations.into_candidates(), &mut overridden);
+    let read_only = conflict(sources, profile.as_ref(), organization.as_ref(), claims.as_ref(), &stored);
     // An explicit `--profile` also beats a directory that does not select it.
     let beaten = by_flag.is_some() && directory.is_some_and(|file| file.profile.is_none());
-    let workspace_of_directory =
-        from_directory(|file| &file.workspace).filter(|_| !(beaten && settings.workspace.is_some()));
-    let deployment_of_directory =
-        from_directory(|file| &file.deployment).filter(|_| !(beaten && settings.deployment.is_some()));
+    let mut inside = |name, value: Option<Sourced<String>>, is_elsewhere: bool| match value {
+        Some(setting) if is_elsewhere => {
+            overridden.push(Overridden { name, setting });
+            None
+        }
+        value => value,
+    };
+    let workspace_of_directory = inside(
+        "workspace",
+        from_directory(|file| &file.workspace).filter(|_| !(beaten && settings.workspace.is_some())),
+        directory_is_elsewhere,
+    );
+    let deployment_of_directory = inside(
+        "deployment",
+        from_directory(|file| &file.deployment).filter(|_| !(beaten && settings.deployment.is_some())),
+        directory_is_elsewhere,
+    );
+    let workspace_of_profile = inside("workspace", from_profile(&settings.workspace), profile_is_elsewhere);
+    let deployment_of_profile =
+        inside("deployment", from_profile(&settings.deployment), profile_is_elsewhere);
     let workspace = first(
         "workspace",
         [
             flag(&globals.workspace, "--workspace"),
             workspace_variable,
             workspace_of_directory,
-            from_profile(&settings.workspace),
+            workspace_of_profile,
             claimed(|claims| &claims.workspace, "workspaceId"),
         ],
         &mut overridden,
@@ -196,12 +220,13 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
             flag(&globals.deployment, "--deployment"),
             deployment_variable,
             deployment_of_directory,
-            from_profile(&settings.deployment),
+            deployment_of_profile,
         ],
         &mut overridden,
     );
     let of_profile = from_profile(&settings.output).filter(|_| sources.on_terminal);
     let output = output(globals, environment, of_profile, &mut overridden)?;
+    overridden.extend(directory.into_iter().flat_map(|file| file.overridden.iter().cloned()));
     Ok(Context {
         profile,
         organization,
@@ -214,16 +239,19 @@ pub fn resolve(sources: Sources<'_>, stored: impl FnOnce(&str) -> Result<Option<
         source,
         session,
         claims,
+        directory: directory.cloned(),
+        unused,
         ignored,
         overridden,
         contradiction,
+        read_only,
         has_profiles: !config.profiles.is_empty(),
     })
 }
 
-/// The directory file, unless what it selects belongs to another profile than the one in use: then none of it is
+/// What the directory files select, unless that belongs to another profile than the one in use: then none of it is
 /// taken, since its ids are of that profile's customer.
-fn selection<'a>(sources: Sources<'a>, ignored: &mut Vec<String>) -> Option<&'a Directory> {
+fn selection<'a>(sources: Sources<'a>, unused: &mut Vec<Unused>) -> Option<&'a Directory> {
     let file = sources.directory?;
     let by_flag = sources.globals.profile.as_deref();
     let by_variable = sources.environment.get("ASTRO_PROFILE").map(|profile| profile.value);
@@ -240,7 +268,7 @@ fn selection<'a>(sources: Sources<'a>, ignored: &mut Vec<String>) -> Option<&'a 
         }
         _ => return Some(file),
     };
-    ignored.push(format!("{}: {reason}", file.path.display()));
+    unused.extend(file.files.iter().map(|path| Unused { path: path.clone(), reason: reason.clone() }));
     None
 }
 

@@ -25,7 +25,7 @@ use crate::{
         report, wording,
     },
     console::Conversation,
-    context::{self, Context},
+    context::{self, Context, Effect},
     error::{Failure, Result, code, plugin},
     exit_code, failpoint,
     host::{Services, Transport, crash, executor, library, process, signals, verify},
@@ -68,6 +68,7 @@ impl App {
         if command.needs.api {
             // Better said once and first than by whatever the plugin would have missed next.
             context.authority(context::unix_now())?;
+            context.allow(Effect::of_command(command))?;
         }
 
         let run = self.run_of(&context, command, parsed, interactive, &owner.facts.name);

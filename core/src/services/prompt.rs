@@ -9,12 +9,19 @@ use serde_json::Value;
 use super::{Invocation, in_background};
 use crate::{
     console::{Console, declined, escaped, is_yes, no_answer},
+    context::Effect,
     error::{Failure, Result, code},
     host::{port::Reply, signals},
 };
 
 /// `prompt.confirm`
 pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Reply) {
+    // What is asked for here is a change: better refused before the question than after the answer.
+    if let Err(refused) = invocation.context.allow(Effect::Write)
+        && invocation.command.needs.api
+    {
+        return reply.send(Err(refused));
+    }
     if invocation.globals.yes {
         return reply.send(Ok(Value::Bool(true)));
     }

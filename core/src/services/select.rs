@@ -11,7 +11,7 @@ use super::{Invocation, to_value};
 use crate::{
     config,
     context::{
-        Directory, Origin, Sourced,
+        Effect, Origin, Sourced,
         directory::{self, FILE},
     },
     error::{Failure, Result, failed, usage},
@@ -68,28 +68,28 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
         };
         setting.as_ref().map(|setting| &setting.origin)
     };
-    // The first key is what was switched; a directory that selected it keeps selecting it.
+    context.allow(Effect::Write)?;
+    // The first key is what was switched; a directory file that selected it keeps selecting it.
     let selected = ["organization", "workspace"].into_iter().find(|key| select.values.contains_key(*key));
-    let directory = Directory::of_process()?;
-    let selects = |key: &str| {
-        directory.as_ref().is_some_and(|file| match key {
-            "organization" => file.organization.is_some(),
-            "workspace" => file.workspace.is_some(),
-            _ => file.deployment.is_some(),
-        })
-    };
-    let file = directory.as_ref().filter(|_| selected.is_some_and(selects)).map(|file| file.path.clone());
-    // What belonged to the former one goes where it is: in the directory file, too, when the profile is switched.
+    let directory = context.directory.as_ref();
+    let file = selected.and_then(|key| directory?.value(key)).and_then(|setting| match &setting.origin {
+        Origin::Directory { path, .. } => Some(path.clone()),
+        _ => None,
+    });
+    // What belonged to the former one goes where it is: in the directory files, too, when the profile is switched.
     let mut changed = false;
     let is_cleared = |key: &str| values.iter().any(|(cleared, value)| *cleared == key && value.is_none());
-    if let Some(path) = directory.as_ref().map(|directory| &directory.path) {
-        let own: Vec<(&str, Option<&str>)> =
-            values.iter().filter(|(key, _)| file.is_some() || selects(key)).copied().collect();
-        let before = std::fs::read(path).unwrap_or_default();
-        if !own.is_empty() {
-            directory::set(path.parent().unwrap_or(path), &own)?;
+    for path in directory.iter().flat_map(|directory| &directory.files) {
+        let own: Vec<(&str, Option<&str>)> = values
+            .iter()
+            .filter(|(_, value)| value.is_none() || file.as_ref() == Some(path))
+            .copied()
+            .collect();
+        changed |= directory::change(path, &own)?;
+        // What the files above it select belongs together there.
+        if file.as_ref() == Some(path) {
+            break;
         }
-        changed |= std::fs::read(path).unwrap_or_default() != before;
     }
     let place = match &file {
         Some(path) => path.display().to_string(),

@@ -28,7 +28,7 @@ pub(super) fn stored_bundle(
     settings: &Profile,
     config: &Config,
     environment: Option<Sourced<Address>>,
-    stored: impl FnOnce(&str) -> Result<Option<Stored>>,
+    stored: impl Fn(&str) -> Result<Option<Stored>>,
     contradiction: &mut Option<Failure>,
 ) -> Result<Bundle> {
     let Some(name) = &settings.credential else { return Ok(Bundle::at(environment)) };

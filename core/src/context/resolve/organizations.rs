@@ -21,11 +21,7 @@ impl Organizations {
     /// Why nothing may be sent. `profile` chose the credential; without one it is the environment's.
     pub(super) fn contradiction(&self, profile: Option<&Sourced<String>>) -> Option<Failure> {
         let differ = |one: &Option<Sourced<String>>, other: &Option<Sourced<String>>| match (one, other) {
-            // A name and an ID can mean the same; what the token says decides when the name was looked up.
-            (Some(one), Some(other))
-                if one.value != other.value
-                    && (names::is_id(&one.value) == names::is_id(&other.value) || self.claim.is_none()) =>
-            {
+            (Some(one), Some(other)) if are_different(&one.value, &other.value, self.claim.is_some()) => {
                 Some(two_organizations(one, other))
             }
             _ => None,
@@ -69,9 +65,23 @@ impl Organizations {
         })
     }
 
+    /// Whether `--organization` names another one than this layer.
+    pub(super) fn is_elsewhere(&self, layer: &Option<Sourced<String>>) -> bool {
+        match (&self.flag, layer) {
+            (Some(flag), Some(own)) => are_different(&flag.value, &own.value, self.claim.is_some()),
+            _ => false,
+        }
+    }
+
     pub(super) fn into_candidates(self) -> [Option<Sourced<String>>; 5] {
         [self.flag, self.variable, self.directory, self.profile, self.claim]
     }
+}
+
+/// Whether two organizations are two. A name and an ID can mean the same: where the token says whose it is, that is
+/// found out when the name is looked up.
+fn are_different(one: &str, other: &str, is_claimed: bool) -> bool {
+    one != other && (names::is_id(one) == names::is_id(other) || !is_claimed)
 }
 
 /// Whether an organization comes from the layer that chose the credential.
@@ -79,7 +89,8 @@ fn is_of_same_layer(organization: &Origin, profile: Option<&Origin>) -> bool {
     match (organization, profile) {
         (Origin::Flag(_) | Origin::Profile(_), _)
         | (Origin::Variable(_), None | Some(Origin::Variable(_))) => true,
-        (Origin::Directory { path: one, .. }, Some(Origin::Directory { path: other, .. })) => one == other,
+        // Files that belong to different profiles are not in one selection.
+        (Origin::Directory { .. }, Some(Origin::Directory { .. })) => true,
         _ => false,
     }
 }

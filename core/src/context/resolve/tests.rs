@@ -1,5 +1,7 @@
 //! The precedence as a table: one row for each rule, and the bundle in every combination of two customers.
 
+mod conflict;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;

@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use super::{Invocation, runtime, to_value};
 use crate::{
-    context::{Address, Context, renewal, unix_now},
+    context::{Address, Context, Effect, renewal, unix_now},
     error::{Failure, Result, While, auth, code, config, failed, innermost, plain_io, usage},
     files,
     host::port::Reply,
@@ -133,6 +133,7 @@ impl Prepared {
         }
         let context = &invocation.context;
         let token = context.authority(unix_now())?;
+        context.allow(Effect::of_method(&request.method))?;
         one_customer(context, request)?;
         let method = match request.method.as_str() {
             "GET" => Method::GET,

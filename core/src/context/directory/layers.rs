@@ -1,0 +1,192 @@
+//! The files of a directory and of those above it as one selection.
+//!
+//! * A file without a profile belongs to the profile of the next file above that names one.
+//! * The selection is made of the nearest file and those above it that belong to the same profile: an ID is of a
+//!   profile's customer and never goes with another profile. The first file that names another profile ends it.
+//! * In it the nearer file wins, key by key. A value that lies in a replaced one goes with it: a workspace and a
+//!   deployment with their organization, a deployment with its workspace.
+
+use super::{Directory, Sourced, Unused};
+use crate::context::Overridden;
+
+/// The files that were read so far, from the nearest upwards.
+#[derive(Default)]
+pub(super) struct Layers {
+    /// Those of the selection.
+    own: Vec<Directory>,
+    /// Files without a profile above one that names a profile: whose they are is decided further up.
+    pending: Vec<Directory>,
+    unused: Vec<Unused>,
+    is_complete: bool,
+}
+
+impl Layers {
+    /// Takes the next file upwards.
+    pub(super) fn add(&mut self, file: Directory) {
+        let chosen = self.profile();
+        match (&file.profile, chosen) {
+            (_, None) => self.own.push(file),
+            (None, Some(_)) => self.pending.push(file),
+            (Some(own), Some(chosen)) if own.value == chosen.value => {
+                self.own.append(&mut self.pending);
+                self.own.push(file);
+            }
+            (Some(own), Some(_)) => {
+                self.is_complete = true;
+                let whose = format!("is for the profile `{}`", own.value);
+                self.pending.push(file);
+                self.leave_pending(&whose);
+            }
+        }
+    }
+
+    /// Nothing further up can belong to the selection.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// What all of them select; none when there was no file.
+    pub(super) fn selection(mut self) -> Option<Directory> {
+        self.leave_pending("names no profile");
+        let mut selection = self
+            .own
+            .into_iter()
+            .rev()
+            .fold(None, |above, file| Some(refined(above.unwrap_or_default(), file)))?;
+        selection.files.reverse();
+        selection.unused = self.unused;
+        Some(selection)
+    }
+
+    fn profile(&self) -> Option<&Sourced<String>> {
+        self.own.iter().find_map(|file| file.profile.as_ref())
+    }
+
+    fn leave_pending(&mut self, whose: &str) {
+        let Some(chosen) = self.profile().cloned() else { return };
+        for file in std::mem::take(&mut self.pending) {
+            let reason = format!("it {whose}, and {} chooses `{}`", chosen.origin, chosen.value);
+            self.unused.extend(file.files.into_iter().map(|path| Unused { path, reason: reason.clone() }));
+        }
+    }
+}
+
+/// What `above` selects, as far as a nearer file leaves it.
+fn refined(mut above: Directory, nearer: Directory) -> Directory {
+    let differs = |new: &Option<Sourced<String>>, old: &Option<Sourced<String>>| {
+        new.as_ref().is_some_and(|new| old.as_ref().is_none_or(|old| old.value != new.value))
+    };
+    let mut overridden = std::mem::take(&mut above.overridden);
+    let mut leave = |name, value: Option<Sourced<String>>| {
+        overridden.extend(value.map(|setting| Overridden { name, setting }));
+    };
+    let is_elsewhere = differs(&nearer.organization, &above.organization);
+    if is_elsewhere {
+        leave("workspace", above.workspace.take());
+    }
+    if is_elsewhere || differs(&nearer.workspace, &above.workspace) {
+        leave("deployment", above.deployment.take());
+    }
+    let mut either = |name, new: Option<Sourced<String>>, old: Option<Sourced<String>>| match new {
+        Some(new) => {
+            leave(name, old.filter(|old| old.value != new.value));
+            Some(new)
+        }
+        None => old,
+    };
+    let profile = either("profile", nearer.profile, above.profile);
+    let organization = either("organization", nearer.organization, above.organization);
+    let workspace = either("workspace", nearer.workspace, above.workspace);
+    let deployment = either("deployment", nearer.deployment, above.deployment);
+    let files = [above.files, nearer.files].concat();
+    Directory { files, profile, organization, workspace, deployment, overridden, unused: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What the files select, the nearest first.
+    fn selected(files: &[&str]) -> Directory {
+        let mut layers = Layers::default();
+        for (at, text) in files.iter().enumerate() {
+            let path = format!("/{at}/.astro.toml");
+            layers.add(Directory::parse(Path::new(&path), text).expect("a file"));
+        }
+        layers.selection().expect("a selection")
+    }
+
+    /// Profile, organization, workspace and deployment with the number of the file each is from; and the files that are
+    /// not used.
+    #[test]
+    fn files_of_one_profile_are_one_selection() {
+        type Row<'a> = (&'a [&'a str], &'a str, &'a str);
+        let rows: &[Row<'_>] = &[
+            (&["profile='a'"], "a0 - - -", ""),
+            // A file without a profile takes that of the next one above, and the ids that go with it.
+            (&["deployment='r'", "profile='a'"], "a1 - - r0", ""),
+            (&["deployment='r'", "workspace='w'", "profile='a'\norganization='o'"], "a2 o2 w1 r0", ""),
+            (&["deployment='r'", "workspace='w'"], "- - w1 r0", ""),
+            // The nearer value wins; what lay in the replaced one goes.
+            (&["deployment='r'", "deployment='s'\nworkspace='w'\nprofile='a'"], "a1 - w1 r0", ""),
+            (&["workspace='v'", "deployment='s'\nworkspace='w'\nprofile='a'"], "a1 - v0 -", ""),
+            (&["workspace='w'", "deployment='s'\nworkspace='w'\nprofile='a'"], "a1 - w0 s1", ""),
+            (&["organization='p'", "deployment='s'\nworkspace='w'\norganization='o'"], "- p0 - -", ""),
+            (&["organization='o'", "deployment='s'\nworkspace='w'\norganization='o'"], "- o0 w1 s1", ""),
+            (&["workspace='v'", "deployment='s'"], "- - v0 -", ""),
+            (&["deployment='r'", "workspace='v'", "workspace='w'\ndeployment='s'"], "- - v1 r0", ""),
+            // Another profile is another customer.
+            (&["profile='a'", "profile='b'\ndeployment='r'"], "a0 - - -", "1"),
+            (&["profile='a'", "deployment='r'", "profile='b'\nworkspace='w'"], "a0 - - -", "1 2"),
+            (&["profile='a'", "deployment='r'", "profile='a'\nworkspace='w'"], "a0 - w2 r1", ""),
+            (&["profile='a'\nworkspace='w'", "deployment='r'"], "a0 - w0 -", "1"),
+            (&["workspace='w'", "profile='a'", "organization='o'", "profile='b'"], "a1 - w0 -", "2 3"),
+        ];
+        for (files, expected, unused) in rows {
+            let found = selected(files);
+            let value = |value: &Option<Sourced<String>>| match value {
+                Some(value) => {
+                    let origin = value.origin.to_string();
+                    format!("{}{}", value.value, &origin[1..2])
+                }
+                None => "-".to_owned(),
+            };
+            let all = [&found.profile, &found.organization, &found.workspace, &found.deployment].map(value);
+            assert_eq!(all.join(" "), *expected, "{files:?}");
+            let left: Vec<String> = found
+                .unused
+                .iter()
+                .map(|unused| unused.path.display().to_string()[1..2].to_owned())
+                .collect();
+            assert_eq!(left.join(" "), *unused, "{files:?}");
+            assert_eq!(found.files.len() + left.len(), files.len(), "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_used_is_named_with_its_reason() {
+        let found = selected(&["profile='a'", "deployment='r'", "profile='b'"]);
+        let reasons: Vec<&str> = found.unused.iter().map(|unused| unused.reason.as_str()).collect();
+        let reason = "it is for the profile `b`, and /0/.astro.toml line 1 chooses `a`";
+        assert_eq!(reasons, [reason, reason]);
+        let found = selected(&["workspace='v'", "workspace='w'\ndeployment='s'"]);
+        let left: Vec<String> =
+            found.overridden.iter().map(|left| format!("{} {}", left.name, left.setting.value)).collect();
+        assert_eq!(left, ["deployment s", "workspace w"]);
+        let found = selected(&["profile='a'", "deployment='r'"]);
+        assert!(found.unused[0].reason.starts_with("it names no profile"), "{found:?}");
+    }
+
+    /// No file above another profile's is read.
+    #[test]
+    fn another_profile_ends_the_selection() {
+        let mut layers = Layers::default();
+        for (text, is_complete) in [("deployment='r'", false), ("profile='a'", false), ("profile='b'", true)]
+        {
+            layers.add(Directory::parse(Path::new("/x"), text).expect("a file"));
+            assert_eq!(layers.is_complete(), is_complete, "{text}");
+        }
+    }
+}

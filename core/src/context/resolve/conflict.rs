@@ -1,0 +1,128 @@
+//! A directory of one customer, and a variable or a flag that chose another. What the variable or the flag says is in
+//! effect; to be sure that it was meant, nothing is changed until `--profile` says so for the one command.
+
+use astro_plugin_protocol::names::is_id;
+
+use super::Sources;
+use crate::{
+    config::{Config, Profile},
+    context::{Claims, Origin, Sourced},
+    credential::{Source, Stored},
+    error::{Failure, Result, auth},
+};
+
+/// Why nothing may be changed. `profile` and `organization` are those in effect; `stored` as for
+/// [`resolve`](super::resolve).
+pub(super) fn conflict(
+    sources: Sources<'_>,
+    profile: Option<&Sourced<String>>,
+    organization: Option<&Sourced<String>>,
+    claims: Option<&Claims>,
+    stored: impl Fn(&str) -> Result<Option<Stored>>,
+) -> Option<Failure> {
+    let file = sources.directory?;
+    // It chooses everything for this one command.
+    if sources.globals.profile.is_some() {
+        return None;
+    }
+    let named = |profile: &Sourced<String>| sources.config.profiles.get(&profile.value);
+    let own = file.profile.as_ref();
+    let selected = match (&file.organization, own) {
+        (Some(organization), _) => Some(organization.clone()),
+        (None, Some(profile)) => named(profile)
+            .and_then(|settings| organization_of(settings, sources.config, stored))
+            .map(|organization| Sourced::new(organization, profile.origin.clone())),
+        (None, None) => None,
+    };
+    let chosen = organization.filter(|chosen| !matches!(chosen.origin, Origin::Directory { .. }));
+    let are_two = match (&selected, chosen) {
+        (Some(selected), Some(chosen)) if selected.value == chosen.value => false,
+        (Some(selected), Some(chosen)) if is_id(&selected.value) == is_id(&chosen.value) => true,
+        // One of them is not known, or one is an ID and the other a name: two profiles with one credential are of one
+        // customer, with two they may be of two.
+        (selected, chosen) => {
+            match (own.and_then(named), profile.filter(|profile| by_variable(profile)).and_then(named)) {
+                (Some(own), Some(used)) => own.credential != used.credential,
+                // A name is looked up among the organizations of a token that says whose it is.
+                _ => {
+                    let is_claimed = claims.is_some_and(|claims| claims.organization.is_some());
+                    selected.is_some() && chosen.is_some() && !is_claimed
+                }
+            }
+        }
+    };
+    are_two.then(|| refusal(own, selected.as_ref(), profile, organization))
+}
+
+fn by_variable(profile: &Sourced<String>) -> bool {
+    matches!(profile.origin, Origin::Variable(_))
+}
+
+/// The organization of a profile that is not in use, as far as that is known without asking a keyring or a program.
+fn organization_of(
+    profile: &Profile,
+    config: &Config,
+    stored: impl Fn(&str) -> Result<Option<Stored>>,
+) -> Option<String> {
+    let organization = profile.organization.as_ref();
+    let claimed = || {
+        let credential = profile.credential.as_ref()?;
+        let described = config.credentials.get(credential)?;
+        if described.source != Source::File.name() {
+            return None;
+        }
+        let stored = stored(credential).ok().flatten()?;
+        Claims::read(stored.token.expose())?.organization
+    };
+    organization
+        .filter(|organization| is_id(organization))
+        .cloned()
+        .or_else(claimed)
+        .or(organization.cloned())
+}
+
+fn refusal(
+    own: Option<&Sourced<String>>,
+    selected: Option<&Sourced<String>>,
+    profile: Option<&Sourced<String>>,
+    organization: Option<&Sourced<String>>,
+) -> Failure {
+    let of = |organization: Option<&Sourced<String>>| match organization {
+        Some(organization) => format!("organization `{}`", organization.value),
+        None => "organization not known".to_owned(),
+    };
+    let here = match (own, selected) {
+        (Some(own), selected) => {
+            format!("the profile `{}` ({}, {})", own.value, of(selected), own.origin)
+        }
+        (None, Some(selected)) => format!("the organization `{}` ({})", selected.value, selected.origin),
+        (None, None) => "another customer".to_owned(),
+    };
+    let chooser = match (profile, organization.map(|organization| &organization.origin)) {
+        (_, Some(Origin::Flag(flag))) => (*flag).to_owned(),
+        (Some(Sourced { origin: Origin::Variable(variable), .. }), _) => (*variable).to_owned(),
+        (None, _) => "ASTRO_API_TOKEN".to_owned(),
+        (Some(profile), _) => profile.origin.to_string(),
+    };
+    let other = match profile.filter(|profile| by_variable(profile)) {
+        Some(profile) => format!("the profile `{}` ({})", profile.value, of(organization)),
+        None => of(organization).replacen("organization", "the organization", 1),
+    };
+    let failure =
+        auth(format!("this directory is for {here}, and {chooser} chooses {other}; nothing was changed"));
+    let failure = match profile {
+        Some(profile) => {
+            let also = match organization {
+                Some(Sourced { value, origin: Origin::Flag(_) }) => format!(" --organization {value}"),
+                _ => String::new(),
+            };
+            failure.help(format!("if {other} is meant: --profile {}{also}", profile.value))
+        }
+        None => failure.help(format!("if {other} is meant, run the command from another directory")),
+    };
+    match chooser.as_str() {
+        "--organization" => failure.help("else leave --organization out"),
+        variable => failure.help(format!("else unset {variable}")),
+    }
+    .help("see `astro context`")
+}
