@@ -8,6 +8,7 @@
 pub mod book;
 mod canary;
 pub mod control;
+pub mod filesystem;
 pub mod fuzz;
 pub mod plugin_files;
 pub mod stub;
