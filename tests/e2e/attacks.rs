@@ -13,7 +13,7 @@ use std::{
 };
 
 use astro_e2e::{
-    TestEnv,
+    Random, TestEnv,
     plugin_files::{IndexDir, PluginFile, stored},
 };
 use astro_host::{
@@ -23,7 +23,7 @@ use astro_host::{
     store::{Kind, Store},
 };
 
-use crate::torture::{random, runs};
+use crate::torture::runs;
 
 /// Runs `astro marked` and answers what the library said that was loaded, if one was.
 fn mark(env: &TestEnv) -> Option<String> {
@@ -56,7 +56,8 @@ fn a_flipped_bit_is_never_loaded() {
     let path = stored(&env, "marked");
     let file = fs::File::options().read(true).write(true).open(&path).expect("open");
     let length = file.metadata().expect("there").len();
-    let mut places: Vec<u64> = (0..runs(1500)).map(|_| random(length * 8)).collect();
+    let random = Random::new();
+    let mut places: Vec<u64> = (0..runs(1500)).map(|_| random.below(length * 8)).collect();
     // The signature's own fields: a bit of each byte, and every bit in the long run.
     let step = if runs(1) > 1 { 1 } else { 8 };
     places.extend((length * 8 - 408 * 8..length * 8).step_by(step));
@@ -76,7 +77,7 @@ fn a_flipped_bit_is_never_loaded() {
         let path = index.dir.join(name);
         let good = fs::read(&path).expect("there");
         for _ in 0..runs(150) {
-            let bit = random(good.len() as u64 * 8);
+            let bit = random.below(good.len() as u64 * 8);
             let mut bytes = good.clone();
             bytes[usize::try_from(bit / 8).expect("small")] ^= 1 << (bit % 8);
             fs::write(&path, &bytes).expect("written");
@@ -148,12 +149,13 @@ fn a_file_that_is_written_in_place_is_not_run_with_a_sealed_copy() {
     let mut evil = marked.version("1.0.0").mark("evil").bytes();
     evil.resize(good.len(), 0);
     let times = runs(800);
+    let random = Random::new();
     let worked = exchanged(&env, times, |path, is_evil| {
         let file = fs::File::options().write(true).open(path).expect("open");
         file.write_all_at(if is_evil { &evil } else { &good }, 0).expect("written");
         // The good one stays for as long as some runs take: then one may begin on it and meet the evil one.
         let started = Instant::now();
-        while !is_evil && started.elapsed() < Duration::from_millis(random(20)) {
+        while !is_evil && started.elapsed() < Duration::from_millis(random.below(20)) {
             thread::yield_now();
         }
     });
@@ -194,12 +196,13 @@ fn a_kill_leaves_the_old_version_or_the_new_one() {
     // As long as one takes on this machine, now.
     let started = Instant::now();
     env.run(["plugin", "install", "marked@1.0.0", "-q"]).ok();
+    let random = Random::new();
     let whole = u64::try_from(started.elapsed().as_micros()).expect("small").max(1000);
     for round in 0..runs(60) {
         let command = commands[round % commands.len()];
         let mut child =
             env.astro().args(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
-        thread::sleep(Duration::from_micros(random(whole)));
+        thread::sleep(Duration::from_micros(random.below(whole)));
         child.kill().expect("a child");
         killed += usize::from(child.wait().expect("ended").code().is_none());
         works(&format!("round {round}"));

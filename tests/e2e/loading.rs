@@ -157,7 +157,7 @@ fn what_others_may_write_is_refused() {
     assert!(ran.code == Some(126) && ran.stderr.contains("symbolic link"), "{ran:?}");
 }
 
-/// Mounts of their own need root; `cargo xtask test` counts what an ordinary user leaves out.
+/// Mounts of their own need root.
 fn in_own_mounts(env: &TestEnv, line: &str) -> Option<Ran> {
     let mut command = env.on_path("unshare");
     may_mount().then(|| env.ran(command.args(["-m", "sh", "-c", line])))

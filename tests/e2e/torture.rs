@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use astro_e2e::{INGEST, Ran, TestEnv, control::Control, shells};
+use astro_e2e::{INGEST, Ran, Random, TestEnv, control::Control, shells};
 use astro_host::failpoint::STEPS;
 use expectrl::{Expect, process::unix::WaitStatus};
 use serde_json::{Value, json};
@@ -19,12 +19,6 @@ use crate::terminal::{ended, session};
 pub(crate) fn runs(small: usize) -> usize {
     let factor = std::env::var("ASTRO_TORTURE").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     small * factor
-}
-
-/// A number below a bound, different in every call.
-pub(crate) fn random(bound: u64) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() % bound
 }
 
 fn create(env: &TestEnv, name: &str) -> String {
@@ -110,6 +104,7 @@ fn a_kill_at_any_moment_is_reported() {
     let id = create(&env, "killed");
     let sink = env.path("sink");
     let (mut committed, mut residue) = (0, 0);
+    let random = Random::new();
     let total = runs(40);
     for run in 0..total {
         let before = control.issued().len();
@@ -121,7 +116,7 @@ fn a_kill_at_any_moment_is_reported() {
         };
         let out = fs::File::create(&sink).expect("made");
         let mut child = command.stdout(out).stderr(Stdio::null()).spawn().expect("runs");
-        thread::sleep(Duration::from_micros(random(30_000)));
+        thread::sleep(Duration::from_micros(random.below(30_000)));
         // It may have ended by itself.
         let _ = child.kill();
         child.wait().expect("ends");
@@ -165,11 +160,11 @@ fn the_verdict_after_a_broken_answer_is_right() {
         (json!("never_before"), false, 6),
         (json!("never_after"), true, 7),
     ];
-    for run in 0..runs(1) {
+    for _ in 0..runs(1) {
         for (kind, happens, code) in &kinds {
             for (verb, path_end) in [("rotate", "/rotate"), ("create", "/tokens")] {
                 control.order("POST", path_end, kind.clone());
-                let name = format!("made {run} {}", random(u64::MAX));
+                let name = format!("made {}", control.posts());
                 let mut command = env.astro();
                 match verb {
                     "rotate" => command.args(["deployment", "token", "rotate", &id, "-y", "-o", "json"]),
@@ -319,10 +314,11 @@ fn a_kill_while_writing_leaves_a_whole_file() {
     for name in ["a", "b"] {
         env.run(["profile", "add", name]).ok();
     }
+    let random = Random::new();
     for run in 0..runs(40) {
         let name = if run % 2 == 0 { "a" } else { "b" };
         let mut child = env.astro().args(["profile", "use", name, "-q"]).spawn().expect("runs");
-        thread::sleep(Duration::from_micros(random(4_000)));
+        thread::sleep(Duration::from_micros(random.below(4_000)));
         let _ = child.kill();
         child.wait().expect("ends");
         let listed = env.run(["profile", "list", "-o", "json"]);

@@ -35,16 +35,12 @@ pub fn without(command: &mut Command, calls: &[(&str, i32)]) {
     *command = wrapped;
 }
 
-/// Whether this kernel lets a process give up system calls; a test that needs it is skipped otherwise, with a line that
-/// tells.
+/// Whether this kernel lets a process give up system calls. Skips where it does not.
 pub fn may_filter() -> bool {
     let may =
         Command::new(program()).args(["flock=37", "true"]).status().is_ok_and(|status| status.success());
     if !may {
-        #[expect(clippy::print_stderr, reason = "a test that is skipped is seen")]
-        {
-            eprintln!("skipped: this kernel or its container does not allow seccomp filters");
-        }
+        crate::skip("this kernel or its container does not allow seccomp filters");
     }
     may
 }

@@ -10,7 +10,9 @@ mod canary;
 pub mod control;
 pub mod filesystem;
 pub mod fuzz;
+mod needs;
 pub mod plugin_files;
+mod random;
 pub mod stub;
 pub mod tls;
 mod transcript;
@@ -22,6 +24,8 @@ use std::{
     process::{Command, Output},
 };
 
+pub use needs::{has_service, may_mount, shells, skip};
+pub use random::Random;
 pub use transcript::{Transcript, assert_file};
 
 /// The administrators' organizations of the sandbox, and one deployment of each.
@@ -265,23 +269,4 @@ pub fn says(ran: &Ran, code: i32, words: &[&str]) {
 pub fn signal(pid: u32, signal: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
     assert!(status.expect("sh runs").success(), "{signal} {pid}");
-}
-
-/// Whether this process may mount things in a mount namespace of its own: root may.
-pub fn may_mount() -> bool {
-    Command::new("unshare").args(["-m", "true"]).output().is_ok_and(|output| output.status.success())
-}
-
-/// Whether a service that tests start is there; which ones are missing says `cargo xtask test`.
-pub fn has_service(program: &str) -> bool {
-    std::env::var("ASTRO_E2E_SERVICES").is_ok_and(|all| all.split_whitespace().any(|name| name == program))
-}
-
-/// The shells that are there to test in.
-pub fn shells() -> Vec<String> {
-    std::env::var("ASTRO_E2E_SHELLS")
-        .unwrap_or_else(|_| "bash".to_owned())
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect()
 }
