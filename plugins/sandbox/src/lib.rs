@@ -3,7 +3,7 @@
 //!
 //! * [`commands`]: start, stop, status, reset, env, serve.
 //! * [`api`]: the operations of the API's subset in `openapi.yaml`, one file for each resource.
-//! * [`database`]: the SQLite file and what it is seeded with; [`token`]: the JWTs.
+//! * [`database`]: the SQLite file and what it is seeded with; [`token`]: the JWTs, [`signing`] their signatures.
 //! * [`issuer`]: who signs people in: codes, sessions, refresh.
 //! * [`instance`]: the one server of an `ASTRO_HOME`: its lock, its state file.
 
@@ -14,6 +14,7 @@ mod commands;
 mod database;
 mod instance;
 mod issuer;
+mod signing;
 mod token;
 
 use astro_plugin_sdk::{Plugin, export_plugin};

@@ -1,8 +1,10 @@
 //! Token values: JWTs signed with the sandbox's own key. A value is made from the row of its token, so the
 //! same row gives the same value; a rotation changes the row and with it every older value.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
+
+use crate::signing;
 
 const ISSUER: &str = "https://sandbox.localhost/";
 const AUDIENCE: &str = "astronomer-ee";
@@ -59,7 +61,7 @@ pub(crate) fn mint(key: &[u8], subject: &Subject<'_>) -> Result<String, jsonwebt
         token_id: subject.id.to_owned(),
         version: "v1".to_owned(),
     };
-    encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key))
+    encode(&Header::new(Algorithm::HS256), &claims, &signing::encoding_key(key))
 }
 
 /// The claims of a value whose signature, issuer, audience and expiry are right.
@@ -69,7 +71,7 @@ pub(crate) fn verify(key: &[u8], value: &str) -> Option<Claims> {
     validation.set_audience(&[AUDIENCE]);
     validation.required_spec_claims.remove("exp");
     validation.leeway = 0;
-    decode::<Claims>(value, &DecodingKey::from_secret(key), &validation).ok().map(|data| data.claims)
+    decode::<Claims>(value, &signing::decoding_key(key), &validation).ok().map(|data| data.claims)
 }
 
 impl Claims {

@@ -12,6 +12,7 @@ use astro_plugin_protocol::{
     names,
     service::View,
 };
+use saphyr::{LoadableYamlNode, Yaml};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -271,34 +272,53 @@ fn parse(file: &str, text: &str) -> Result<Portable> {
 }
 
 /// The parts of the official CLI's `config.yaml` that become profiles (astronomer/astro-cli, `config/types.go`).
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Official {
-    #[serde(default)]
     contexts: BTreeMap<String, OfficialContext>,
-    #[serde(default)]
-    local: OfficialLocal,
-}
-
-#[derive(Default, Deserialize)]
-struct OfficialLocal {
-    core: Option<String>,
+    /// `local.core`
+    local_core: Option<String>,
 }
 
 /// One slot; it is named by its domain.
-#[derive(Deserialize)]
 struct OfficialContext {
     domain: Option<String>,
     organization: Option<String>,
     workspace: Option<String>,
 }
 
+impl Official {
+    /// Reads the file's text. Fails with the line that cannot be read, when there is one.
+    fn read(text: &str) -> std::result::Result<Self, Option<usize>> {
+        let documents = Yaml::load_from_str(text).map_err(|error| Some(error.marker().line()))?;
+        let Some(root) = documents.first().filter(|root| !root.is_null()) else { return Ok(Self::default()) };
+        let part = |of: &Yaml<'_>, key: &str| of.as_mapping_get(key).and_then(Yaml::as_str).map(str::to_owned);
+        if !root.is_mapping() {
+            return Err(None);
+        }
+        let local_core = root.as_mapping_get("local").and_then(|local| part(local, "core"));
+        let Some(contexts) = root.as_mapping_get("contexts") else {
+            return Ok(Self { local_core, ..Self::default() });
+        };
+        let contexts = contexts.as_mapping().ok_or(None)?.iter().map(|(slot, context)| {
+            let slot = slot.as_str().filter(|_| context.is_mapping()).ok_or(None)?;
+            let context = OfficialContext {
+                domain: part(context, "domain"),
+                organization: part(context, "organization"),
+                workspace: part(context, "workspace"),
+            };
+            Ok::<_, Option<usize>>((slot.to_owned(), context))
+        });
+        Ok(Self { contexts: contexts.collect::<std::result::Result<_, _>>()?, local_core })
+    }
+}
+
 fn of_official(path: &Path, text: &str) -> Result<Portable> {
-    let official: Official = serde_saphyr::from_str(text).map_err(|error| unreadable(path, &error))?;
+    let official = Official::read(text).map_err(|line| unreadable(path, line))?;
     let mut portable = Portable::default();
     for (slot, context) in official.contexts {
         let domain =
             context.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| slot.replace('_', "."));
-        let address = match (domain.as_str(), &official.local.core) {
+        let address = match (domain.as_str(), &official.local_core) {
             ("localhost", Some(core)) => {
                 Address::parse(&format!("{}/v1", core.trim_end_matches('/')), "`local.core`")?
             }
@@ -324,8 +344,8 @@ fn of_official(path: &Path, text: &str) -> Result<Portable> {
 }
 
 /// The parser's message would quote the text, which holds tokens: only the place is told.
-fn unreadable(path: &Path, error: &serde_saphyr::Error) -> Failure {
-    let line = error.location().map_or_else(String::new, |place| format!(": line {}", place.line()));
+fn unreadable(path: &Path, line: Option<usize>) -> Failure {
+    let line = line.map_or_else(String::new, |line| format!(": line {line}"));
     failed(format!("`{}` cannot be read as the official CLI's configuration{line}", path.display()))
 }
 
@@ -383,7 +403,13 @@ mod tests {
         assert_eq!(portable.credentials["astronomer.io"].address, "https://api.astronomer.io/v1");
         assert_eq!(portable.credentials["localhost"].address, "http://localhost:8888/v1");
         assert_eq!(portable.profiles["localhost"].organization, None);
-        let broken = of_official(Path::new("c"), "contexts:\n  a: [eyJ.secret.x\n").expect_err("refused");
-        assert!(!format!("{broken:?}").contains("secret"), "{broken:?}");
+        for text in ["contexts:\n  a: [eyJ.secret.x\n", "contexts: eyJ.secret.x", "- eyJ.secret.x", "contexts:\n  a: eyJ.secret.x"] {
+            let broken = of_official(Path::new("c"), text).expect_err("refused");
+            assert!(broken.message.contains("official CLI's configuration"), "{broken:?}");
+            assert!(!format!("{broken:?}").contains("secret"), "{broken:?}");
+        }
+        for text in ["", "context: x", "contexts: {}"] {
+            assert!(of_official(Path::new("c"), text).expect_err("refused").message.contains("no contexts"));
+        }
     }
 }

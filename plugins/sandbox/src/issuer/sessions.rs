@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::database::Result;
+use crate::{database::Result, signing};
 
 /// The tables.
 pub(crate) const SCHEMA: &str = "
@@ -91,7 +91,7 @@ impl Session {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.leeway = 0;
-        let Ok(data) = decode::<Claims>(value, &DecodingKey::from_secret(key), &validation) else {
+        let Ok(data) = decode::<Claims>(value, &signing::decoding_key(key), &validation) else {
             return Ok(None);
         };
         let session = data.claims.jti.split('.').next().unwrap_or_default().to_owned();
@@ -221,7 +221,7 @@ fn access(key: &[u8], session: &str, lifetime: Duration) -> Result<String> {
         exp: issued + i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2),
         jti: format!("{session}.{}", random()),
     };
-    encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key))
+    encode(&Header::new(Algorithm::HS256), &claims, &signing::encoding_key(key))
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
