@@ -14,6 +14,7 @@ use expectrl::Expect;
 use astro_e2e::{
     Ran, TestEnv,
     control::Control,
+    filesystem::{self, ENOLCK, ENOSYS, EOPNOTSUPP, EPERM},
     fixture, may_mount, says,
     stub::{Reply, Stub},
 };
@@ -363,4 +364,41 @@ fn a_deadline_ends_what_a_program_started() {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
     let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or(" gone");
     assert!(state.contains('Z') || state == " gone", "{state}");
+}
+
+/// Where a file cannot be given a name by linking or by a rename that spares what is there, it is made under its name.
+#[test]
+fn a_token_file_needs_no_links() {
+    if !filesystem::may_filter() {
+        return;
+    }
+    let env = TestEnv::with_sandbox();
+    let control = Control::of(&env);
+    let cases: &[&[(&str, i32)]] = &[
+        &[("link", EPERM), ("renameat2", ENOSYS)],
+        &[("link", EOPNOTSUPP), ("renameat2", ENOSYS), ("O_TMPFILE", EOPNOTSUPP)],
+        &[("fallocate", ENOSYS)],
+        &[("fallocate", EPERM), ("flock", ENOLCK)],
+    ];
+    for (at, calls) in cases.iter().enumerate() {
+        let file = format!("token-{at}");
+        let mut command = env.astro();
+        command.args(create(&format!("linkless-{at}"), &["-o", "json", "--token-file", &file]));
+        filesystem::without(&mut command, calls);
+        let ran = env.ran(&mut command);
+        assert_eq!(ran.code, Some(0), "{calls:?}: {ran:?}");
+        let value = || control.issued().pop().expect("issued").1;
+        assert_eq!(fs::read_to_string(env.path(&file)).expect("there"), format!("{}\n", value()), "{calls:?}");
+        assert_eq!(fs::metadata(env.path(&file)).expect("there").permissions().mode() & 0o777, 0o600);
+        let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
+        let id = json["id"].as_str().expect("an id").to_owned();
+        let mut command = env.astro();
+        command.args(["deployment", "token", "rotate", &id, "-y", "--token-file", &file]);
+        filesystem::without(&mut command, calls);
+        assert_eq!(env.ran(&mut command).code, Some(0), "{calls:?}");
+        assert_eq!(fs::read_to_string(env.path(&file)).expect("there"), format!("{}\n", value()), "{calls:?}");
+        let names = fs::read_dir(env.home()).expect("there").map(|entry| entry.expect("there").file_name());
+        let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(".token")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
 }

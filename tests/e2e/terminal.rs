@@ -119,3 +119,26 @@ fn memory_is_private_while_a_token_is_held() {
     assert!(is_private, "the limit was seen while it ran");
     env.run(["sandbox", "stop"]).ok();
 }
+
+/// Names are written by other people: in no format do their control characters reach a terminal.
+#[test]
+fn control_characters_of_names_do_not_reach_a_terminal() {
+    let env = TestEnv::new();
+    let deployment = r#"{"id":"cm00acme000deployment0001","name":"a\u001b[31mb\u009bc\u202ed","workspaceId":"w","status":"HEALTHY"}"#;
+    let body = format!(r#"{{"deployments":[{deployment}],"totalCount":1,"limit":1000,"offset":0}}"#);
+    let stub = astro_e2e::stub::Stub::new(move |_| astro_e2e::stub::Reply::Json(200, body.clone()));
+    for format in ["table", "json", "clean"] {
+        let line = format!(
+            "ASTRO_API_URL={} ASTRO_API_TOKEN=opaque-token-value exec astro deployment list --color never --organization {} -o {format}",
+            stub.address(),
+            astro_e2e::ACME
+        );
+        let mut shown = session(&env, "bash", &["-c", &line]);
+        let text = shown.expect(expectrl::Eof).expect("ends");
+        let text = String::from_utf8_lossy(text.as_bytes()).into_owned();
+        assert!(text.contains("cm00acme000deployment0001"), "{format}: {text:?}");
+        for control in ['\u{1b}', '\u{9b}', '\u{202e}'] {
+            assert!(!text.contains(control), "{format}: {text:?}");
+        }
+    }
+}
