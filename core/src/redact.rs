@@ -69,15 +69,22 @@ pub fn hide(secret: &str) {
 /// JSON web tokens (RFC 7519), which begin with `eyJ`.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    for secret in SECRETS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    for secret in secrets.iter() {
         if text.contains(&secret.value) {
             text = Cow::Owned(text.replace(&secret.value, HIDDEN));
         }
+    }
+    // Before fragments: tokens of one issuer share some, and what is left of another token would no longer look like one.
+    if text.contains("eyJ") {
+        text = Cow::Owned(without_tokens(&text));
+    }
+    for secret in secrets.iter() {
         if let Some(safe) = without_fragments(&text, &secret.forms) {
             text = Cow::Owned(safe);
         }
     }
-    if text.contains("eyJ") { Cow::Owned(without_tokens(&text)) } else { text }
+    text
 }
 
 /// The text without pieces of these forms; none where there is no piece.
@@ -192,6 +199,17 @@ mod tests {
             redacted("a-public-text-that-is-as-long-as-a-secret"),
             "a-public-text-that-is-as-long-as-a-secret"
         );
+    }
+
+    #[test]
+    fn a_token_that_shares_parts_with_a_secret_is_taken_out_whole() {
+        let token = |claims: &str| {
+            format!(
+                "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2V4YW1wbGUuY29tLyI{claims}.c2lnbmF0dXJl"
+            )
+        };
+        hide(&token("one-of-two"));
+        assert_eq!(redacted(&format!("about {}, next", token("another-one"))), "about [secret], next");
     }
 
     proptest! {

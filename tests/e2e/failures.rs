@@ -146,7 +146,7 @@ fn sinks_that_fail() {
         (format!("ln -s gone link; {create} --token-file link"), 2, "a file that is not there"),
         (format!("{create}x --token-file other"), 2, "must be a role"),
         (format!("{create} --token-exec no-such-program"), 2, "there is no program"),
-        (format!("{create} --token-exec ''"), 2, "must be a command"),
+        (format!("{create} --token-exec ''"), 2, "`` is not a command"),
         (format!("{create} -c --token-file here"), 2, "cannot be used with `-o clean`"),
         (format!("{create} --token-exec cat --token-file here"), 2, "cannot be used together"),
         // The token exists.
@@ -181,7 +181,7 @@ fn sinks_that_fail() {
         beside.filter(|entry| entry.file_name().to_string_lossy().starts_with(".token-")).collect();
     assert!(beside.is_empty(), "nothing is left beside the place of a token file: {beside:?}");
     // A program that says the token says it to nobody, and a link to a token file stays one.
-    let ran = env.shell("bash", &format!("{} --token-exec 'tee took'", create.replace("lost", "taken")));
+    let ran = env.shell("bash", &format!("{} -v --token-exec 'tee took'", create.replace("lost", "taken")));
     let took = std::fs::read_to_string(env.path("took")).expect("taken");
     assert_eq!((ran.code, ran.stdout.contains(took.trim())), (Some(0), false), "{ran:?}");
     assert!(ran.stderr.contains("[secret]") && !ran.stderr.contains(took.trim()), "{ran:?}");

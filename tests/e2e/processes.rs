@@ -388,7 +388,11 @@ fn a_token_file_needs_no_links() {
         let ran = env.ran(&mut command);
         assert_eq!(ran.code, Some(0), "{calls:?}: {ran:?}");
         let value = || control.issued().pop().expect("issued").1;
-        assert_eq!(fs::read_to_string(env.path(&file)).expect("there"), format!("{}\n", value()), "{calls:?}");
+        assert_eq!(
+            fs::read_to_string(env.path(&file)).expect("there"),
+            format!("{}\n", value()),
+            "{calls:?}"
+        );
         assert_eq!(fs::metadata(env.path(&file)).expect("there").permissions().mode() & 0o777, 0o600);
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("json");
         let id = json["id"].as_str().expect("an id").to_owned();
@@ -396,7 +400,11 @@ fn a_token_file_needs_no_links() {
         command.args(["deployment", "token", "rotate", &id, "-y", "--token-file", &file]);
         filesystem::without(&mut command, calls);
         assert_eq!(env.ran(&mut command).code, Some(0), "{calls:?}");
-        assert_eq!(fs::read_to_string(env.path(&file)).expect("there"), format!("{}\n", value()), "{calls:?}");
+        assert_eq!(
+            fs::read_to_string(env.path(&file)).expect("there"),
+            format!("{}\n", value()),
+            "{calls:?}"
+        );
         let names = fs::read_dir(env.home()).expect("there").map(|entry| entry.expect("there").file_name());
         let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(".token")).collect();
         assert!(left.is_empty(), "{left:?}");

@@ -35,7 +35,7 @@ pub(crate) fn build(dir: &Path, build: Build) -> Result<PathBuf> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let ended = child::run(&mut command, Limits { time: None, output: MOST }).map_err(no_cargo)?;
     let messages = String::from_utf8_lossy(&ended.stdout);
-    let built = messages.lines().filter_map(|line| artifact(line, dir)).last();
+    let built = messages.lines().filter_map(|line| artifact(line, dir)).next_back();
     if !ended.status.success() {
         return Err(
             failed(format!("`{}` does not build", dir.display())).help("correct what cargo says above")

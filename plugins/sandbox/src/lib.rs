@@ -1,11 +1,11 @@
 //! A local Astro API: real HTTP, a real SQLite file, real JWTs, real checks. Everything that `astro` does
 //! against Astro works on a laptop and in CI, without an account.
 //!
-//! * [`commands`]: start, stop, status, reset, env, serve.
-//! * [`api`]: the operations of the API's subset in `openapi.yaml`, one file for each resource.
-//! * [`database`]: the SQLite file and what it is seeded with; [`token`]: the JWTs, [`signing`] their signatures.
-//! * [`issuer`]: who signs people in: codes, sessions, refresh.
-//! * [`instance`]: the one server of an `ASTRO_HOME`: its lock, its state file.
+//! * `commands`: start, stop, status, reset, env, serve.
+//! * `api`: the operations of the API's subset in `openapi.yaml`, one file for each resource.
+//! * `database`: the SQLite file and what it is seeded with; `token`: the JWTs, `signing` their signatures.
+//! * `issuer`: who signs people in: codes, sessions, refresh.
+//! * `instance`: the one server of an `ASTRO_HOME`: its lock, its state file.
 
 #![deny(unsafe_code)]
 

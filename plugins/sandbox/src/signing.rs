@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn one_key_and_one_algorithm_are_accepted() {
-        let token = encode(&Header::new(Algorithm::HS256), &json!({"exp": 4_000_000_000_u64}), &encoding_key(b"key"));
+        let token =
+            encode(&Header::new(Algorithm::HS256), &json!({"exp": 4_000_000_000_u64}), &encoding_key(b"key"));
         let token = token.expect("signed");
         let read = |token: &str, key: &[u8], algorithm| {
             decode::<Value>(token, &decoding_key(key), &Validation::new(algorithm)).is_ok()

@@ -291,7 +291,8 @@ impl Official {
     fn read(text: &str) -> std::result::Result<Self, Option<usize>> {
         let documents = Yaml::load_from_str(text).map_err(|error| Some(error.marker().line()))?;
         let Some(root) = documents.first().filter(|root| !root.is_null()) else { return Ok(Self::default()) };
-        let part = |of: &Yaml<'_>, key: &str| of.as_mapping_get(key).and_then(Yaml::as_str).map(str::to_owned);
+        let part =
+            |of: &Yaml<'_>, key: &str| of.as_mapping_get(key).and_then(Yaml::as_str).map(str::to_owned);
         if !root.is_mapping() {
             return Err(None);
         }
@@ -403,7 +404,12 @@ mod tests {
         assert_eq!(portable.credentials["astronomer.io"].address, "https://api.astronomer.io/v1");
         assert_eq!(portable.credentials["localhost"].address, "http://localhost:8888/v1");
         assert_eq!(portable.profiles["localhost"].organization, None);
-        for text in ["contexts:\n  a: [eyJ.secret.x\n", "contexts: eyJ.secret.x", "- eyJ.secret.x", "contexts:\n  a: eyJ.secret.x"] {
+        for text in [
+            "contexts:\n  a: [eyJ.secret.x\n",
+            "contexts: eyJ.secret.x",
+            "- eyJ.secret.x",
+            "contexts:\n  a: eyJ.secret.x",
+        ] {
             let broken = of_official(Path::new("c"), text).expect_err("refused");
             assert!(broken.message.contains("official CLI's configuration"), "{broken:?}");
             assert!(!format!("{broken:?}").contains("secret"), "{broken:?}");
