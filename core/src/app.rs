@@ -136,7 +136,7 @@ impl App {
             Some(found) => self.plugin_word(&args, &found),
             None => {
                 builtin::hand_over(&self.dirs, &args)?;
-                Err(self.unknown(first, &builtin::commands()))
+                Err(self.unknown(&args, &words))
             }
         }
     }
@@ -229,7 +229,7 @@ impl App {
         let words = scan::words(args);
         let first = words.first().copied().unwrap_or_default();
         let found = self.stores.word_again(first, owner)?;
-        let found = found.ok_or_else(|| self.unknown(first, &builtin::commands()))?;
+        let found = found.ok_or_else(|| self.unknown(args, &words))?;
         let parsed = parse::parse(args, &found.set)?;
         match (parsed.command, parsed.command.and_then(|command| found.owner(&command.path))) {
             (Some(command), Some(owner)) => self.invoke_usable(command, &parsed, owner),
@@ -300,17 +300,26 @@ impl App {
         self.print_bytes(&manifest)
     }
 
-    fn unknown(&self, word: &str, builtins: &crate::cli::tree::CommandSet) -> crate::error::Failure {
-        let mut all = crate::cli::tree::CommandSet {
-            groups: builtins.groups.clone(),
-            commands: builtins.commands.clone(),
-        };
-        all.groups.extend(self.stores.root_words());
-        let mut failure = parse::unknown_word(&all, "", word);
+    /// The failure for a line whose first word nobody owns.
+    fn unknown(&self, args: &[String], words: &[&str]) -> crate::error::Failure {
+        if let Some(failure) = parse::unknown_option(args, "", 0) {
+            return failure;
+        }
+        let word = words.first().copied().unwrap_or_default();
+        let mut all = builtin::commands();
+        for root in self.stores.root_words() {
+            if let Some(found) = self.stores.word(&root.path) {
+                all.groups.extend(found.set.groups);
+                all.commands.extend(found.set.commands);
+            }
+            all.groups.push(root);
+        }
+        let mut failure = parse::unknown_word(&all, "", words);
         if let Ok(dirs) = &self.dirs {
             failure.help.extend(install::brought_by(dirs, word));
         }
         if OFFICIAL_WORDS.contains(&word) {
+            failure.help.retain(|help| !help.starts_with("did you mean"));
             failure.help.insert(
                 0,
                 format!("`{word}` is a command of the official Astro CLI, which this astro is not"),

@@ -5,10 +5,11 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind},
     pin::Pin,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context as Task, Poll},
 };
 
@@ -27,10 +28,20 @@ use crate::{Completing, Context, Plugin, log_forward, plugin::Entry};
 
 static BUILD: OnceLock<fn() -> Plugin> = OnceLock::new();
 static PLUGIN: OnceLock<Plugin> = OnceLock::new();
-/// The port of the newest invocation: what the panic hook and `tracing` write to.
-static PORT: Mutex<Option<HostPort>> = Mutex::new(None);
-/// The text of the newest panic, for the answer.
-static PANIC: Mutex<Option<String>> = Mutex::new(None);
+static OPEN: Mutex<Open> = Mutex::new(Open { ports: Vec::new(), newest: None });
+
+thread_local! {
+    /// The port of the invocation that this thread works for at the moment: what `tracing` and the panic hook write to.
+    static PORT: Cell<Option<HostPort>> = const { Cell::new(None) };
+    /// The text of this thread's newest panic, for the answer.
+    static PANIC: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// The invocations that have not ended.
+struct Open {
+    ports: Vec<HostPort>,
+    newest: Option<HostPort>,
+}
 
 /// The root module of the plugin that `build` makes; it is made at the first call that needs it.
 pub fn root_module(build: fn() -> Plugin) -> PluginModuleRef {
@@ -43,8 +54,46 @@ pub fn start(module: fn() -> PluginModuleRef) -> RootModuleResult {
     astro_plugin_abi::abi_stable::library::__call_root_module_loader(module)
 }
 
+/// The port of the invocation that this thread works for. A thread that an author started works for the only
+/// invocation there is; beside several it is not known for which.
 pub(crate) fn current_port() -> Option<HostPort> {
-    *PORT.lock().unwrap_or_else(PoisonError::into_inner)
+    let own = PORT.try_with(Cell::get).ok().flatten();
+    own.or_else(|| {
+        let open = open();
+        match open.ports.as_slice() {
+            [one] => Some(*one),
+            [] => open.newest,
+            _ => open.newest.map(HostPort::of_no_invocation),
+        }
+    })
+}
+
+/// Does something on this thread for an invocation.
+pub(crate) fn working_for<T>(port: HostPort, work: impl FnOnce() -> T) -> T {
+    /// What was there before comes back, also after a panic.
+    struct Before(Option<HostPort>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            let _ = PORT.try_with(|current| current.set(self.0));
+        }
+    }
+    let _before = Before(PORT.try_with(|current| current.replace(Some(port))).ok().flatten());
+    work()
+}
+
+/// The text of the panic that was just caught on this thread, with its place when the hook saw it.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    PANIC.try_with(Cell::take).ok().flatten().unwrap_or_else(|| payload_text(payload))
+}
+
+/// Goes on with a panic of another thread as if it were of this one.
+pub(crate) fn panic_again(text: String, payload: Box<dyn Any + Send>) -> ! {
+    let _ = PANIC.try_with(|panic| panic.set(Some(text)));
+    std::panic::resume_unwind(payload)
+}
+
+fn open() -> MutexGuard<'static, Open> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn plugin() -> &'static Plugin {
@@ -61,14 +110,12 @@ extern "C" fn query(_: u64) -> *const () {
 }
 
 extern "C" fn invoke(port: HostPort, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
-    *PORT.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
     let made = guard(|| {
         install_panic_hook();
-        Guarded { inner: Some(Box::pin(answer(plugin(), port, request.into_vec()))) }
+        let request = request.into_vec();
+        working_for(port, || Guarded::new(port, answer(plugin(), port, request)))
     });
-    FfiFuture::new(
-        made.unwrap_or_else(|panic| Guarded { inner: Some(Box::pin(async move { panicked(&panic) })) }),
-    )
+    FfiFuture::new(made.unwrap_or_else(|panic| Guarded::new(port, async move { panicked(&panic) })))
 }
 
 async fn answer(plugin: &'static Plugin, port: HostPort, request: Vec<u8>) -> Answer {
@@ -124,27 +171,39 @@ async fn complete(plugin: &'static Plugin, port: HostPort, asked: Complete) -> R
     candidates.map(|candidates| Candidates { candidates }).map_err(|error| error.into_parts().0)
 }
 
-/// A future that never unwinds, neither when polled nor when dropped.
+/// The future of an invocation. It never unwinds, neither when polled nor when dropped, and whatever is logged meanwhile
+/// is logged for its invocation: several are polled in turn on one thread.
 struct Guarded {
+    port: HostPort,
     inner: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+}
+
+impl Guarded {
+    fn new(port: HostPort, inner: impl Future<Output = Answer> + Send + 'static) -> Self {
+        let mut open = open();
+        open.ports.push(port);
+        open.newest = Some(port);
+        Self { port, inner: Some(Box::pin(inner)) }
+    }
 }
 
 impl Future for Guarded {
     type Output = RVec<u8>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<RVec<u8>> {
+        let port = self.port;
         let Some(inner) = self.inner.as_mut() else {
             let again = Failure::new(code::PLUGIN, "it was polled after it ended");
             return Poll::Ready(message::encode_answer(&Answer::Error(again)).into());
         };
-        let answer = match guard(|| inner.as_mut().poll(task)) {
+        let answer = match guard(|| working_for(port, || inner.as_mut().poll(task))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
             Err(panic) => panicked(&panic),
         };
         // What is left is dropped now, so that a panic in a drop still becomes an answer.
         let rest = self.inner.take();
-        let answer = match guard(|| drop(rest)) {
+        let answer = match guard(|| working_for(port, || drop(rest))) {
             Ok(()) => answer,
             Err(panic) => panicked(&panic),
         };
@@ -156,17 +215,16 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         let rest = self.inner.take();
         // The host cancelled; the panic hook has told the log what went wrong.
-        let _ = guard(|| drop(rest));
+        let _ = guard(|| working_for(self.port, || drop(rest)));
+        open().ports.retain(|port| port.ctx() != self.port.ctx());
     }
 }
 
 fn guard<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // One that the author caught is not the one that ends the command.
+    let _ = PANIC.try_with(Cell::take);
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let text = PANIC
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_else(|| payload_text(&*payload));
+        let text = panic_text(&*payload);
         // A payload may panic in its own drop.
         std::mem::forget(payload);
         text
@@ -189,17 +247,19 @@ fn payload_text(payload: &(dyn Any + Send)) -> String {
 /// hook prints before anything can catch the panic.
 fn install_panic_hook() {
     static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        std::panic::set_hook(Box::new(|info| {
-            let place =
-                info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-            let text = format!("{}{place}", payload_text(info.payload()));
-            if let Some(port) = current_port() {
-                // Not `plugin()`: the panic may come out of making it.
-                let name = PLUGIN.get().map_or("plugin", Plugin::name);
-                port.log(1, name, &format!("panic: {text}"));
-            }
-            *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        }));
-    });
+    ONCE.get_or_init(|| std::panic::set_hook(Box::new(panic_hook)));
 }
+
+fn panic_hook(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    let text = format!("{}{place}", payload_text(info.payload()));
+    if let Some(port) = current_port() {
+        // Not `plugin()`: the panic may come out of making it.
+        let name = PLUGIN.get().map_or("plugin", Plugin::name);
+        port.log(1, name, &format!("panic: {text}"));
+    }
+    let _ = PANIC.try_with(|panic| panic.set(Some(text)));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! The author's view of one invocation.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use astro_plugin_abi::HostPort;
 use astro_plugin_protocol::{
@@ -10,7 +13,7 @@ use astro_plugin_protocol::{
 use futures_channel::oneshot;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Http, Result};
+use crate::{Error, Http, Result, bridge};
 
 /// Everything a command may use: who and where, the API client, output, prompts.
 ///
@@ -131,17 +134,21 @@ impl Context {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
+        let port = self.inner.port;
         let thread = std::thread::Builder::new()
             .name("blocking".to_owned())
-            .spawn(move || sender.send(work()).is_ok())
+            .spawn(move || {
+                let done = catch_unwind(AssertUnwindSafe(|| bridge::working_for(port, work)));
+                let done = done.map_err(|panic| (bridge::panic_text(&*panic), panic));
+                // A command that was cancelled does not take it.
+                let _ = sender.send(done);
+            })
             .map_err(|error| Error::new("a thread cannot be started").cause(error.to_string()))?;
+        drop(thread);
         match receiver.await {
-            Ok(done) => done,
-            // It ended without an answer, so it panicked; the text is with the panic hook.
-            Err(_) => match thread.join() {
-                Err(panic) => std::panic::resume_unwind(panic),
-                Ok(_) => Err(Error::plugin("work on a thread ended without a result")),
-            },
+            Ok(Ok(done)) => done,
+            Ok(Err((text, panic))) => bridge::panic_again(text, panic),
+            Err(_) => Err(Error::plugin("work on a thread ended without a result")),
         }
     }
 }

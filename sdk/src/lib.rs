@@ -93,7 +93,7 @@ pub use output::View;
 pub use plugin::{Command, Completing, Plugin};
 pub use process::Process;
 pub use progress::Progress;
-pub use sort::Sort;
+pub use sort::{Sort, SortKey};
 pub use spec::Spec;
 
 /// Used by [`export_plugin!`]; not for authors.
@@ -106,8 +106,8 @@ pub mod __private {
 /// Everything a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Candidate, Command, Completing, ConfigKey, Context, Error, Plugin, Result, Sort, Spec, ValueKind,
-        View, clap, crate_plugin, export_plugin, serde,
+        Candidate, Command, Completing, ConfigKey, Context, Error, Plugin, Result, Sort, SortKey, Spec,
+        ValueKind, View, clap, crate_plugin, export_plugin, serde,
     };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};

@@ -72,7 +72,8 @@ impl View {
         self.column(key, title, ColumnKind::Expiry, false)
     }
 
-    /// The keys of the clean format, in order. Only ever append to them: scripts count columns.
+    /// The keys of the clean format, in order; those of the columns without this. Only ever append to them: scripts count
+    /// columns.
     #[must_use]
     pub fn clean<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         self.view.clean = keys.into_iter().map(str::to_owned).collect();
@@ -88,7 +89,7 @@ impl View {
 
     /// The view as it travels.
     pub(crate) fn to_protocol(&self) -> service::View {
-        self.view.clone()
+        self.clone().with_clean().view
     }
 
     /// Whether it is that of a list.
@@ -104,8 +105,17 @@ impl View {
                 self = self.text(key, &key.replace('_', " ").to_uppercase());
             }
         }
+        self = self.with_clean();
         if self.view.clean.is_empty() {
             self.view.clean = keys().cloned().collect();
+        }
+        self
+    }
+
+    /// What a script gets is what was declared: a field that the record gets later is not part of it.
+    fn with_clean(mut self) -> Self {
+        if self.view.clean.is_empty() {
+            self.view.clean = self.view.columns.iter().map(|column| column.key.clone()).collect();
         }
         self
     }
@@ -122,14 +132,8 @@ impl Context {
         let is_list = view.as_ref().is_some_and(View::is_list);
         match output {
             Value::Null => Ok(()),
-            Value::Array(rows) if is_list => {
-                let first = rows.first().cloned().unwrap_or_default();
-                self.emit_list(view.unwrap_or_default().or_of(&first), rows).await
-            }
-            Value::Object(_) if !is_list => {
-                let view = view.unwrap_or_default().or_of(&output);
-                self.emit(view, &output).await
-            }
+            Value::Array(rows) if is_list => self.emit_list(view.unwrap_or_default(), rows).await,
+            Value::Object(_) if !is_list => self.emit(view.unwrap_or_default(), &output).await,
             Value::Array(_) => {
                 Err(Error::plugin("its command gives a list and declares no `View::list` with `spec.output`"))
             }
@@ -156,15 +160,16 @@ impl Context {
     /// before the next, so that a long list is never held as a whole. When the reader is gone (`| head`) it is the error
     /// `closed`; pass it on, it is a quiet end.
     pub async fn emit_list<R: Serialize>(&self, view: View, rows: impl IntoIterator<Item = R>) -> Result<()> {
-        self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view: view.view }).await?;
         let mut rows = rows.into_iter();
-        loop {
-            let piece: Vec<_> =
-                rows.by_ref().take(ROWS_AT_ONCE).map(serde_json::to_value).collect::<Result<_, _>>()?;
-            if piece.is_empty() {
-                break;
-            }
+        let mut next = || -> Result<Vec<Value>> {
+            Ok(rows.by_ref().take(ROWS_AT_ONCE).map(serde_json::to_value).collect::<Result<_, _>>()?)
+        };
+        let mut piece = next()?;
+        let view = view.or_of(piece.first().unwrap_or(&Value::Null)).view;
+        self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view }).await?;
+        while !piece.is_empty() {
             self.call::<()>(service::OUTPUT_EMIT, Emit::Rows { rows: piece }).await?;
+            piece = next()?;
         }
         self.call(service::OUTPUT_EMIT, Emit::End).await
     }

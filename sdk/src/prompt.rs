@@ -30,7 +30,8 @@ impl Context {
         self.call(service::PROMPT_TEXT, ask).await
     }
 
-    /// Asks to pick one of a list and answers its index; `flag` answers it without asking. `help` is said, one line each,
+    /// Asks to pick one of a list and answers its index; `flag` answers it without asking. What stands between tabs in the
+    /// items is shown in columns, times as in a table. `help` is said, one line each,
     /// where nobody can be asked (exit code 2).
     pub async fn select(
         &self,

@@ -79,7 +79,8 @@ impl Spec {
     }
 
     /// How the value that [`crate::Command::run`] gives is shown: columns for people, fields for scripts, and for a
-    /// list its key in json. Without it, and for a view without columns, the record's own keys are taken, in order.
+    /// list its key in json. Without it, and for a view without columns, the record's own keys are taken, in order; a view
+    /// with columns and without [`View::clean`] gives scripts the columns.
     pub fn output(&mut self, view: View) -> &mut Self {
         self.output = Some(view);
         self

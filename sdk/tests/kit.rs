@@ -193,3 +193,47 @@ fn examples_that_do_not_work_are_listed_with_what_they_said() {
         "{said}"
     );
 }
+
+/// Show records without saying what scripts get
+#[derive(Args)]
+struct Plain {
+    /// What
+    #[arg(long)]
+    what: String,
+}
+
+impl Command for Plain {
+    const PATH: &'static str = "plain";
+    type Output = ();
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        let record = json!({"first": 1, "second": 2, "later": 3});
+        match self.what.as_str() {
+            "record" => ctx.emit(View::record().text("second", "2").id("first", "1"), &record).await,
+            "list" => {
+                let view = View::list("rows").text("second", "2");
+                ctx.emit_list(view, [record.clone(), record]).await
+            }
+            "nothing" => ctx.emit_list(View::list("rows").text("second", "2"), Vec::<Value>::new()).await,
+            "declared" => ctx.emit(View::record().text("second", "2").clean(["first"]), &record).await,
+            "sentence" => ctx.emit(View::sentence("Done."), &record).await,
+            other => Err(Error::usage(format!("nothing is called `{other}`"))),
+        }
+    }
+}
+
+/// Fields of `-o clean` are a promise: a view gives those of its columns, and never one that a record got later.
+#[test]
+fn scripts_get_the_columns_that_are_declared() {
+    let host = Host::new(Plugin::new("plain", "1.0.0").about("Plain").command::<Plain>());
+    for (what, clean) in [
+        ("record", "2\t1\n"),
+        ("list", "2\n2\n"),
+        ("nothing", ""),
+        ("declared", "1\n"),
+        // Nothing is declared: the record's own keys.
+        ("sentence", "1\t2\t3\n"),
+    ] {
+        assert_eq!(host.run(&format!("astro plain --what {what} -o clean")).ok(), clean, "{what}");
+    }
+}

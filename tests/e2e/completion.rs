@@ -1,20 +1,24 @@
 //! Completion in real shells, from manifests.
 
-use astro_e2e::{ACME, TestEnv, control::Control, fixture, shells};
+use astro_e2e::{ACME, TestEnv, control::Control, fixture, root, shells};
 use expectrl::Expect;
 
 use crate::terminal::{ended, session};
 
-/// The candidates for a line, asked as the shell's script asks.
+/// The candidates for a line, asked as the script of bash asks. Words hold nothing that bash would act on.
 pub(crate) fn candidates(env: &TestEnv, words: &[&str]) -> String {
-    let index = (words.len() - 1).to_string();
+    let answer = answer(env, words);
+    let (head, candidates) = answer.split_once('\n').unwrap_or_default();
+    assert_eq!(head, "values 0", "{words:?}");
+    candidates.trim_end().to_owned()
+}
+
+fn answer(env: &TestEnv, words: &[&str]) -> String {
     let mut command = env.astro();
     command
-        .arg("--")
-        .args(words)
+        .args(["--", &words.join(" ")])
         .env("ASTRO_COMPLETE", "bash")
-        .env("_CLAP_COMPLETE_INDEX", index)
-        .env("_CLAP_IFS", "\n");
+        .env("_ASTRO_BREAKS", " \t\n\"'@><=;|&(:");
     let output = command.output().expect("runs");
     assert!(output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
@@ -54,6 +58,10 @@ fn words_flags_and_choices() {
         (&["astro", "deployment", "list", "-o", ""], &["table", "json", "clean"], "yaml"),
         (&["astro", "profile", ""], &["add", "use"], "token"),
         (&["astro", "completion", ""], &["bash", "zsh", "fish"], "elvish"),
+        (&["astro", "--profile", "x", ""], &["deployment", "sandbox", "profile"], "--output"),
+        (&["astro", "-ojson", "deployment", ""], &["list", "token"], "--output"),
+        (&["astro", "deployment", "list", "-"], &["--all", "--output"], "list"),
+        (&["astro", "deployment", "list", "--output=j"], &["json"], "table"),
     ] {
         let found = candidates(&env, words);
         let found: Vec<&str> = found.lines().collect();
@@ -72,10 +80,13 @@ fn values_come_from_whoever_knows_them() {
     for (words, expected, never) in [
         (&["astro", "profile", "use", ""][..], &["other", "sandbox"][..], ""),
         (&["astro", "deployment", "list", "--profile", "o"], &["other"], "sandbox"),
-        (&["astro", "deployment", "list", "--profile=o"], &["--profile=other"], "--profile=sandbox"),
+        (&["astro", "deployment", "list", "--profile=o"], &["other"], "sandbox"),
         (&["astro", "deployment", "list", "--organization", ""], &["Acme"], ""),
         (&["astro", "deployment", "list", "--workspace", "D"], &["Data\\ Platform"], "Analytics"),
         (&["astro", "workspace", "switch", ""], &["Analytics", "Data\\ Platform"], ""),
+        (&["astro", "deployment", "inspect", "Ing"], &["Ingest", "Ingest\\ Staging"], "Reports"),
+        (&["astro", "profile", "add", "x", "--credential", ""], &["sandbox"], ""),
+        (&["astro", "logout", "--credential=s"], &["sandbox"], ""),
         (
             &["astro", "deployment", "inspect", "--deployment", "Ing"],
             &["Ingest", "Ingest\\ Staging"],
@@ -102,6 +113,56 @@ fn values_come_from_whoever_knows_them() {
         assert!(!found.contains(&never), "{words:?}: {never} in {found:?}");
     }
     assert_eq!(Control::of(&env).posts(), 0, "nobody pressed Enter");
+}
+
+/// The host's own values: what is installed, configured and described.
+#[test]
+fn values_of_the_hosts_own_arguments() {
+    let env = TestEnv::with_sandbox();
+    std::fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
+    env.run(["plugin", "link", "libhello.so", "-q"]).ok();
+    env.run(["config", "set", "trust.verify", "always", "-q"]).ok();
+    let lost = env.shell("bash", "astro deployment token create -n lost -r DEPLOYMENT_ADMIN -c > /dev/full");
+    assert_eq!(lost.code, Some(7), "{lost:?}");
+    let entry = env.run(["recover", "list", "-o", "json"]).json()["entries"][0]["entry"].clone();
+    let entry = entry.as_str().expect("an entry");
+    for (words, expected, never) in [
+        (&["astro", "help", ""][..], &["deployment", "config", "globals", "exit-codes"][..], "list"),
+        (&["astro", "help", "deployment", ""], &["list", "token"], "globals"),
+        (&["astro", "help", "config", "s"], &["set"], "get"),
+        (&["astro", "deployment", "help", "to"], &["token"], "list"),
+        (&["astro", "config", "get", ""], &["trust.verify", "default_profile"], "trust.require"),
+        (&["astro", "config", "unset", ""], &["trust.verify"], "profiles.sandbox.credential"),
+        (&["astro", "config", "set", ""], &["official.command", "trust.require"], ""),
+        (&["astro", "config", "set", "trust.require", ""], &["checksum", "signed"], "always"),
+        (&["astro", "config", "set", "default_profile", ""], &["sandbox"], ""),
+        (&["astro", "plugin", "info", ""], &["hello", "sandbox"], ""),
+        (&["astro", "plugin", "remove", ""], &["hello"], "sandbox"),
+        (&["astro", "plugin", "upgrade", ""], &["hello"], "sandbox"),
+        (&["astro", "recover", "show", ""], &[entry], ""),
+        (&["astro", "profile", "add", "x", "--credential", ""], &["sandbox"], ""),
+    ] {
+        let found = candidates(&env, words);
+        let found: Vec<&str> = found.lines().collect();
+        for word in expected {
+            assert!(found.contains(word), "{words:?}: {word} in {found:?}");
+        }
+        assert!(!found.contains(&never), "{words:?}: {never} in {found:?}");
+        assert!(found.iter().all(|one| !one.starts_with('-')), "{words:?}: options in {found:?}");
+    }
+    for words in [
+        &["astro", "plugin", "info", "./"][..],
+        &["astro", "plugin", "link", ""],
+        &["astro", "plugin", "install", "./l"],
+        &["astro", "plugin", "info", "li"],
+        &["astro", "profile", "import", ""],
+        &["astro", "config", "set", "official.command", "/"],
+        &["astro", "deployment", "token", "create", "--token-file", ""],
+        &["astro", "deployment", "token", "create", "--token-file=a"],
+        &["astro", "deployment", "list", ">", "a"],
+    ] {
+        assert_eq!(answer(&env, words), "files 0\n", "{words:?}");
+    }
 }
 
 /// An answer is kept for the second Tab, and for nobody else.
@@ -137,15 +198,14 @@ fn a_plugin_that_misbehaves_completes_nothing_and_says_nothing() {
     std::fs::copy(fixture("misbehaving"), env.path("libbad.so")).expect("copied");
     env.run(["plugin", "link", "libbad.so"]).ok();
     for how in ["panic", "block", "pending", "fail", "write", "emit", "notice", "ask"] {
-        let found = candidates(&env, &["astro", "misbehave", "values", "--how", how, ""]);
-        assert!(found.lines().any(|line| line == "--how") && !found.contains("fine"), "{how}: {found}");
+        assert_eq!(candidates(&env, &["astro", "misbehave", "values", "--how", how, ""]), "", "{how}");
     }
     for how in ["exit", "abort"] {
-        let found = candidates(&env, &["astro", "misbehave", "values", "--how", how, ""]);
+        let found = answer(&env, &["astro", "misbehave", "values", "--how", how, ""]);
         assert!(!found.contains("fine"), "{how}: {found}");
     }
     let found = candidates_with(&env, &["astro", "misbehave", "values", "--how", "print", ""], "fine");
-    assert!(found.starts_with("fine\nwith\\ blank\n--how") && !found.contains("accident"), "{found:?}");
+    assert_eq!(found, "fine\nwith\\ blank");
     assert_eq!(Control::of(&env).posts(), 0, "nothing was written");
 }
 
@@ -154,8 +214,9 @@ fn a_plugin_that_misbehaves_completes_nothing_and_says_nothing() {
 fn a_slow_server_is_not_waited_for() {
     let env = TestEnv::new();
     env.run(["sandbox", "start", "--latency", "60000"]).ok();
-    let found = candidates(&env, &["astro", "workspace", "switch", ""]);
-    assert!(found.lines().any(|line| line == "--profile") && !found.contains("Analytics"), "{found}");
+    assert_eq!(candidates(&env, &["astro", "workspace", "switch", ""]), "");
+    // The answer in time is the one that the manifest gives.
+    assert_eq!(candidates(&env, &["astro", "workspace", "switch", "--prof"]), "--profile");
     let pid = env.run(["sandbox", "status", "-o", "json"]).json()["pid"].clone();
     astro_e2e::signal(u32::try_from(pid.as_u64().expect("a number")).expect("a pid"), "KILL");
 }
@@ -212,6 +273,80 @@ fn tab_completes_in_each_shell() {
         session.expect("rotate").unwrap_or_else(|error| panic!("{shell}: {error}"));
         session.expect("--yes").unwrap_or_else(|error| panic!("{shell}: {error}"));
         session.expect("astro 0.").unwrap_or_else(|error| panic!("{shell}: {error}"));
+        session.send_line("exit").expect("typed");
+        ended(&mut session);
+    }
+}
+
+/// In each shell: the script as a file where the shell looks for it. The first Tab completes, and still does after
+/// astro was moved to another path, with a blank in it.
+#[test]
+fn an_installed_script_completes_at_the_first_tab_and_after_an_upgrade() {
+    let env = TestEnv::new();
+    let old = env.path("astro 1.0");
+    std::fs::create_dir_all(old.join("bin")).expect("made");
+    std::os::unix::fs::symlink(root().join("lib"), old.join("lib")).expect("linked");
+    std::fs::hard_link(root().join("bin/astro"), old.join("bin/astro"))
+        .or_else(|_| std::fs::copy(root().join("bin/astro"), old.join("bin/astro")).map(drop))
+        .expect("there");
+    for shell in shells() {
+        let file = match shell.as_str() {
+            "bash" => ".bashrc",
+            "zsh" => ".zfunc/_astro",
+            _ => ".config/fish/completions/astro.fish",
+        };
+        let install = format!(
+            "mkdir -p \"$(dirname {file})\" && '{}/bin/astro' completion {shell} > {file}",
+            old.display()
+        );
+        env.shell("sh", &install).ok();
+        let script = std::fs::read_to_string(env.path(file)).expect("written");
+        assert!(!script.contains(&*old.to_string_lossy()), "{shell}: a path is in it");
+        std::fs::write(env.path(".zshrc"), "fpath=(~/.zfunc $fpath)\nautoload -Uz compinit && compinit -u\n")
+            .expect("written");
+    }
+    std::fs::rename(&old, env.path("astro 2.0")).expect("moved");
+    for shell in shells() {
+        let args: &[&str] = match shell.as_str() {
+            "bash" => &["--noprofile", "-i"],
+            _ => &["-i"],
+        };
+        let mut session = session(&env, &shell, args);
+        session.send_line("stty echo; echo beg''un").expect("typed");
+        session.expect("begun").unwrap_or_else(|error| panic!("{shell}: {error}"));
+        // The one on the PATH, and one that is typed with its path.
+        session.send("astro completion zs\t | head -1\r").expect("typed");
+        session.expect("#compdef").unwrap_or_else(|error| panic!("{shell}: {error}"));
+        session.send("~/astro\\ 2.0/bin/astro deployment token rot\t --version\r").expect("typed");
+        session.expect("astro 0.").unwrap_or_else(|error| panic!("{shell}: {error}"));
+        session.send_line("exit").expect("typed");
+        ended(&mut session);
+    }
+}
+
+/// In each shell on a terminal: a value behind `=`, a name with a colon, a path, and a word after a global option.
+#[test]
+fn tab_completes_what_the_shell_itself_would_cut() {
+    let env = TestEnv::with_sandbox();
+    env.run(["deployment", "token", "create", "-n", "co:lon", "-r", "DEPLOYMENT_ADMIN", "-q"]).ok();
+    std::fs::create_dir(env.path("a dir")).expect("made");
+    std::fs::write(env.path("a dir/file"), "").expect("written");
+    for shell in shells() {
+        let mut session = completing_session(&env, &shell);
+        let mut shows = |line: &str, shown: &str| {
+            session.send(line).expect("typed");
+            session.expect(shown).unwrap_or_else(|error| panic!("{shell}: {line:?}: {error}"));
+        };
+        shows("astro deployment list --output=js\t --all\r", "\"deployments\"");
+        shows("astro --profile sandbox deployment li\t -o clean\r", "cm00acme000deployment0001");
+        drop(candidates_with(&env, &["astro", "deployment", "list", "--workspace=Dat"], "Data\\ Platform"));
+        shows("astro deployment list --workspace=Dat\t -o json\r", "\"Ingest Staging\"");
+        drop(candidates_with(&env, &["astro", "deployment", "token", "delete", "--name", "co"], "co\\:lon"));
+        for begun in ["--name co", "--name co:", "--name=co:l", "--name 'co:l"] {
+            // A name that no token has is another error; without an answer nothing is deleted.
+            shows(&format!("astro deployment token delete {begun}\t --no-input\r"), "needs `--yes`");
+        }
+        shows("astro plugin info a\\ d\tfi\t -o json\r", "a dir/file");
         session.send_line("exit").expect("typed");
         ended(&mut session);
     }

@@ -132,8 +132,8 @@ fn sinks_that_fail() {
         (format!("{create} -c > /dev/full"), 7, "no space left on device"),
         (format!("{create} -o json > /dev/full"), 7, "no space left on device"),
         // Dead before anything is sent.
-        (format!("{create} -c >&-"), 2, "stdout is closed or /dev/null"),
-        (format!("{create} > /dev/null"), 2, "stdout is closed or /dev/null"),
+        (format!("{create} -c >&-"), 2, "stdout is closed"),
+        (format!("{create} > /dev/null"), 2, "stdout is /dev/null"),
         (format!("{create} > /dev/zero"), 2, "a device that keeps nothing"),
         (format!("{create} 1< /dev/zero"), 2, "stdout is not open for writing"),
         (format!("{create} --token-file /nowhere/token"), 2, "no such file or directory"),
@@ -147,7 +147,7 @@ fn sinks_that_fail() {
         (format!("{create}x --token-file other"), 2, "must be a role"),
         (format!("{create} --token-exec no-such-program"), 2, "there is no program"),
         (format!("{create} --token-exec ''"), 2, "`` is not a command"),
-        (format!("{create} -c --token-file here"), 2, "cannot be used with `-o clean`"),
+        (format!("{create} -c --token-file here"), 2, "cannot be used with `--clean-output`"),
         (format!("{create} --token-exec cat --token-file here"), 2, "cannot be used together"),
         // The token exists.
         (format!("{create} --token-exec \"sh -c 'cat > /dev/null; exit 2'\""), 7, "`sh` ended with 2"),
@@ -163,6 +163,24 @@ fn sinks_that_fail() {
         (format!("{create} --timeout 1 --token-exec 'tail -f /dev/null'"), 7, "did not end within 1 s"),
         ("astro deployment token list > /dev/full".to_owned(), 1, "no space left on device"),
         ("astro --help > /dev/full".to_owned(), 1, "no space left on device"),
+        // A result that goes nowhere is an error; a reader that is gone had enough.
+        (
+            "astro deployment token list >&-".to_owned(),
+            1,
+            "the result cannot be written\ncaused by: stdout is closed",
+        ),
+        ("astro deployment token list -o json >&-".to_owned(), 1, "stdout is closed"),
+        ("astro --help >&-".to_owned(), 1, "stdout is closed"),
+        ("astro deployment token list > /dev/null".to_owned(), 0, ""),
+        ("astro profile add quiet >&-".to_owned(), 0, "Added the profile"),
+        ("astro deployment token list 0<&- 2>&- >&-".to_owned(), 1, ""),
+        // What chose the format is named.
+        (
+            format!("ASTRO_OUTPUT=clean {create} --token-file here"),
+            2,
+            "output format `clean` from ASTRO_OUTPUT",
+        ),
+        (format!("{create} -o clean --token-exec cat"), 2, "cannot be used with `-o clean`"),
     ] {
         let ran = env.shell("bash", &line);
         assert_eq!(ran.code, Some(code), "{line}: {ran:?}");

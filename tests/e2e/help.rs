@@ -190,7 +190,7 @@ fn help_lists_and_completion_load_no_plugin() {
             || said.contains("/fd/")
             || said.contains("hello.so")
     };
-    let complete = [("ASTRO_COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "3")];
+    let complete = [("ASTRO_COMPLETE", "fish")];
     for args in [
         &["--help"][..],
         &["help", "deployment", "token", "create"],

@@ -210,6 +210,36 @@ fn events_arrive_with_the_plugin_as_target() {
     }
 }
 
+/// Two profiles at once, in one process: each line of the log and each panic names the profile it belongs to.
+#[test]
+fn logs_and_panics_name_their_profile() {
+    let env = linked();
+    for name in ["a", "b"] {
+        env.run(["profile", "add", name, "-q"]).ok();
+    }
+    let run = |what: &str| {
+        env.run(["misbehave", "act", "--what", what, "--profile", "a", "--profile", "b", "-v", "-o", "clean"])
+    };
+    let logged = run("log:words");
+    assert_eq!(
+        (logged.code, logged.stdout.as_str()),
+        (Some(0), "log:words\ta\nlog:words\tb\n"),
+        "{logged:?}"
+    );
+    let panicked = run("panic:words");
+    assert_eq!(panicked.code, Some(126), "{panicked:?}");
+    for name in ["a", "b"] {
+        let times = |ran: &Ran, text: &str| ran.stderr.matches(&format!("profile `{name}`: {text}")).count();
+        assert_eq!(times(&logged, "about words"), 1, "{name}: {logged:?}");
+        assert_eq!(times(&panicked, "panic: about words"), 1, "{name}: {panicked:?}");
+        assert_eq!(
+            times(&panicked, "plugin `misbehaving` 0.1.0: it panicked: about words"),
+            1,
+            "{panicked:?}"
+        );
+    }
+}
+
 /// Ctrl-C ends whatever a plugin does, as a death by signal, and a plugin that waits for it can say goodbye.
 #[test]
 fn an_interrupt_ends_everything() {

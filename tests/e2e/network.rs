@@ -1,6 +1,10 @@
 //! The way to the API: https with a company's certificates, proxies, compressed answers, rates.
 
-use std::{fs, sync::Barrier};
+use std::{
+    fs,
+    sync::{Arc, Barrier, Mutex},
+    time::{Duration, Instant},
+};
 
 use astro_e2e::{
     ACME, INGEST, Ran, TestEnv,
@@ -76,31 +80,67 @@ fn a_proxy_is_used_and_never_gets_the_token() {
     assert_eq!((ran.code, proxy.seen().len()), (Some(0), before), "{ran:?}");
 }
 
-/// Within the API's rates: a server that enforces them is not asked too often, and 429 is waited out.
+/// Twenty-five GET requests a second, as the API documents: three profiles of one token ask for sixty pages.
 #[test]
 fn the_rates_of_the_api_are_kept() {
     let env = TestEnv::new();
-    env.run(["sandbox", "start", "--rate-limits"]).ok();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&times);
+    let stub = Stub::new(move |request| {
+        log.lock().expect("a list").push(Instant::now());
+        Reply::Json(200, page(request, 20_000, 20_000))
+    });
+    let login = format!("echo opaque | ASTRO_API_URL={} astro login --with-token -q", stub.address());
+    env.shell("sh", &login).ok();
+    for name in ["a", "b", "c"] {
+        env.run(["profile", "add", name, "--organization", ACME, "--deployment", INGEST, "-q"]).ok();
+    }
+    let line = "deployment token list --profile a --profile b --profile c -o clean";
+    let listed = env.run(line.split(' ')).ok();
+    assert_eq!((listed.lines().count(), stub.seen().len()), (60_000, 60));
+    let mut times = times.lock().expect("a list").clone();
+    times.sort();
+    // Requests arrive later than they were sent, not all by the same time: half a second is allowed for that.
+    let shortest = times.windows(26).map(|window| window[25] - window[0]).min().expect("more than 26");
+    assert!(shortest > Duration::from_millis(500), "26 requests within {shortest:?}");
+}
+
+/// A request that only reads waits as long as the server asks it to, and goes on.
+#[test]
+fn too_many_requests_are_waited_out() {
+    let env = TestEnv::new();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&times);
+    let stub = Stub::new(move |_| {
+        let mut times = log.lock().expect("a list");
+        times.push(Instant::now());
+        match times.len() {
+            1 => Reply::With(
+                429,
+                "retry-after: 1".into(),
+                r#"{"message":"slow down","requestId":"r","statusCode":429}"#.into(),
+            ),
+            _ => Reply::Json(200, BODY.into()),
+        }
+    });
+    let ran = list(&env, &stub.address(), &[]);
+    assert!(ran.code == Some(0) && ran.stdout.contains("Packed"), "{ran:?}");
+    let times = times.lock().expect("a list");
+    assert_eq!(times.len(), 2);
+    assert!(times[1] - times[0] >= Duration::from_millis(900), "{:?}", times[1] - times[0]);
+}
+
+/// A write that is refused because there were too many made nothing, is not sent again, and says so.
+#[test]
+fn a_write_that_is_refused_makes_nothing() {
+    let env = TestEnv::with_sandbox();
     let control = Control::of(&env);
-    let create = |number: usize| {
-        env.run([
-            "deployment",
-            "token",
-            "create",
-            "-n",
-            &format!("t{number}"),
-            "-r",
-            "DEPLOYMENT_ADMIN",
-            "-q",
-        ])
-    };
-    // Twelve at once are more than the ten POSTs a second: refused ones were not made, and say so.
-    let made = (0..12).filter(|number| create(*number).code == Some(0)).count();
-    assert_eq!(control.issued().len(), made, "a refused request makes nothing");
-    // A GET that is told to wait waits and succeeds.
-    control.order("GET", "/tokens", serde_json::json!({ "status": 429 }));
-    assert_eq!(env.run(["deployment", "token", "list"]).code, Some(0));
-    env.run(["sandbox", "stop"]).ok();
+    control.order("POST", "/tokens", serde_json::json!({ "status": 429 }));
+    let create = "deployment token create -n refused -r DEPLOYMENT_ADMIN -o json";
+    let ran = env.run(create.split(' '));
+    assert!(ran.code == Some(1) && ran.stdout.is_empty(), "{ran:?}");
+    assert_eq!((control.posts(), control.issued().len()), (1, 0));
+    assert_eq!(env.run(["recover", "list", "-o", "clean"]).ok(), "", "nothing is left over");
 }
 
 /// A page of tokens, as many as there are from an offset on.

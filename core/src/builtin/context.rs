@@ -3,6 +3,7 @@
 use astro_plugin_protocol::{
     manifest::{Arg, Command, Needs},
     service::{ColumnKind, View},
+    time::minute,
 };
 use serde_json::{Value, json};
 
@@ -115,6 +116,12 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
             return request.emit(format, prompt_view(), vec![prompt_line(&context, blocked.is_some())]);
         }
         Format::Table => {}
+    }
+    let is_time = |row: &Value| matches!(row["name"].as_str(), Some("credential_expires" | "expires_at"));
+    for row in rows.iter_mut().filter(|row| is_time(row)) {
+        if let Some(time) = row["value"].as_str().map(minute) {
+            row["value"] = time.into();
+        }
     }
     let view = View {
         list: Some("settings".to_owned()),

@@ -2,18 +2,18 @@
 
 use astro_plugin_protocol::manifest::Command;
 
-use super::{Request, command, positional};
+use super::{Request, command, dynamic, positional};
 use crate::{
     cli::help,
     error::{Failure, Result, code},
 };
 
+/// What is explained besides commands.
+pub(super) const TOPICS: &[&str] = &["globals", "exit-codes", "environment", "output", "automation"];
+
 pub(super) fn commands() -> Vec<Command> {
-    let mut words = positional(
-        "word",
-        "A command or a topic: globals, exit-codes, environment, output, automation",
-        false,
-    );
+    let mut words =
+        dynamic(positional("word", &format!("A command or a topic: {}", TOPICS.join(", ")), false));
     words.repeated = true;
     vec![
         command("version", "Show the version", Vec::new(), &[]),
@@ -77,8 +77,11 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     let (path, taken) = set.locate(words);
     if taken < words.len() {
         let line = words.join(" ");
-        return Err(Failure::new(code::UNKNOWN_COMMAND, format!("no command and no topic is called `{line}`"))
-            .help("see all commands with `astro --help`; topics: globals, exit-codes, environment, output, automation"));
+        return Err(Failure::new(
+            code::UNKNOWN_COMMAND,
+            format!("no command and no topic is called `{line}`"),
+        )
+        .help(format!("see all commands with `astro --help`; topics: {}", TOPICS.join(", "))));
     }
     Ok(match (set.command(&path), found) {
         (Some(command), found) => {

@@ -11,8 +11,9 @@ mod login;
 mod plugin;
 mod profile;
 mod recover;
+mod values;
 
-use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group};
+use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind};
 use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
 
@@ -58,6 +59,7 @@ pub(crate) fn commands() -> CommandSet {
 
 pub(crate) use config::hand_over;
 pub(crate) use recover::mention;
+pub(crate) use values::values;
 
 /// Runs one.
 pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
@@ -225,6 +227,16 @@ fn option(long: &str, value: &str, help: &str) -> Arg {
         help: help.to_owned(),
         ..Arg::default()
     }
+}
+
+/// An argument whose values [`values`] knows.
+fn dynamic(arg: Arg) -> Arg {
+    Arg { kind: ValueKind::Dynamic, ..arg }
+}
+
+/// An argument that is a path.
+fn file(arg: Arg) -> Arg {
+    Arg { kind: ValueKind::File, ..arg }
 }
 
 fn switch(long: &str, help: &str) -> Arg {

@@ -6,11 +6,12 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, command, positional};
+use super::{Request, command, dynamic, positional};
 use crate::{
     console::Console,
     error::{Failure, Result, code, failed, usage},
     host::process,
+    invocation::chosen_format,
     output::{Format, Renderer, Sheet},
     secret::{
         Context, Delivery,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let entry = || positional("entry", "The entry, as `astro recover list` names it", true);
+    let entry = || dynamic(positional("entry", "The entry, as `astro recover list` names it", true));
     let mut list = command(
         "recover list",
         "List tokens that were made and not delivered",
@@ -87,6 +88,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let Some(value) = leftover.value.clone() else {
         return Err(without_value(&leftover));
     };
+    let chosen = chosen_format(&request.parsed.globals, "ASTRO_OUTPUT");
+    request.parsed.secret.check_format(format, chosen)?;
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
     let view = View {
@@ -94,6 +97,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
             .map(|key| Column {
                 key: key.into(),
                 title: key.to_uppercase().replace('_', " "),
+                kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
                 ..Column::default()
             })
             .to_vec(),

@@ -30,7 +30,7 @@ use crate::{
     builtin,
     cli::{
         canonical,
-        complete::{self, Asked},
+        complete::{self, Answer, Asked, Shell},
         globals::Globals,
         parse, scan,
         tree::CommandSet,
@@ -46,27 +46,22 @@ use crate::{
 const DEADLINE: Duration = Duration::from_millis(300);
 
 impl App {
-    /// Answers a shell. `args` is what its script hands over: `-- astro word …`.
+    /// Answers a shell. `args` is what its script hands over, after `--`.
     pub(crate) fn complete(&self, shell: &str, args: &[String]) -> Result<i32> {
         // Nothing of it may print an error into the line that is being typed.
-        let line: Vec<String> = args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
-        let words = scan::words(line.get(1..).unwrap_or_default());
-        let cursor = cursor(&line, shell);
-        let is_first = words.first().is_none_or(|first| line.get(cursor).is_some_and(|word| word == first));
-        let (set, found) = self.known_to(&words, words.len() <= 1 && is_first);
-        let (path, _) = set.locate(&words);
-        let answer = |known: Vec<Candidate>| {
-            let line = line.iter().map(Into::into).collect();
-            complete::candidates(shell, &set, &path, line, known)
-        };
-        let (static_answer, asked) = answer(Vec::new())?;
-        let Some(asked) = asked else { return self.print_bytes(&static_answer) };
+        let shell = Shell::named(shell)?;
+        let args: Vec<String> = args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
+        let typed = shell.read(&args);
+        let (set, found) = self.known_to(&scan::words(&typed.before));
+        let spot = complete::spot(&set, &typed.before, &typed.current);
+        let write = |answer: &Answer| shell.write(&typed, &spot, answer).into_bytes();
+        let known = write(&Answer { values: spot.known.clone(), files: spot.files });
+        let Some(asked) = &spot.asked else { return self.print_bytes(&known) };
         process::keep_stderr_silent();
         self.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });
-        let said = self.answer_at_deadline(static_answer.clone());
-        let line = Line::read(&line, cursor, &set);
-        let values = self.values(&asked, &line, found.as_ref()).unwrap_or_default();
-        let (answer, _) = answer(values)?;
+        let said = self.answer_at_deadline(known.clone());
+        let line = Line::read(&typed.before, &spot.path, &set);
+        let answer = self.values(asked, &line, found.as_ref()).map_or(known, |answer| write(&answer));
         match said.swap(true, Ordering::AcqRel) {
             // The other thread is about to leave.
             true => loop {
@@ -76,21 +71,17 @@ impl App {
         }
     }
 
-    /// The commands that a line may mean: those below its first word, or all first words.
-    /// `complete_first`: the cursor is at that word.
-    fn known_to(&self, words: &[&str], complete_first: bool) -> (CommandSet, Option<Found>) {
+    /// The commands that a line may mean: those below its first word, or all first words before there is one.
+    fn known_to(&self, words: &[&str]) -> (CommandSet, Option<Found>) {
         let mut set = builtin::commands();
-        let found = words
-            .first()
-            .filter(|first| set.locate(&[**first]).0.is_empty())
-            .and_then(|first| self.stores.word(first));
-        match found {
-            Some(found) if !complete_first => {
+        let plugin_word = words.first().filter(|first| set.locate(&[**first]).0.is_empty());
+        match plugin_word.and_then(|first| self.stores.word(first)) {
+            Some(found) => {
                 let set =
                     CommandSet { groups: found.set.groups.clone(), commands: found.set.commands.clone() };
                 (set, Some(found))
             }
-            _ => {
+            None => {
                 set.commands.extend(self.stores.root_words().into_iter().map(|word| Command {
                     path: word.path,
                     about: word.about,
@@ -121,9 +112,12 @@ impl App {
     }
 
     /// The values of an argument, from the cache or from whoever knows them.
-    fn values(&self, asked: &Asked, line: &Line, found: Option<&Found>) -> Result<Vec<Candidate>> {
+    fn values(&self, asked: &Asked, line: &Line, found: Option<&Found>) -> Result<Answer> {
         if asked.kind == ValueKind::Profile {
-            return Ok(profiles(&Config::load(&self.dirs.clone()?)?));
+            return Ok(Answer { values: profiles(&Config::load(&self.dirs.clone()?)?), files: false });
+        }
+        if asked.kind == ValueKind::Dynamic && found.is_none() {
+            return builtin::values(self, &line.path, asked, &line.args);
         }
         let context = self.context_for_completing(&line.globals)?;
         let owner = found.and_then(|found| found.owner(&line.path));
@@ -133,8 +127,8 @@ impl App {
             _ => Asked { typed: String::new(), arg: String::new(), ..asked.clone() },
         };
         let place = cache::Place::of(self.dirs.as_ref().ok(), &question, line, &context, owner);
-        if let Some(known) = place.read() {
-            return Ok(known);
+        if let Some(values) = place.read() {
+            return Ok(Answer { values, files: false });
         }
         let values = match (asked.kind, owner, found.and_then(|found| found.set.command(&line.path))) {
             (ValueKind::Dynamic, Some(owner), Some(command)) => {
@@ -147,7 +141,7 @@ impl App {
         if !values.is_empty() {
             place.write(&values);
         }
-        Ok(values)
+        Ok(Answer { values, files: false })
     }
 }
 
@@ -160,15 +154,6 @@ fn profiles(config: &Config) -> Vec<Candidate> {
     config.profiles.iter().map(|(name, profile)| Candidate::new(name, about(profile))).collect()
 }
 
-/// The place of the word at the cursor, the program's name being the first.
-fn cursor(line: &[String], shell: &str) -> usize {
-    let last = line.len().saturating_sub(1);
-    match shell {
-        "fish" => last,
-        _ => std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|index| index.parse().ok()).unwrap_or(last),
-    }
-}
-
 /// What can be read of a line that is not finished.
 #[derive(Default)]
 struct Line {
@@ -178,25 +163,15 @@ struct Line {
 }
 
 impl Line {
-    /// Reads the line without the word at the cursor, and without the option before it when that is the one whose value
-    /// is being typed.
-    fn read(line: &[String], cursor: usize, set: &CommandSet) -> Self {
-        let without = |left_out: &[usize]| -> Vec<String> {
-            let kept = line.iter().enumerate().skip(1).filter(|(index, _)| !left_out.contains(index));
-            kept.map(|(_, word)| word.clone()).collect()
-        };
-        let attempts = [
-            without(&[cursor]),
-            without(&[cursor, cursor.saturating_sub(1)]),
-            line[..cursor.min(line.len())].to_vec(),
-        ];
-        for attempt in attempts.iter().take(2) {
+    /// Reads the words before the cursor, without the last one when that is the option whose value is being typed.
+    fn read(before: &[String], path: &str, set: &CommandSet) -> Self {
+        let without_last = &before[..before.len().saturating_sub(1)];
+        for attempt in [before, without_last] {
             if let Ok(parsed) = parse::parse(attempt, set) {
                 let args = parsed.command.map(|command| canonical::arguments(command, &parsed.matches));
                 return Self { path: parsed.path, globals: parsed.globals, args: args.unwrap_or_default() };
             }
         }
-        let (path, _) = set.locate(&scan::words(attempts[2].get(1..).unwrap_or_default()));
-        Self { path, ..Self::default() }
+        Self { path: path.to_owned(), ..Self::default() }
     }
 }

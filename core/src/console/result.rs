@@ -11,6 +11,8 @@ use rustix::{
     io::Errno,
 };
 
+use crate::host::stdout;
+
 /// Bytes that a pipe or a terminal takes at once when it is writable (POSIX `PIPE_BUF`).
 const SMALL: usize = 4096;
 
@@ -37,7 +39,8 @@ impl ResultStream {
     /// A private copy of stdout.
     pub fn of_stdout() -> Self {
         // Above the numbers that programs use by habit.
-        let fd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok();
+        let copy = || rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 10).ok();
+        let fd = if stdout::was_closed() { None } else { copy() };
         let identity = fd.as_ref().and_then(identity);
         Self { fd, identity }
     }
@@ -49,6 +52,10 @@ impl ResultStream {
 
     /// Writes everything.
     pub fn write_all(&self, mut bytes: &[u8]) -> Result<(), ResultError> {
+        // Nothing to write is written, wherever that would be.
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let Some(fd) = &self.fd else {
             return Err(ResultError::Failed("stdout is closed".to_owned()));
         };
@@ -71,8 +78,7 @@ impl ResultStream {
         Ok(())
     }
 
-    /// Why a secret that is written here would be lost, as far as that can be known before. std puts the null
-    /// device in the place of a stdout that was closed (rust-lang/rust#57931), so both look the same.
+    /// Why a secret that is written here would be lost, as far as that can be known before.
     pub fn unusable_for_a_secret(&self) -> Option<&'static str> {
         let Some(fd) = &self.fd else { return Some("stdout is closed") };
         let flags = rustix::fs::fcntl_getfl(fd).unwrap_or(OFlags::RDONLY);
@@ -83,7 +89,7 @@ impl ResultStream {
         match FileType::from_raw_mode(stat.st_mode) {
             // Device 1:3, see null(4).
             FileType::CharacterDevice if stat.st_rdev == rustix::fs::makedev(1, 3) => {
-                Some("stdout is closed or /dev/null")
+                Some("stdout is /dev/null")
             }
             // 1:5, 1:8 and 1:9, see mem(4), zero(4) and random(4): they take everything and keep nothing.
             FileType::CharacterDevice

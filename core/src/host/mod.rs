@@ -3,7 +3,8 @@
 //! * [`verify`] decides whether a file may be loaded, before any of its code can run; `open` opens it.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
-//! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it.
+//! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it; [`stdout`] looks at it
+//!   before anything else does.
 //!
 //! [`Transport`] is the seam: the same messages can travel to a child process.
 
@@ -15,6 +16,7 @@ mod open;
 pub mod port;
 pub mod process;
 pub mod signals;
+pub mod stdout;
 pub mod verify;
 
 use std::{future::Future, pin::Pin, sync::Arc};

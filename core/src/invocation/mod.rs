@@ -11,6 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use astro_plugin_cli::secret::Chosen;
 use astro_plugin_protocol::{
     invocation::{self, Outcome, Run, Terminal},
     manifest::Command,
@@ -21,6 +22,7 @@ use crate::{
     app::App,
     cli::{
         canonical,
+        globals::Globals,
         parse::{self, Parsed},
         report, wording,
     },
@@ -57,6 +59,7 @@ impl App {
         let facts = self.console.facts;
         let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
         let identity = identity(owner);
+        parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
         let delivery = match command.needs.secret {
             true => Some(Delivery::prepare(parsed.secret.clone(), format, &self.console, &self.dirs)?),
             false => None,
@@ -177,6 +180,15 @@ impl App {
                 .unwrap_or_default(),
             private_home: dirs.is_some_and(|dirs| dirs.private_home),
         }
+    }
+}
+
+/// What chose the format, for people: an option that they typed, or where the format came from.
+pub(crate) fn chosen_format<'a>(globals: &'a Globals, origin: &'a str) -> Chosen<'a> {
+    match (&globals.output_option, &globals.output) {
+        (Some(option), _) => Chosen::Option(option),
+        (None, Some(_)) => Chosen::Option("-o clean"),
+        (None, None) => Chosen::Setting(origin),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     context::{self, Context},
     error::{Failure, Result, plugin, usage},
     exit_code,
-    host::{Answering, Services, Transport, executor, signals},
+    host::{Answering, Services, Transport, executor, port, signals},
     output::{Collected, Format, Renderer},
     services::{Invocation, Queue, ResultState, Shared},
     store::lookup::Owner,
@@ -91,7 +91,8 @@ impl App {
                 result: Mutex::new(ResultState::new(Renderer::collecting())),
                 queue: Queue::default(),
             });
-            let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
+            let services: Arc<dyn Services> =
+                Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
             answering.push(loaded.invoke(services, request));
             running.push((index, invocation));
         }
@@ -152,6 +153,22 @@ impl App {
         let context = self.renewed(context)?;
         context.authority(context::unix_now())?;
         Ok(context)
+    }
+}
+
+/// What one of several profiles may use. Its lines of the log name the profile.
+struct OfProfile {
+    shared: Shared,
+    profile: String,
+}
+
+impl Services for OfProfile {
+    fn call(&self, request: Vec<u8>, reply: port::Reply) {
+        self.shared.call(request, reply);
+    }
+
+    fn log(&self, level: u32, target: &str, text: &str) {
+        self.shared.log(level, target, &format!("profile `{}`: {text}", self.profile));
     }
 }
 

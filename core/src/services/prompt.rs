@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use astro_plugin_protocol::service::{AskText, Confirm, Select};
-use dialoguer::{FuzzySelect, console::Term, theme::SimpleTheme};
+use astro_plugin_protocol::{
+    service::{AskText, Confirm, Select},
+    time::minute,
+};
+use dialoguer::{FuzzySelect, console::Term, theme::Theme};
 use serde_json::Value;
 
 use super::{Invocation, in_background};
 use crate::{
-    console::{Console, declined, escaped, is_yes, no_answer},
+    console::{Console, declined, escaped, is_yes, no_answer, width},
     context::Effect,
     error::{Failure, Result, code},
     host::{port::Reply, signals},
@@ -52,7 +55,7 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
     in_background(reply, move || {
         let _apart = Apart::new(&console);
         loop {
-            let answer = console.read_line(&format!("{}:", escaped(&text.question)))?;
+            let answer = console.read_line(&marked(&escaped(&text.question)))?;
             if !answer.is_empty() {
                 return Ok(Value::String(answer));
             }
@@ -68,11 +71,11 @@ pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply)
     let console = Arc::clone(&invocation.console);
     in_background(reply, move || {
         let _apart = Apart::new(&console);
-        let items: Vec<String> = select.items.iter().map(|item| escaped(item).into_owned()).collect();
+        let items = aligned(&select.items);
         let question = escaped(&select.question).into_owned();
         let chosen = ask(|| {
             // What is typed filters: a number or a name that is in no item chooses nothing.
-            FuzzySelect::with_theme(&SimpleTheme)
+            FuzzySelect::with_theme(&OneMark)
                 .with_prompt(question)
                 .items(&items)
                 .default(0)
@@ -80,6 +83,51 @@ pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply)
         })?;
         chosen.map(Value::from).ok_or_else(declined)
     });
+}
+
+/// A question with the one mark that it ends with: its own, or a colon.
+fn marked(question: &str) -> String {
+    let question = question.trim_end();
+    let mark = if question.ends_with(['?', ':']) { "" } else { ":" };
+    format!("{question}{mark}")
+}
+
+/// The library's own theme puts a colon behind every question.
+struct OneMark;
+
+impl Theme for OneMark {
+    fn format_input_prompt_selection(
+        &self,
+        text: &mut dyn std::fmt::Write,
+        question: &str,
+        chosen: &str,
+    ) -> std::fmt::Result {
+        // The columns are of no use in one line.
+        let words: Vec<&str> = chosen.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
+        write!(text, "{} {}", marked(question), words.join("  "))
+    }
+}
+
+/// A cell as a table would show it.
+fn shown(cell: &str) -> String {
+    match cell {
+        "" => "-".to_owned(),
+        cell => escaped(&minute(cell)).into_owned(),
+    }
+}
+
+/// Items as rows: what stands between tabs begins in the same column in each.
+fn aligned(items: &[String]) -> Vec<String> {
+    let rows: Vec<Vec<String>> = items.iter().map(|item| item.split('\t').map(shown).collect()).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let room = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max();
+    let widths: Vec<usize> = (0..columns).map(|column| room(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells =
+            row.iter().zip(&widths).map(|(cell, room)| format!("{cell}{}", " ".repeat(room - width(cell))));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Nothing is drawn over a question until this is dropped.
@@ -114,4 +162,34 @@ fn nobody(invocation: &Invocation, flag: &str, help: &[String]) -> Failure {
     );
     failure.help = help.to_vec();
     if help.is_empty() { failure.help(format!("pass `{flag}`, or run it on a terminal")) } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_has_one_mark() {
+        for (question, expected) in
+            [("Name of the token", "Name of the token:"), ("Which role?", "Which role?"), ("Name: ", "Name:")]
+        {
+            assert_eq!(marked(question), expected);
+        }
+        let mut text = String::new();
+        OneMark
+            .format_input_prompt_selection(&mut text, "Which token?", "ci       cm1  ADMIN")
+            .expect("written");
+        assert_eq!(text, "Which token? ci  cm1  ADMIN");
+    }
+
+    #[test]
+    fn cells_of_items_stand_in_columns() {
+        let items = ["ci\tcm1\t2026-01-31T12:34:56.789Z", "日本語\tcm22\t", "one cell", "a\u{1b}\tcm3"]
+            .map(str::to_owned);
+        let rows = aligned(&items);
+        assert_eq!(rows[0], "ci        cm1   2026-01-31 12:34Z");
+        assert_eq!(rows[1], "日本語    cm22  -");
+        assert_eq!(rows[2], "one cell");
+        assert_eq!(rows[3], "a\\u{1b}   cm3");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use astro_plugin_sdk::{Candidate, Completing, Context, Error, Result, Spec, clap};
+use astro_plugin_sdk::{Candidate, Completing, Context, Error, Result, Spec, clap, protocol::time::minute};
 
 use crate::api::{Api, ApiToken};
 
@@ -94,7 +94,7 @@ async fn by_name(api: &Api<'_>, name: &str) -> Result<ApiToken> {
             let mut error =
                 Error::usage(format!("{count} tokens have the name `{name}`; name one by its ID"));
             for token in &found {
-                error = error.help(format!("{} was created on {}", token.id, token.created_at));
+                error = error.help(format!("{} was created on {}", token.id, minute(&token.created_at)));
             }
             Err(error)
         }
@@ -114,7 +114,7 @@ async fn candidates(api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<Vec<Ap
 async fn pick(api: &Api<'_>, mut tokens: Vec<ApiToken>) -> Result<ApiToken> {
     let items = tokens
         .iter()
-        .map(|token| format!("{}  {}  {}  {}", token.name, token.id, token.scope, token.created_at))
+        .map(|token| format!("{}\t{}\t{}\t{}", token.name, token.id, token.scope, token.created_at))
         .collect();
     let index = api.ctx.select("Which token?", items, "TOKEN_ID", Vec::new()).await?;
     Ok(tokens.swap_remove(index))

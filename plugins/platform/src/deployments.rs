@@ -117,13 +117,13 @@ impl Command for List {
     }
 }
 
-fn key(row: &Deployment, field: &str) -> Option<String> {
+fn key(row: &Deployment, field: &str) -> Option<SortKey> {
     match field {
-        "id" => Some(row.id.clone()),
-        "workspace" => row.workspace.clone(),
-        "status" => Some(row.status.clone()),
-        "created_at" => row.created_at.clone(),
-        _ => Some(row.name.to_lowercase()),
+        "id" => Some(row.id.as_str().into()),
+        "workspace" => row.workspace.as_deref().map(SortKey::from),
+        "status" => Some(row.status.as_str().into()),
+        "created_at" => row.created_at.as_deref().map(SortKey::time),
+        _ => Some(row.name.to_lowercase().into()),
     }
 }
 
@@ -134,6 +134,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
+            .kind("target", ValueKind::Deployment)
             .example("astro deployment inspect Reports", "Show a deployment")
             .example("astro deployment inspect -o json", "The one in use, for a program")
             .see_also("deployment list");

@@ -97,13 +97,13 @@ impl Command for List {
     }
 }
 
-fn key(row: &Organization, field: &str) -> Option<String> {
+fn key(row: &Organization, field: &str) -> Option<SortKey> {
     match field {
-        "id" => Some(row.id.clone()),
-        "product" => row.product.clone(),
-        "status" => row.status.clone(),
-        "created_at" => row.created_at.clone(),
-        _ => Some(row.name.to_lowercase()),
+        "id" => Some(row.id.as_str().into()),
+        "product" => row.product.as_deref().map(SortKey::from),
+        "status" => row.status.as_deref().map(SortKey::from),
+        "created_at" => row.created_at.as_deref().map(SortKey::time),
+        _ => Some(row.name.to_lowercase().into()),
     }
 }
 

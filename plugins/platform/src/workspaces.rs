@@ -96,12 +96,12 @@ impl Command for List {
     }
 }
 
-fn key(row: &Workspace, field: &str) -> Option<String> {
+fn key(row: &Workspace, field: &str) -> Option<SortKey> {
     match field {
-        "id" => Some(row.id.clone()),
-        "description" => row.description.clone().filter(|text| !text.is_empty()),
-        "created_at" => row.created_at.clone(),
-        _ => Some(row.name.to_lowercase()),
+        "id" => Some(row.id.as_str().into()),
+        "description" => row.description.as_deref().filter(|text| !text.is_empty()).map(SortKey::from),
+        "created_at" => row.created_at.as_deref().map(SortKey::time),
+        _ => Some(row.name.to_lowercase().into()),
     }
 }
 

@@ -34,6 +34,12 @@ impl HostPort {
         Self { ctx, call, log, query }
     }
 
+    /// The same host without an invocation: `call` answers `closed`, `log` works. No invocation has the number 0.
+    #[must_use]
+    pub const fn of_no_invocation(self) -> Self {
+        Self { ctx: 0, ..self }
+    }
+
     /// The number of the invocation this port belongs to.
     pub const fn ctx(&self) -> u64 {
         self.ctx

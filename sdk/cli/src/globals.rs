@@ -17,6 +17,8 @@ pub struct Globals {
     pub all_profiles: bool,
     /// `-o/--output`
     pub output: Option<String>,
+    /// The option of the command that stands for `-o/--output`, when one did.
+    pub output_option: Option<String>,
     /// `--organization`
     pub organization: Option<String>,
     /// `--workspace`
@@ -78,6 +80,7 @@ impl Globals {
             profiles,
             all_profiles: several && flag("all-profiles"),
             output: text("output")?,
+            output_option: None,
             organization: text("organization")?,
             workspace: text("workspace")?,
             deployment: text("deployment")?,
@@ -108,7 +111,9 @@ impl Globals {
                     ))
                     .help("leave one of the two out"));
                 }
-                self.output = Some(format.to_owned());
+                if self.output.replace(format.to_owned()).is_none() {
+                    self.output_option = Some(option.to_owned());
+                }
             }
             None if means == "--yes" => self.yes = true,
             _ => return Err(usage(format!("`{option}` stands for `{means}`, which cannot be set that way"))),

@@ -11,7 +11,8 @@ pub fn words(args: &[String]) -> Vec<&str> {
     word_places(args).into_iter().map(|place| args[place].as_str()).collect()
 }
 
-fn word_places(args: &[String]) -> Vec<usize> {
+/// Where those words stand.
+pub(crate) fn word_places(args: &[String]) -> Vec<usize> {
     let mut places = Vec::new();
     let mut rest = args.iter().enumerate();
     while let Some((place, arg)) = rest.next() {
@@ -27,22 +28,39 @@ fn word_places(args: &[String]) -> Vec<usize> {
     places
 }
 
-/// The arguments without the words of the command's path, the first `taken` ones. None when an option that is not global
-/// stands before the last of them: it belongs to no command there.
-pub fn without_path(args: &[String], taken: usize) -> Option<Vec<String>> {
+/// The arguments without the words of the command's path, the first `taken` ones.
+pub fn without_path(args: &[String], taken: usize) -> Vec<String> {
     let places = word_places(args);
-    let path = places.get(..taken)?;
-    let last = path.last().copied()?;
-    let before = args[..last].iter().enumerate().filter(|(place, _)| !path.contains(place));
-    let mut is_value = false;
-    for (_, arg) in before {
-        if !is_value && !is_global(arg) {
-            return None;
-        }
-        is_value = !is_value && takes_next(arg);
-    }
+    let path = places.get(..taken).unwrap_or(&places);
     let kept = args.iter().enumerate().filter(|(place, _)| !path.contains(place));
-    Some(kept.map(|(_, arg)| arg.clone()).collect())
+    kept.map(|(_, arg)| arg.clone()).collect()
+}
+
+/// The first option before an argument that is not a global one: it belongs to no command there, and whether the next
+/// word is its value cannot be told. Without its value.
+pub fn unknown_option(args: &[String], before: usize) -> Option<&str> {
+    let mut rest = args.iter().take(before);
+    while let Some(arg) = rest.next() {
+        if !arg.starts_with('-') || arg == "-" {
+            continue;
+        }
+        if !is_global(arg) {
+            return arg.split('=').next();
+        }
+        if takes_next(arg) {
+            rest.next();
+        }
+    }
+    None
+}
+
+/// `-y=false`: a switch of a cluster and the value that it got and does not take.
+pub fn switch_with_value(args: &[String]) -> Option<(String, &str)> {
+    args.iter().take_while(|arg| *arg != "--").find_map(|arg| {
+        let (letters, value) = arg.strip_prefix('-')?.split_once('=')?;
+        let last = letters.chars().next_back().filter(|_| !letters.starts_with('-'))?;
+        Some((format!("-{last}"), value))
+    })
 }
 
 /// Whether an argument is made of global options alone.
@@ -179,21 +197,33 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_taken_out_where_only_globals_stand_before_its_end() {
+    fn a_path_is_taken_out() {
         let rows = [
-            ("token list -o json x", 2, Some("-o json x")),
-            ("--profile p token -qojson list --name y", 2, Some("--profile p -qojson --name y")),
-            ("--deployment=x token list", 2, Some("--deployment=x")),
-            ("token --name list list", 2, None),
-            ("--force token list", 2, None),
-            ("-f token list", 2, None),
-            ("token list -- token list", 2, Some("-- token list")),
-            ("token", 2, None),
+            ("token list -o json x", "-o json x"),
+            ("--profile p token -qojson list --name y", "--profile p -qojson --name y"),
+            ("--deployment=x token list", "--deployment=x"),
+            ("token list -- token list", "-- token list"),
         ];
-        for (line, taken, expected) in rows {
-            let found = without_path(&args(line), taken).map(|rest| rest.join(" "));
-            assert_eq!(found.as_deref(), expected, "{line}");
+        for (line, expected) in rows {
+            assert_eq!(without_path(&args(line), 2).join(" "), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn an_option_that_is_not_global_is_found_before_a_word() {
+        let rows = [
+            ("--outptu json", Some("--outptu")),
+            ("--outptu=json list", Some("--outptu")),
+            ("-o json -f list", Some("-f")),
+            ("-o json --profile -x list", None),
+            ("-qojson list", None),
+            ("token --name list", Some("--name")),
+        ];
+        for (line, expected) in rows {
+            let args = args(line);
+            assert_eq!(unknown_option(&args, args.len() - 1), expected, "{line}");
+        }
+        assert_eq!(unknown_option(&args("list --name"), 0), None);
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use crate::error::{Result, usage};
+use crate::{
+    error::{Result, usage},
+    output::Format,
+};
 
 /// What was typed for [`astro_plugin_protocol::names::SECRET_OPTIONS`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +26,38 @@ pub struct Options {
     pub no_recovery: bool,
 }
 
+/// What chose the format of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// An option as it is typed: `-o clean`.
+    Option(&'a str),
+    /// A setting: `ASTRO_OUTPUT`, a profile.
+    Setting(&'a str),
+}
+
 impl Options {
+    /// Refuses another place for the token beside the format that is the token alone, naming what was set.
+    pub fn check_format(&self, format: Format, chosen: Chosen<'_>) -> Result<()> {
+        let elsewhere = match (&self.file, &self.exec) {
+            (Some(_), _) => "--token-file",
+            (_, Some(_)) => "--token-exec",
+            (None, None) => return Ok(()),
+        };
+        if format != Format::Clean {
+            return Ok(());
+        }
+        Err(match chosen {
+            Chosen::Option(option) => {
+                usage(format!("`{elsewhere}` cannot be used with `{option}`, which prints the token alone"))
+                    .help("leave one of the two out")
+            }
+            Chosen::Setting(setting) => usage(format!(
+                "`{elsewhere}` cannot be used with the output format `clean` from {setting}, which prints the token alone"
+            ))
+            .help("choose another format for this command: -o table or -o json"),
+        })
+    }
+
     /// Reads the matches of a command that delivers a secret.
     pub fn read(matches: &ArgMatches) -> Result<Self> {
         let text =

@@ -42,7 +42,9 @@ fn in_words(problem: &UsageProblem, path: &str, known_options: &[String]) -> Opt
                 .help(see)
         }
         UsageProblem::UnexpectedValue { option, value } => {
-            usage(format!("`{option}` does not take the value `{}`", escaped(value))).help(see)
+            usage(format!("`{option}` is a switch and takes no value, not `{}`", escaped(value)))
+                .help(format!("leave `{option}` out where it should not apply"))
+                .help(see)
         }
         UsageProblem::InvalidValue { option, value, reason, choices } => {
             let failure = match value.as_str() {
@@ -95,6 +97,8 @@ pub fn refusal(error: &clap::Error) -> Refusal {
         }
         ErrorKind::ArgumentConflict => UsageProblem::Repeated { option },
         ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
+            // A flag that may be repeated is displayed with three dots.
+            let option = option.trim_end_matches("...").to_owned();
             UsageProblem::UnexpectedValue { option, value }
         }
         _ => UsageProblem::Unknown,

@@ -7,6 +7,7 @@
 //! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
 //! * [`names`]: words and flags that belong to the host.
 //! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file; [`plugin_index`]: the document that lists such files.
+//! * [`time`]: how times are shown to people.
 //!
 //! Everything is UTF-8 JSON. Unknown fields are ignored and unknown enum values become `Unknown`, so that
 //! either side may be the newer one. A first byte other than `{` is reserved.
@@ -22,6 +23,7 @@ pub mod names;
 pub mod plugin_file;
 pub mod plugin_index;
 pub mod service;
+pub mod time;
 
 /// The revision of the messages that this package describes. It is separate from every product version.
 ///

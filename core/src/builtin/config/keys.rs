@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Keys that stand for themselves.
-pub(super) const KEYS: &[(&str, &str)] = &[
+pub(in crate::builtin) const KEYS: &[(&str, &str)] = &[
     ("default_profile", "The profile of shells and directories that chose nothing"),
     (
         "official.command",
@@ -27,6 +27,11 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
     ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
 ];
+
+/// The values of `trust.require`.
+pub(in crate::builtin) const REQUIRE: &[&str] = &["checksum", "signed"];
+/// The values of `trust.verify`.
+pub(in crate::builtin) const VERIFY: &[&str] = &["changed", "always"];
 
 /// The value as it is written, if the key is one and takes it.
 pub(super) fn checked(
@@ -60,8 +65,8 @@ pub(super) fn checked(
             official(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
         }
         "default_profile" => Ok(value.into()),
-        "trust.require" => one_of(key, value, &["checksum", "signed"]),
-        "trust.verify" => one_of(key, value, &["changed", "always"]),
+        "trust.require" => one_of(key, value, REQUIRE),
+        "trust.verify" => one_of(key, value, VERIFY),
         "trust.publishers" => {
             let keys = value.split(',').map(|text| Ok(Key::given(text.trim())?.text().to_owned()));
             Ok(keys.collect::<Result<toml_edit::Array>>()?.into())

@@ -6,15 +6,17 @@ mod keys;
 use std::process;
 
 use astro_plugin_protocol::{
+    invocation::Candidate,
     manifest::Command,
     service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
-use keys::{KEYS, checked, elsewhere, official};
+pub(super) use keys::{KEYS, REQUIRE, VERIFY};
+use keys::{checked, elsewhere, official};
 
-use super::{Request, column, command, positional};
+use super::{Request, column, command, dynamic, positional};
 use crate::{
     child::{self, Limits},
     cli::suggest,
@@ -26,17 +28,17 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Command> {
-    let key = || positional("key", "A key such as `official.command` or `plugins.NAME.KEY`", true);
+    let key = || dynamic(positional("key", "A key such as `official.command` or `plugins.NAME.KEY`", true));
     let mut set = command(
         "config set",
         "Set a value",
         vec![
             key(),
-            positional(
+            dynamic(positional(
                 "value",
                 "The value; `true`, `false` and whole numbers are taken as such for plugins",
                 true,
-            ),
+            )),
         ],
         &[
             (
@@ -282,6 +284,15 @@ fn read(dirs: &Dirs) -> Result<DocumentMut> {
     Config::load(dirs)?;
     let text = files::read(&dirs.config_file())?.unwrap_or_default();
     text.parse().map_err(|error: toml_edit::TomlError| crate::error::config(error.message()))
+}
+
+/// The keys that are set, with their values; `changeable`: those that are changed here.
+pub(super) fn keys_in_use(dirs: &Dirs, changeable: bool) -> Result<Vec<Candidate>> {
+    let mut rows = Vec::new();
+    flatten("", read(dirs)?.as_item(), &mut rows);
+    let keys = rows.iter().filter_map(|row| Some((row["key"].as_str()?, &row["value"])));
+    let wanted = keys.filter(|(key, _)| !changeable || elsewhere(key).is_none());
+    Ok(wanted.map(|(key, value)| Candidate::new(key, value.as_str().unwrap_or_default())).collect())
 }
 
 fn find<'i>(item: &'i Item, key: &str) -> Option<&'i Item> {

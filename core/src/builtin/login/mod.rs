@@ -9,7 +9,7 @@ use std::io::Read;
 use astro_plugin_protocol::{manifest::Command, names};
 use dialoguer::console::Term;
 
-use super::{Request, command, option, switch};
+use super::{Request, command, dynamic, option, switch};
 use crate::{
     cli::report,
     config::{self, Config, Credential, Dirs},
@@ -20,11 +20,11 @@ use crate::{
 
 pub(super) fn commands() -> Vec<Command> {
     let credential = || {
-        option(
+        dynamic(option(
             "credential",
             "NAME",
             "Name of the credential; without it that of the profile named by `--profile` or ASTRO_PROFILE, else `default`",
-        )
+        ))
     };
     let mut login = command(
         "login",

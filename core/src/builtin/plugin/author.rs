@@ -8,7 +8,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::json;
 
-use super::super::{Request, choices, column, command, option, positional, switch};
+use super::super::{Request, choices, column, command, file, option, positional, switch};
 use crate::{
     author::{
         cargo::{self, Build},
@@ -123,18 +123,16 @@ fn test_command() -> Command {
 }
 
 fn check_command() -> Command {
-    let mut file = positional("file", "A plugin file, or a library that a build made", true);
-    file.kind = ValueKind::File;
     let mut check = command(
         "plugin check",
         "Check a finished plugin file against the rules for plugins",
         vec![
-            file,
-            option(
+            file(positional("file", "A plugin file, or a library that a build made", true)),
+            file(option(
                 "public-key",
                 "KEY",
                 "Verify its signature with this key of minisign, or the file it is in",
-            ),
+            )),
         ],
         &[("astro plugin check dist/x86_64-unknown-linux-gnu/hello.astro-plugin", "Check what was packed")],
     );
@@ -143,7 +141,6 @@ fn check_command() -> Command {
 }
 
 fn pack_command() -> Command {
-    let file = |arg: Arg| Arg { kind: ValueKind::File, ..arg };
     let mut pack = command(
         "plugin pack",
         "Build a plugin for release and make its plugin file",

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Arity, Command, ValueKind},
+    manifest::{Arg, Command, ValueKind},
     plugin_index::MAX_FILE,
 };
 
-use super::super::{Request, command, option, positional};
+use super::super::{Request, command, dynamic, option, positional};
 use super::install::several;
 use crate::{
     cli::{globals::Globals, tree::CommandSet},
@@ -40,14 +40,11 @@ pub(super) fn commands() -> Vec<Command> {
         "plugin exec",
         "Run a command of one very plugin, or of a file that is not installed",
         vec![
-            Arg {
-                arity: Arity::Positional,
-                ..positional(
-                    "plugin",
-                    "NAME or NAME@VERSION of an installed plugin, or a signed ./FILE",
-                    false,
-                )
-            },
+            dynamic(positional(
+                "plugin",
+                "NAME or NAME@VERSION of an installed plugin, or a signed ./FILE",
+                false,
+            )),
             several("words", "The command and its arguments, after `--`"),
             file,
         ],

@@ -6,7 +6,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::super::{Request, column, command, positional, switch};
+use super::super::{Request, column, command, dynamic, positional, switch};
 use crate::{
     cli::report,
     error::{Failure, Result, failed, plugin, with_causes},
@@ -30,7 +30,7 @@ pub(super) fn commands() -> Vec<Command> {
     let mut verify = command(
         "plugin verify",
         "Compare the installed plugins with what was installed",
-        vec![positional("name", "Name of one plugin; all without it", false)],
+        vec![dynamic(positional("name", "Name of one plugin; all without it", false))],
         &[("astro plugin verify", "Compare all plugins")],
     );
     verify.long_about = "Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this astro can use it. No plugin code is run and nothing is asked of the network.".to_owned();

@@ -10,7 +10,7 @@ use astro_plugin_protocol::{
 use serde_json::{Value, json};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
-use super::super::{Request, command, option, positional, switch};
+use super::super::{Request, command, dynamic, file, option, positional, switch};
 use super::install::several;
 use crate::{
     author::{
@@ -34,10 +34,10 @@ pub(super) fn commands() -> Vec<Command> {
         "Add an index that plugins are looked up in",
         vec![
             positional("name", "What it is called here", true),
-            positional("location", "Its https URL, or its directory", true),
+            file(positional("location", "Its https URL, or its directory", true)),
             Arg {
                 repeated: true,
-                ..option("key", "KEY", "The minisign key that signs it, or the file it is in")
+                ..file(option("key", "KEY", "The minisign key that signs it, or the file it is in"))
             },
             switch("first", "Ask it before the others"),
             Arg {
@@ -61,7 +61,7 @@ pub(super) fn commands() -> Vec<Command> {
     let mut remove = command(
         "plugin index remove",
         "Remove an index; what was installed from it stays",
-        vec![positional("name", "Its name", true)],
+        vec![dynamic(positional("name", "Its name", true))],
         &[("astro plugin index remove corp", "Remove an index")],
     );
     remove.aliases = vec!["rm".to_owned()];
@@ -76,7 +76,7 @@ fn making() -> [Command; 3] {
         "Make an index of the plugin files in a directory, or renew it",
         vec![
             dir(),
-            several("files", "Plugin files that are copied into it"),
+            file(several("files", "Plugin files that are copied into it")),
             option("name", "NAME", "Its name; the directory's without this"),
             Arg {
                 repeated: true,
@@ -120,10 +120,10 @@ fn making() -> [Command; 3] {
         "plugin index check",
         "Check an index and every file that it names, as its readers will",
         vec![
-            positional("location", "Its https URL, or its directory", true),
+            file(positional("location", "Its https URL, or its directory", true)),
             Arg {
                 repeated: true,
-                ..option("key", "KEY", "The minisign key that signs it, or the file it is in")
+                ..file(option("key", "KEY", "The minisign key that signs it, or the file it is in"))
             },
         ],
         &[("astro plugin index check https://plugins.example.com --key corp.pub", "Check what is served")],

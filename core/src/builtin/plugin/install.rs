@@ -10,7 +10,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::super::{Request, column, command, option, positional, switch};
+use super::super::{Request, column, command, dynamic, file, option, positional, switch};
 use crate::{
     cli::report,
     context::directory,
@@ -42,11 +42,11 @@ fn dry_run() -> Arg {
 }
 
 fn accept_key() -> Arg {
-    option(
+    file(option(
         "accept-key",
         "KEY",
         "Take a plugin whose publisher's key has changed to this one, or to that of this file",
-    )
+    ))
 }
 
 fn install_command() -> Command {
@@ -54,9 +54,16 @@ fn install_command() -> Command {
         "plugin install",
         "Install plugins",
         vec![
-            several("plugins", "NAME, INDEX/NAME or NAME@VERSION of an index, ./FILE, ./DIRECTORY, or a URL"),
+            dynamic(several(
+                "plugins",
+                "NAME, INDEX/NAME or NAME@VERSION of an index, ./FILE, ./DIRECTORY, or a URL",
+            )),
             option("sha256", "HASH", "The SHA-256 that the file must have"),
-            option("public-key", "KEY", "The minisign key that must have signed it, or the file it is in"),
+            file(option(
+                "public-key",
+                "KEY",
+                "The minisign key that must have signed it, or the file it is in",
+            )),
             accept_key(),
             switch("downgrade", "Take a file that is older than the installed version"),
             offline(),
@@ -79,7 +86,7 @@ fn upgrade_command() -> Command {
         "plugin upgrade",
         "Upgrade plugins that came from an index",
         vec![
-            several("plugins", "Names of installed plugins; all that are not pinned without any"),
+            dynamic(several("plugins", "Names of installed plugins; all that are not pinned without any")),
             accept_key(),
             offline(),
             dry_run(),
@@ -97,7 +104,7 @@ fn rollback_command() -> Command {
     let mut rollback = command(
         "plugin rollback",
         "Go back to the version of a plugin that was in use before",
-        vec![positional("name", "Name of the plugin", true), dry_run()],
+        vec![dynamic(positional("name", "Name of the plugin", true)), dry_run()],
         &[("astro plugin rollback lint", "Use the version before")],
     );
     rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on, and a second rollback goes forward again.".to_owned();
@@ -108,7 +115,10 @@ fn pin_command() -> Command {
     command(
         "plugin pin",
         "Keep a plugin at its version",
-        vec![positional("name", "Name of the plugin", true), switch("remove", "Let upgrades move it again")],
+        vec![
+            dynamic(positional("name", "Name of the plugin", true)),
+            switch("remove", "Let upgrades move it again"),
+        ],
         &[
             ("astro plugin pin lint", "Keep a plugin at its version"),
             ("astro plugin pin lint --remove", "Let upgrades move it again"),

@@ -13,12 +13,12 @@ use std::path::Path;
 
 use astro_plugin_protocol::{
     check,
-    manifest::{Arity, Command, Manifest, ValueKind},
+    manifest::{Command, Manifest},
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
 
-use super::{Request, column, command, positional, switch};
+use super::{Request, column, command, dynamic, file, positional, switch};
 use crate::{
     author::develop,
     cli::report,
@@ -46,21 +46,20 @@ pub(super) fn commands() -> Vec<Command> {
         ],
     );
     list.aliases = vec!["ls".to_owned()];
-    let mut file = positional("file", "The library a build made, such as target/debug/libhello.so", true);
-    file.kind = ValueKind::File;
-    let mut what = positional("plugin", "Name of an installed plugin, or a plugin file", true);
-    what.arity = Arity::Positional;
+    let library =
+        file(positional("file", "The library a build made, such as target/debug/libhello.so", true));
+    let what = dynamic(positional("plugin", "Name of an installed plugin, or a plugin file", true));
     let mut remove = command(
         "plugin remove",
         "Remove a plugin of your own",
-        vec![positional("name", "Name of the plugin", true)],
+        vec![dynamic(positional("name", "Name of the plugin", true))],
         &[("astro plugin remove hello", "Remove a plugin")],
     );
     remove.aliases = vec!["rm".to_owned(), "unlink".to_owned()];
     let mut link = command(
         "plugin link",
         "Use a plugin that is being developed",
-        vec![file],
+        vec![library],
         &[("astro plugin link target/debug/libhello.so", "Use a build")],
     );
     link.long_about = "Use a plugin that is being developed.\n\nThe library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
@@ -257,7 +256,12 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     let view = View {
         columns: columns
             .iter()
-            .map(|key| Column { key: (*key).into(), title: key.to_uppercase(), ..Column::default() })
+            .map(|key| Column {
+                key: (*key).into(),
+                title: key.to_uppercase().replace('_', " "),
+                kind: if *key == "installed_at" { ColumnKind::Time } else { ColumnKind::Text },
+                ..Column::default()
+            })
             .collect(),
         clean: columns.map(str::to_owned).to_vec(),
         ..View::default()

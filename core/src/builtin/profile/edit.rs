@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::{Arg, Command};
 
 use super::{
-    super::{Request, choices, option, positional},
+    super::{Request, choices, dynamic, file, option, positional},
     check_name, no_credential, no_profile,
 };
 use crate::{
@@ -26,8 +26,8 @@ pub(super) fn edit_command() -> Command {
         "Change a profile",
         vec![
             super::existing("Name of the profile"),
-            option("credential", "NAME", "The stored credential it uses"),
-            option("ca-file", "PATH", "Certificates (PEM) that are trusted besides the system's"),
+            dynamic(option("credential", "NAME", "The stored credential it uses")),
+            file(option("ca-file", "PATH", "Certificates (PEM) that are trusted besides the system's")),
             unset,
         ],
         &[

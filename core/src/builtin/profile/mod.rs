@@ -20,7 +20,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Request, column, command, option, positional};
+use super::{Request, column, command, dynamic, option, positional};
 use crate::{
     cli::suggest,
     config::{self, Config, Profile},
@@ -33,11 +33,11 @@ pub(super) fn commands() -> Vec<Command> {
         "Add a profile",
         vec![
             positional("name", "Name of the profile", true),
-            option(
+            dynamic(option(
                 "credential",
                 "NAME",
                 "The stored credential it uses; without it the one of its own name, else `default`",
-            ),
+            )),
         ],
         &[
             (

@@ -16,7 +16,7 @@ use saphyr::{LoadableYamlNode, Yaml};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Request, positional, switch},
+    super::{Request, file, positional, switch},
     no_profile,
 };
 use crate::{
@@ -81,7 +81,7 @@ pub(super) fn import_command() -> Command {
         "profile import",
         "Add profiles from a file, or from the official Astro CLI",
         vec![
-            positional("file", "What `astro profile export` wrote; `-` is standard input", false),
+            file(positional("file", "What `astro profile export` wrote; `-` is standard input", false)),
             switch(
                 "from-official",
                 "Read the contexts of the official Astro CLI's `config.yaml` (FILE, or the one in your home)",

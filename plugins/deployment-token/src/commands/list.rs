@@ -115,16 +115,16 @@ fn expires(token: &Token) -> Option<Timestamp> {
 }
 
 /// What a row is ordered by.
-fn key(token: &Token, field: &str) -> Option<String> {
+fn key(token: &Token, field: &str) -> Option<SortKey> {
     match field {
-        "id" => Some(token.id.clone()),
-        "scope" => Some(token.scope.clone()),
-        "role" => token.role.clone(),
-        "created_at" => Some(token.created_at.clone()),
-        "expires_at" => token.expires_at.clone(),
-        "last_used_at" => token.last_used_at.clone(),
-        "created_by" => token.created_by.clone(),
-        _ => Some(token.name.to_lowercase()),
+        "id" => Some(token.id.as_str().into()),
+        "scope" => Some(token.scope.as_str().into()),
+        "role" => token.role.as_deref().map(SortKey::from),
+        "created_at" => Some(SortKey::time(&token.created_at)),
+        "expires_at" => token.expires_at.as_deref().map(SortKey::time),
+        "last_used_at" => token.last_used_at.as_deref().map(SortKey::time),
+        "created_by" => token.created_by.as_deref().map(SortKey::from),
+        _ => Some(token.name.to_lowercase().into()),
     }
 }
 

@@ -3,7 +3,10 @@
 //! Off a terminal nothing is cut or wrapped. On one the table fits: optional columns go first, then text is
 //! shortened, and where even that is too wide each row becomes a block of `name  value` lines.
 
-use astro_plugin_protocol::service::{Column, ColumnKind, View};
+use astro_plugin_protocol::{
+    service::{Column, ColumnKind, View},
+    time::minute,
+};
 use serde_json::Value;
 
 use crate::{
@@ -171,6 +174,8 @@ fn push_cell(cells: &mut String, value: Option<&Value>, kind: ColumnKind, now: &
     match (value, kind) {
         (None | Some(Value::Null), ColumnKind::Expiry) => cells.push_str("never"),
         (None | Some(Value::Null), _) => cells.push('-'),
+        (Some(Value::String(text)), _) if text.trim().is_empty() => cells.push('-'),
+        (Some(Value::Array(items)), _) if items.is_empty() => cells.push('-'),
         (Some(Value::String(text)), ColumnKind::Time) => cells.push_str(&escaped(&minute(text))),
         (Some(Value::String(text)), ColumnKind::Expiry) => {
             cells.push_str(&escaped(&minute(text)));
@@ -179,7 +184,6 @@ fn push_cell(cells: &mut String, value: Option<&Value>, kind: ColumnKind, now: &
                 cells.push_str(" (expired)");
             }
         }
-        (Some(Value::String(text)), _) if text.is_empty() => cells.push('-'),
         (Some(Value::String(text)), _) => cells.push_str(&escaped(text)),
         (Some(Value::Array(items)), _) => {
             let texts: Vec<String> = items
@@ -189,13 +193,5 @@ fn push_cell(cells: &mut String, value: Option<&Value>, kind: ColumnKind, now: &
             cells.push_str(&escaped(&texts.join(", ")));
         }
         (Some(other), _) => cells.push_str(&escaped(&other.to_string())),
-    }
-}
-
-/// `2026-01-31T12:34:56.789Z` to the minute: `2026-01-31 12:34Z`. Anything else stays as it is.
-fn minute(text: &str) -> String {
-    match (text.get(..10), text.get(10..11), text.get(11..16), text.ends_with('Z')) {
-        (Some(day), Some("T"), Some(time), true) => format!("{day} {time}Z"),
-        _ => text.to_owned(),
     }
 }

@@ -57,6 +57,22 @@ c2  日本 deploy  never                        -
 }
 
 #[test]
+fn what_is_empty_is_a_dash() {
+    let kinds = [ColumnKind::Text, ColumnKind::Id, ColumnKind::Time];
+    let keys = ["text", "id", "time"];
+    let columns = keys.iter().zip(kinds).map(|(key, kind)| column(key, kind, false)).collect();
+    let view = View { list: Some("rows".into()), columns, ..View::default() };
+    for empty in [json!(null), json!(""), json!(" "), json!([])] {
+        let row = json!({"text": empty, "id": empty, "time": empty});
+        let shown = render(Format::Table, None, view.clone(), vec![row]);
+        assert_eq!(shown.lines().nth(1), Some("-     -   -"), "{empty}");
+    }
+    let row = json!({"text": false, "id": 0, "time": "2026-05-01T10:20:30Z"});
+    let shown = render(Format::Table, None, view, vec![row]);
+    assert_eq!(shown.lines().nth(1), Some("false  0   2026-05-01 10:20Z"));
+}
+
+#[test]
 fn a_narrow_terminal_drops_shortens_then_stacks() {
     let shortened = "\
 ID  NAME      END
