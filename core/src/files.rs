@@ -30,6 +30,16 @@ pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with_mode(path, bytes, 0o666)
 }
 
+/// Writes what can be found out again at any time: a reader sees the old content or the new one, and after a power cut
+/// perhaps neither.
+pub fn write_cache(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
+    temporary.write_all(bytes)?;
+    temporary.persist(path).map(drop).map_err(|error| error.error)
+}
+
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let what = || format!("cannot write `{}`", path.display());
     // A link (a configuration kept in a repository of dotfiles) stays one: what it points at is replaced.

@@ -27,6 +27,7 @@ mod indexes;
 pub mod install;
 mod invocation;
 pub mod logging;
+mod naming;
 pub mod redact;
 pub mod secret;
 pub mod services;

@@ -94,6 +94,13 @@ impl HttpCall<'_> {
         self
     }
 
+    /// Gives up after this time, repetitions included: for what the command can do without.
+    #[must_use]
+    pub fn within(mut self, limit: std::time::Duration) -> Self {
+        self.request.limit_ms = u64::try_from(limit.as_millis()).ok();
+        self
+    }
+
     /// The answer carries a secret that is shown once. The request is sent once, and the host keeps the answer
     /// until [`Context::emit_secret`] delivered it.
     #[must_use]

@@ -60,7 +60,9 @@ mod error;
 mod http;
 mod log_forward;
 mod manifest;
+mod naming;
 mod output;
+mod period;
 mod plugin;
 mod process;
 mod progress;
@@ -74,6 +76,8 @@ mod usage;
 
 pub use astro_plugin_protocol as protocol;
 pub use clap;
+/// Awaits two futures at once and gives both results.
+pub use futures_util::future::join;
 /// Awaits many futures at once, such as requests, and gives their results in order.
 pub use futures_util::future::join_all;
 pub use serde;
@@ -81,6 +85,7 @@ pub use serde_json;
 pub use tracing;
 
 pub use astro_plugin_protocol::{
+    duration::Scale,
     invocation::Candidate,
     manifest::{ConfigKey, ValueKind},
     names::is_id,
@@ -89,7 +94,9 @@ pub use astro_plugin_protocol::{
 pub use context::Context;
 pub use error::{Error, Result};
 pub use http::{Http, HttpCall};
+pub use naming::{Named, Place};
 pub use output::View;
+pub use period::Period;
 pub use plugin::{Command, Completing, Plugin};
 pub use process::Process;
 pub use progress::Progress;

@@ -2,14 +2,18 @@
 
 use std::{fmt::Display, ops::RangeInclusive, sync::Arc};
 
-use astro_plugin_protocol::manifest::{Example, ExitCode, Needs, Section, ValueKind, read_bool};
+use astro_plugin_protocol::{
+    duration::Scale,
+    manifest::{Example, ExitCode, Needs, Section, ValueKind, read_bool},
+    text::is_control,
+};
 use clap::{
     Arg,
     builder::{TypedValueParser, ValueParser},
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::{Sort, View};
+use crate::{Period, Sort, View};
 
 type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 
@@ -149,37 +153,33 @@ impl Spec {
         T: TryFrom<i128> + Into<i128> + Display + Copy + Clone + Send + Sync + 'static,
     {
         let (low, high) = (*range.start(), *range.end());
-        let parser = Parser {
-            reason: if unit == "port" {
-                format!("must be a {unit} from {low} to {high}")
-            } else {
-                format!("must be a whole number of {unit} from {low} to {high}")
-            },
-            read: move |text: &str| {
-                let number: i128 = text.parse().ok()?;
-                (low.into()..=high.into()).contains(&number).then(|| T::try_from(number).ok())?
-            },
+        let reason = match unit {
+            "port" => format!("must be a {unit} from {low} to {high}"),
+            _ => format!("must be a whole number of {unit} from {low} to {high}"),
         };
-        let arg = self.arg(id);
-        arg.range = Some(format!("{low} to {high}"));
-        arg.change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
-        self
+        self.arg(id).range = Some(format!("{low} to {high}"));
+        self.read(id, reason, move |text: &str| {
+            let number: i128 = text.parse().ok()?;
+            (low.into()..=high.into()).contains(&number).then(|| T::try_from(number).ok())?
+        })
     }
 
     /// A text with a limited number of characters. The field is a `String`.
     pub fn length(&mut self, id: &str, range: RangeInclusive<usize>) -> &mut Self {
-        let (low, high) = (*range.start(), *range.end());
-        let reason = if low == 0 {
-            format!("must have at most {high} characters")
-        } else {
-            format!("must have {low} to {high} characters")
-        };
-        let parser = Parser {
-            reason,
-            read: move |text: &str| (low..=high).contains(&text.chars().count()).then(|| text.to_owned()),
-        };
-        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
-        self
+        self.read(id, out_of(&range), move |text: &str| {
+            range.contains(&text.chars().count()).then(|| text.to_owned())
+        })
+    }
+
+    /// A text of one line that people will read, such as a name: a limited number of characters, and none that acts on a
+    /// terminal, turns the direction of the text or cannot be seen. The field is a `String`.
+    pub fn line(&mut self, id: &str, range: RangeInclusive<usize>) -> &mut Self {
+        self.value_parser(id, move |text: &str| is_line(text, &range).map(|()| text.to_owned()))
+    }
+
+    /// A length of time: `14d`, `2w`, or `30s`, `2m`. The field is a [`crate::Period`].
+    pub fn duration(&mut self, id: &str, scale: Scale) -> &mut Self {
+        self.read(id, format!("must be {}", scale.expected()), move |text: &str| scale.read(text).map(Period))
     }
 
     /// A text that a function accepts. `reason` completes "the value … ", such as `must be a role name`.
@@ -189,25 +189,20 @@ impl Spec {
         reason: &str,
         read: fn(&str) -> Option<T>,
     ) -> &mut Self {
-        let parser = Parser { reason: reason.to_owned(), read };
-        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
-        self
+        self.read(id, reason.to_owned(), read)
     }
 
     /// The order of a list's rows: `--sort FIELD[:asc|desc]`. The field is an `Option<Sort>`.
     pub fn sort(&mut self, id: &str, fields: &'static [&'static str]) -> &mut Self {
-        let parser = Parser {
-            reason: format!("must be one of {}, with `:asc` or `:desc` if you like", fields.join(", ")),
-            read: move |text: &str| Sort::read(text).filter(|sort| sort.is_one_of(fields)),
-        };
-        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
-        self
+        let reason = format!("must be one of {}, with `:asc` or `:desc` if you like", fields.join(", "));
+        self.read(id, reason, move |text: &str| Sort::read(text).filter(|sort| sort.is_one_of(fields)))
     }
 
     /// A flag that may carry true, false, 1 or 0, after `=` or as the next word. The field is a
     /// `Option<bool>`.
     pub fn switch(&mut self, id: &str) -> &mut Self {
-        let parser = Parser { reason: "must be True or False".to_owned(), read: read_bool };
+        let parser =
+            Parser { read: |text: &str| read_bool(text).ok_or_else(|| "must be True or False".to_owned()) };
         let arg = self.arg(id);
         arg.kind = ValueKind::Bool;
         arg.change = Some(Arc::new(move |arg| {
@@ -241,6 +236,27 @@ impl Spec {
         self
     }
 
+    /// A value that a function reads; `reason` says what it must be.
+    fn read<T: Clone + Send + Sync + 'static>(
+        &mut self,
+        id: &str,
+        reason: String,
+        read: impl Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.value_parser(id, move |text: &str| read(text).ok_or_else(|| reason.clone()))
+    }
+
+    /// The same for a reason that depends on the value.
+    fn value_parser<T: Clone + Send + Sync + 'static>(
+        &mut self,
+        id: &str,
+        read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+    ) -> &mut Self {
+        let parser = Parser { read };
+        self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
+        self
+    }
+
     fn arg(&mut self, id: &str) -> &mut ArgSpec {
         let at = self.args.iter().position(|arg| arg.id == id).unwrap_or_else(|| {
             self.args.push(ArgSpec { id: id.to_owned(), ..ArgSpec::default() });
@@ -266,17 +282,35 @@ impl Spec {
     }
 }
 
-/// A value parser whose message is the declared reason.
+/// Whether a text is a line for people: the error is what it must be instead.
+fn is_line(text: &str, range: &RangeInclusive<usize>) -> Result<(), String> {
+    if text.chars().any(is_control) {
+        return Err("must be a text without control characters".to_owned());
+    }
+    if !range.contains(&text.chars().count()) {
+        return Err(out_of(range));
+    }
+    Ok(())
+}
+
+fn out_of(range: &RangeInclusive<usize>) -> String {
+    let (low, high) = (range.start(), range.end());
+    match low {
+        0 => format!("must have at most {high} characters"),
+        _ => format!("must have {low} to {high} characters"),
+    }
+}
+
+/// A value parser whose message is what the value must be.
 #[derive(Clone)]
 struct Parser<F> {
-    reason: String,
     read: F,
 }
 
 impl<T, F> TypedValueParser for Parser<F>
 where
     T: Clone + Send + Sync + 'static,
-    F: Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
 {
     type Value = T;
 
@@ -287,12 +321,12 @@ where
         value: &std::ffi::OsStr,
     ) -> Result<T, clap::Error> {
         let text = value.to_string_lossy();
-        (self.read)(&text).ok_or_else(|| {
+        (self.read)(&text).map_err(|reason| {
             let mut error = clap::Error::new(ErrorKind::ValueValidation).with_cmd(command);
             let option = arg.map(ToString::to_string).unwrap_or_default();
             error.insert(ContextKind::InvalidArg, ContextValue::String(option));
             error.insert(ContextKind::InvalidValue, ContextValue::String(text.into_owned()));
-            error.insert(ContextKind::Custom, ContextValue::String(self.reason.clone()));
+            error.insert(ContextKind::Custom, ContextValue::String(reason));
             error
         })
     }

@@ -1,16 +1,18 @@
 //! The organization and the deployment a command acts on, from the context: an ID is taken as it is, a name
 //! is looked up, and where none is given a person may pick.
 
-use astro_plugin_protocol::names::is_id;
+use astro_plugin_protocol::{names::is_id, naming::Named};
 use serde::Deserialize;
 
 use crate::{Context, Error, Result};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Named {
+struct Row {
     id: String,
     name: String,
+    #[serde(default)]
+    workspace_id: Option<String>,
     #[serde(default)]
     workspace_name: Option<String>,
 }
@@ -22,8 +24,8 @@ impl Context {
         if is_id(&setting.value) {
             return Ok(setting.value.clone());
         }
-        let all: Vec<Named> = self.http().get(["organizations"]).pages("organizations", "id").await?;
-        pick("organization", &setting.value, &setting.origin, all)
+        let all = self.http().get(["organizations"]).pages("organizations", "id").await?;
+        self.picked(pick("organization", &setting.value, &setting.origin, all)?, None).await
     }
 
     /// The ID of the workspace, when one is given.
@@ -34,7 +36,9 @@ impl Context {
         }
         let call =
             self.http().get(["organizations", organization, "workspaces"]).query("names", &setting.value);
-        pick("workspace", &setting.value, &setting.origin, call.pages("workspaces", "id").await?).map(Some)
+        let found =
+            pick("workspace", &setting.value, &setting.origin, call.pages("workspaces", "id").await?)?;
+        self.picked(found, Some(organization)).await.map(Some)
     }
 
     /// The ID of the deployment. Without one a person picks from a list; where nobody can be asked the
@@ -45,14 +49,14 @@ impl Context {
             if !self.terminal().interactive {
                 Self::required(None, "deployment")?;
             }
-            let mut found: Vec<Named> = all.query("sorts", "name:asc").pages("deployments", "id").await?;
+            let mut found: Vec<Row> = all.query("sorts", "name:asc").pages("deployments", "id").await?;
             if found.is_empty() {
                 return Err(Error::new("there is no deployment to choose from")
                     .help("check which organization is in use with `astro context`"));
             }
             let items = found.iter().map(label).collect();
             let index = self.select("Which deployment?", items, "--deployment <ID|NAME>", Vec::new()).await?;
-            return Ok(found.swap_remove(index).id);
+            return self.picked(found.swap_remove(index), Some(organization)).await;
         };
         self.deployment_named(organization, &setting.value, &setting.origin).await
     }
@@ -67,15 +71,31 @@ impl Context {
             return Ok(wanted.to_owned());
         }
         let call = self.http().get(["organizations", organization, "deployments"]).query("names", wanted);
-        pick("deployment", wanted, origin, call.pages("deployments", "id").await?)
+        let found = pick("deployment", wanted, origin, call.pages("deployments", "id").await?)?;
+        self.picked(found, Some(organization)).await
+    }
+
+    /// The ID of what was found by its name. The name is remembered: whatever comes next may show it.
+    async fn picked(&self, row: Row, organization: Option<&str>) -> Result<String> {
+        let Row { id, name, workspace_id, workspace_name } = row;
+        let organization = organization.map(str::to_owned);
+        let workspace = workspace_id.clone().zip(workspace_name).map(|(id, name)| Named {
+            id,
+            name,
+            parent: organization.clone(),
+            seen_at: 0,
+        });
+        let found = Named { id: id.clone(), name, parent: workspace_id.or(organization), seen_at: 0 };
+        self.remember(workspace.into_iter().chain([found])).await;
+        Ok(id)
     }
 }
 
-fn pick(word: &str, wanted: &str, origin: &str, found: Vec<Named>) -> Result<String> {
-    let mut exact: Vec<Named> =
+fn pick(word: &str, wanted: &str, origin: &str, found: Vec<Row>) -> Result<Row> {
+    let mut exact: Vec<Row> =
         found.into_iter().filter(|item| item.name == wanted || item.id == wanted).collect();
     match exact.len() {
-        1 => Ok(exact.swap_remove(0).id),
+        1 => Ok(exact.swap_remove(0)),
         0 => Err(Error::new(format!("no {word} has the name or ID `{wanted}` (from {origin})")).help(
             match word {
                 "deployment" => "find one with `astro deployment list`".to_owned(),
@@ -92,7 +112,7 @@ fn pick(word: &str, wanted: &str, origin: &str, found: Vec<Named>) -> Result<Str
     }
 }
 
-fn label(item: &Named) -> String {
+fn label(item: &Row) -> String {
     match &item.workspace_name {
         Some(workspace) => format!("{} ({workspace}, {})", item.name, item.id),
         None => format!("{} ({})", item.name, item.id),

@@ -137,6 +137,29 @@ fn what_is_kept_on_purpose_is_not_called_lost() {
     assert_eq!(names.len(), 2, "intent and answer, and no mark of a mention: {names:?}");
 }
 
+/// What is left over has its names, and what was handed out is no longer the only copy.
+#[test]
+fn a_leftover_that_was_handed_out_counts_as_delivered() {
+    let env = TestEnv::with_sandbox();
+    let lost = env.shell("bash", "astro deployment token create -n lost -r DEPLOYMENT_ADMIN -c > /dev/full");
+    assert_eq!(lost.code, Some(7), "{lost:?}");
+    let entry = || env.run(["recover", "list", "-o", "json"]).json()["entries"][0].clone();
+    let names = ["organization_name", "workspace_name", "deployment_name"].map(|key| entry()[key].clone());
+    assert_eq!(names, ["Acme", "Data Platform", "Ingest"]);
+    assert_eq!(entry()["status"], "kept");
+    assert!(env.run(["recover", "list"]).ok().contains("  Ingest  "));
+    let id = entry()["entry"].as_str().expect("text").to_owned();
+    let refused = env.run(["recover", "discard", &id]);
+    astro_e2e::says(&refused, 2, &["the only copy of the token `lost`", &format!("recover show {id}")]);
+    env.run(["recover", "show", &id, "--token-file", "found"]).ok();
+    assert_eq!(entry()["status"], "delivered");
+    let refused = env.run(["recover", "discard", &id]);
+    astro_e2e::says(&refused, 2, &["the copy that is kept of the token `lost`", "which was delivered"]);
+    assert!(!refused.stderr.contains("only copy"), "{refused:?}");
+    env.run(["recover", "discard", &id, "-y"]).ok();
+    assert_eq!(env.run(["recover", "list", "-o", "json"]).json()["entries"], json!([]));
+}
+
 /// A server that sends back what it got: nothing on stderr shows it.
 #[test]
 fn an_echo_of_the_credential_is_hidden() {

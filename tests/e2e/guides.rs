@@ -63,19 +63,17 @@ fn automation_as_a_script_and_in_cron() {
     let env = TestEnv::with_sandbox();
     let variables = env.run(["sandbox", "env"]).ok();
     let blocks = blocks(&guide("automation.md"), "sh");
-    let [script, manager, cron] = blocks.as_slice() else { panic!("three blocks: {blocks:?}") };
+    let [script, again, manager, cron] = blocks.as_slice() else { panic!("four blocks: {blocks:?}") };
     let ran = env.shell("sh", &format!("{variables}{script}"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stdout.contains("\tnightly\tDEPLOYMENT\tDEPLOYMENT_ADMIN\t"), "{ran:?}");
-    // The script made a second token of that name; the recipe names one.
-    let listed = env.run(["deployment", "token", "list", "-o", "json"]).json();
-    let old = listed["tokens"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .find(|token| token["created_by"] == "Sandbox Seed" && token["name"] == "nightly");
-    let old = old.expect("seeded")["id"].as_str().expect("id").to_owned();
-    env.run(["deployment", "token", "delete", &old, "-y"]).ok();
+    assert!(ran.stdout.contains("\treport\tDEPLOYMENT\tDEPLOYMENT_ADMIN\t"), "{ran:?}");
+    let mut values = Vec::new();
+    for action in ["created", "exists"] {
+        let ran = env.shell("sh", &format!("{variables}{again}"));
+        assert_eq!((&ran.json()["action"], ran.code), (&action.into(), Some(0)), "{ran:?}");
+        values.push(read(&env.path("loader.token")));
+    }
+    assert!(values[0] == values[1] && is_accepted(&env, values[0].trim()), "the first value stays");
     program(&env, "keep-secret", "#!/bin/sh\ncat > \"$HOME/$(echo \"$1\" | tr / -)\"\n");
     let ran = env.shell("sh", &format!("PATH=\"$HOME/bin:$PATH\"\n{variables}{manager}"));
     assert_eq!(ran.code, Some(0), "{ran:?}");

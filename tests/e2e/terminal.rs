@@ -96,6 +96,20 @@ fn a_leftover_is_mentioned_once() {
     assert!(second.expect("not delivered").is_err(), "once is enough");
 }
 
+/// Several of them are one line.
+#[test]
+fn leftovers_are_mentioned_in_one_line() {
+    let env = TestEnv::with_sandbox();
+    for name in ["one", "two"] {
+        let line = format!("astro deployment token create -n {name} -r DEPLOYMENT_ADMIN -c > /dev/full");
+        assert_eq!(env.shell("bash", &line).code, Some(7));
+    }
+    let mut first = session(&env, "astro", &["context"]);
+    first.expect("2 tokens were not delivered: see `astro recover list`.").expect("tells of both");
+    assert!(first.expect("recover list").is_err(), "in one line");
+    ended(&mut first);
+}
+
 /// While a token is held no core is written, and no other process of the user reads the memory.
 #[test]
 fn memory_is_private_while_a_token_is_held() {

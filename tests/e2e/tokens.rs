@@ -95,14 +95,18 @@ fn long_names_and_descriptions_are_counted_in_characters() {
 #[test]
 fn clean_output_is_the_token_and_a_newline() {
     let env = TestEnv::with_sandbox();
-    for flags in [
+    for (index, flags) in [
         &["-c"][..],
         &["-c", "True"],
         &["--clean-output=1"],
         &["-o", "clean"],
         &["-c", "false", "-o", "clean"],
-    ] {
-        let args = ["deployment", "token", "create", "--name", "x", "--role", "DEPLOYMENT_ADMIN"];
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("x{index}");
+        let args = ["deployment", "token", "create", "--name", &name, "--role", "DEPLOYMENT_ADMIN"];
         let ran = env.run(args.iter().chain(flags));
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{flags:?}");
         let value = ran.stdout.strip_suffix('\n').expect("a newline");

@@ -13,6 +13,7 @@ use crate::{
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
     credential::{Source, issuer::Issuer},
     error::{Failure, Result, usage},
+    naming::{self, Names, beside},
     output::Format,
     services::{Invocation, ask_api},
 };
@@ -34,12 +35,12 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro context --check", "Also ask the server"),
             (
                 "astro context -o clean",
-                "One line for a prompt: profile, organization, workspace, deployment, and ready, read-only, blocked or unread",
+                "One line for a prompt: profile, organization, workspace, deployment, ready, read-only, blocked or unread, and the three names",
             ),
         ],
     );
     context.aliases = vec!["whoami".to_owned()];
-    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Nothing is sent for it without `--check`.".to_owned();
+    context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Names stand beside IDs as commands last saw them; `--check` asks for them. Nothing is sent without `--check`.".to_owned();
     vec![context]
 }
 
@@ -58,6 +59,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         context = app.renewed(context)?;
         checked = check(request, &context)?;
     }
+    let names = Names::at(app.dirs.as_ref().ok(), &context.address.value).of_context(&context);
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<(String, String)>| {
         let (value, origin) =
@@ -102,7 +104,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
                     json!({ "name": name, "value": setting.value, "origin": setting.origin.to_string() })
                 })
                 .collect();
-            let document = json!({
+            let mut document = json!({
                 "settings": rows,
                 "overridden": overridden,
                 "ignored": context.ignored,
@@ -110,12 +112,16 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
                 "directory_files": directory_files(&context),
                 "read_only": read_only,
             });
+            for (level, name) in names {
+                document[format!("{level}_name")] = name.into();
+            }
             return request.emit(format, View::default(), vec![document]);
         }
         Format::Clean => {
-            return request.emit(format, prompt_view(), vec![prompt_line(&context, blocked.is_some())]);
+            let line = prompt_line(&context, blocked.is_some(), names);
+            return request.emit(format, prompt_view(), vec![line]);
         }
-        Format::Table => {}
+        Format::Table => name_ids(&mut rows, names),
     }
     let is_time = |row: &Value| matches!(row["name"].as_str(), Some("credential_expires" | "expires_at"));
     for row in rows.iter_mut().filter(|row| is_time(row)) {
@@ -178,6 +184,7 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     let needs = Needs { api: true, ..Needs::default() };
     let command = Command { path: "context".to_owned(), needs, ..Command::default() };
     let invocation = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
+    naming::ask(&invocation);
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
     if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
         let found = ask_api(&invocation, &["organizations", organization, "tokens", token], &[])?;
@@ -202,8 +209,18 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     Ok(rows)
 }
 
+/// Shows the names beside the IDs they belong to.
+fn name_ids(rows: &mut [Value], names: [(&'static str, Option<String>); 3]) {
+    for (level, name) in names {
+        let Some(row) = rows.iter_mut().find(|row| row["name"] == level) else { continue };
+        if let Some(value) = row["value"].as_str() {
+            row["value"] = beside(value, name.as_deref()).into();
+        }
+    }
+}
+
 /// One line for a shell's prompt: who and where, and whether a request could be sent.
-fn prompt_line(context: &Context, is_blocked: bool) -> Value {
+fn prompt_line(context: &Context, is_blocked: bool, names: [(&'static str, Option<String>); 3]) -> Value {
     // It is shown on a terminal after every command: nothing in it may act there.
     let text =
         |value: &Option<Sourced<String>>| value.as_ref().map(|value| escaped(&value.value).into_owned());
@@ -218,17 +235,30 @@ fn prompt_line(context: &Context, is_blocked: bool) -> Value {
         (false, false) if context.read_only.is_some() => "read-only",
         (false, false) => "ready",
     };
-    json!({
+    let mut line = json!({
         "profile": who,
         "organization": text(&context.organization),
         "workspace": text(&context.workspace),
         "deployment": text(&context.deployment),
         "state": state,
-    })
+    });
+    for (level, name) in names {
+        line[format!("{level}_name")] = name.map(|name| escaped(&name).into_owned()).into();
+    }
+    line
 }
 
 fn prompt_view() -> View {
-    let columns = ["profile", "organization", "workspace", "deployment", "state"];
+    let columns = [
+        "profile",
+        "organization",
+        "workspace",
+        "deployment",
+        "state",
+        "organization_name",
+        "workspace_name",
+        "deployment_name",
+    ];
     View { clean: columns.map(str::to_owned).to_vec(), ..View::default() }
 }
 

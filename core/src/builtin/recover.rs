@@ -31,7 +31,7 @@ pub(super) fn commands() -> Vec<Command> {
         ],
     );
     list.aliases = vec!["ls".to_owned()];
-    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token (`delivered` ones, too: somebody passed `--keep-recovery`), for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
+    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `astro recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
     let mut show = command(
         "recover show",
         "Hand out a token that is kept",
@@ -43,7 +43,7 @@ pub(super) fn commands() -> Vec<Command> {
         ],
     );
     show.long_about =
-        "Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `astro recover discard` does that.".to_owned();
+        "Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `astro recover discard` does that. Once it was handed out the entry counts as delivered.".to_owned();
     show.needs = Needs { secret: true, ..Needs::default() };
     let discard = command(
         "recover discard",
@@ -66,14 +66,29 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
             column("status", "STATUS", ColumnKind::Id),
             column("name", "TOKEN", ColumnKind::Text),
             column("id", "ID", ColumnKind::Id),
-            column("deployment_id", "DEPLOYMENT", ColumnKind::Id),
+            column("deployment_name", "DEPLOYMENT", ColumnKind::Text),
+            column("deployment_id", "DEPLOYMENT ID", ColumnKind::Id),
             column("action", "ACTION", ColumnKind::Id),
             column("started_at", "AT", ColumnKind::Time),
             column("profile", "PROFILE", ColumnKind::Text),
+            Column { optional: true, ..column("workspace_name", "WORKSPACE", ColumnKind::Text) },
+            Column { optional: true, ..column("organization_name", "ORGANIZATION", ColumnKind::Text) },
         ],
-        clean: ["entry", "status", "name", "id", "deployment_id", "action", "started_at", "profile"]
-            .map(str::to_owned)
-            .to_vec(),
+        clean: [
+            "entry",
+            "status",
+            "name",
+            "id",
+            "deployment_id",
+            "action",
+            "started_at",
+            "profile",
+            "deployment_name",
+            "workspace_name",
+            "organization_name",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         empty: Some("Nothing is left over.".to_owned()),
         ..View::default()
     };
@@ -93,7 +108,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
     let view = View {
-        columns: ["name", "id", "deployment_id", "action", "started_at"]
+        columns: ["name", "id", "deployment_name", "deployment_id", "action", "started_at"]
             .map(|key| Column {
                 key: key.into(),
                 title: key.to_uppercase().replace('_', " "),
@@ -119,6 +134,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     if !delivery.is_to_stdout() {
         request.app.print_bytes(&rendered)?;
     }
+    store(request)?.mark_delivered(&leftover);
     console
         .notice(&format!("It is still kept; remove it with `astro recover discard {}`.", leftover.record.id));
     Ok(0)
@@ -128,50 +144,81 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let app = request.app;
     let leftover = find(request)?;
-    let name = leftover.record.name();
-    let only_copy = match leftover.value {
-        Some(_) => format!("the only copy of the token {name}"),
-        None => format!("what is kept of the token {name}"),
-    };
+    let (what, help) = discarded(&leftover);
     if leftover.is_answered && !request.parsed.globals.yes {
         let facts = app.console.facts;
         if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
-            return Err(Failure::new(code::INPUT_REQUIRED, format!("this would remove {only_copy}"))
-                .help(format!("pass `--yes`, or get it first: astro recover show {}", leftover.record.id)));
+            return Err(
+                Failure::new(code::INPUT_REQUIRED, format!("this would remove {what}")).help(help.clone())
+            );
         }
-        let question = format!("Remove {only_copy}? [y/N] ");
-        app.console.ask(&question)?;
+        app.console.ask(&format!("Remove {what}? [y/N] "))?;
     }
     store(request)?.discard(&leftover)?;
     app.console.notice(&format!("Removed the entry {}.", leftover.record.id));
     request.done(format, &leftover.record.id, "discarded")
 }
 
-/// Tells a person on a terminal, once, that something is left over.
+/// What would be removed, and what to do instead.
+fn discarded(leftover: &Leftover) -> (String, String) {
+    let record = &leftover.record;
+    let name = record.name();
+    match (&leftover.value, record.is_delivered) {
+        (Some(_), true) => (
+            format!("the copy that is kept of the token {name}, which was delivered"),
+            "pass `--yes` to remove it".to_owned(),
+        ),
+        (Some(_), false) => (
+            format!("the only copy of the token {name}"),
+            format!("pass `--yes`, or get it first: astro recover show {}", record.id),
+        ),
+        (None, _) => (
+            format!("what is kept of the token {name}"),
+            format!("pass `--yes`, or look at it first: {}", leftover.path.display()),
+        ),
+    }
+}
+
+/// Tells a person on a terminal, once, that something is left over: one line, whatever there is.
 pub(crate) fn mention(console: &Console, store: &Store) {
     let conversation = console.conversation();
     if !console.facts.stderr || conversation.quiet || conversation.json_errors {
         return;
     }
-    for leftover in &store.unmentioned() {
-        let record = &leftover.record;
-        let what = match leftover.value.is_some() {
-            true => format!(
-                "The token {} was {} at {} and not delivered",
-                record.name(),
-                record.action,
-                record.started_at
-            ),
-            false => format!(
-                "It is not known whether the token {} was {} at {}",
-                record.name(),
-                record.action,
-                record.started_at
-            ),
-        };
-        console.notice(&format!("{what}: see `astro recover list`."));
-        store.mark_mentioned(leftover);
-    }
+    let left = store.unmentioned();
+    let Some(what) = mentioned(&left) else { return };
+    console.notice(&format!("{what}: see `astro recover list`."));
+    left.iter().for_each(|leftover| store.mark_mentioned(leftover));
+}
+
+/// What is left over, in one sentence.
+fn mentioned(left: &[Leftover]) -> Option<String> {
+    let lost = left.iter().filter(|leftover| leftover.value.is_some()).count();
+    let unknown = left.len() - lost;
+    let tokens = |count: usize| if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") };
+    let was = |count: usize| if count == 1 { "was" } else { "were" };
+    Some(match (left, lost, unknown) {
+        ([], ..) => return None,
+        ([one], 1, _) => {
+            let record = &one.record;
+            let name = record.name();
+            format!("The token {name} was {} at {} and not delivered", record.action, record.started_at)
+        }
+        ([one], ..) => {
+            let record = &one.record;
+            let name = record.name();
+            format!("It is not known whether the token {name} was {} at {}", record.action, record.started_at)
+        }
+        (_, lost, 0) => format!("{} were not delivered", tokens(lost)),
+        (_, 0, unknown) => format!("It is not known whether {} were created or rotated", tokens(unknown)),
+        (_, lost, unknown) => format!(
+            "{} {} not delivered, and it is not known whether {} {} created or rotated",
+            tokens(lost),
+            was(lost),
+            if unknown == 1 { "another one".to_owned() } else { format!("{unknown} others") },
+            was(unknown)
+        ),
+    })
 }
 
 fn store(request: &Request<'_>) -> Result<Store> {
@@ -217,5 +264,71 @@ fn row(leftover: &Leftover) -> Value {
         "profile": record.profile,
         "address": record.address,
         "path": leftover.path,
+        "deployment_name": record.labels.get("deployment_name"),
+        "workspace_id": record.labels.get("workspace_id"),
+        "workspace_name": record.labels.get("workspace_name"),
+        "organization_id": record.labels.get("organization_id"),
+        "organization_name": record.labels.get("organization_name"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::recovery::Record;
+
+    fn left(name: &str, has_value: bool, is_delivered: bool) -> Leftover {
+        let labels = [("name".to_owned(), name.to_owned())].into();
+        let record =
+            Record { id: "E".into(), action: "created".into(), labels, is_delivered, ..Record::now() };
+        Leftover {
+            record: Record { started_at: "T".to_owned(), ..record },
+            path: "/state/E.answer".into(),
+            value: has_value.then(|| "value".to_owned()),
+            is_answered: true,
+            is_whole: true,
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_over_is_mentioned_in_one_line() {
+        let (lost, unknown) = (|name| left(name, true, false), |name| left(name, false, false));
+        for (left, expected) in [
+            (vec![], None),
+            (vec![lost("a")], Some("The token `a` was created at T and not delivered")),
+            (vec![unknown("a")], Some("It is not known whether the token `a` was created at T")),
+            (vec![lost("a"), lost("b")], Some("2 tokens were not delivered")),
+            (
+                vec![unknown("a"), unknown("b")],
+                Some("It is not known whether 2 tokens were created or rotated"),
+            ),
+            (
+                vec![lost("a"), unknown("b")],
+                Some(
+                    "1 token was not delivered, and it is not known whether another one was created or rotated",
+                ),
+            ),
+            (
+                vec![lost("a"), lost("b"), unknown("c"), unknown("d")],
+                Some(
+                    "2 tokens were not delivered, and it is not known whether 2 others were created or rotated",
+                ),
+            ),
+        ] {
+            assert_eq!(mentioned(&left).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_delivered_is_not_called_the_only_copy() {
+        for (has_value, is_delivered, expected) in [
+            (true, false, "the only copy of the token `a`"),
+            (true, true, "the copy that is kept of the token `a`, which was delivered"),
+            (false, false, "what is kept of the token `a`"),
+        ] {
+            let (what, help) = discarded(&left("a", has_value, is_delivered));
+            assert_eq!(what, expected);
+            assert!(help.contains("--yes"), "{help}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub struct Record {
     pub command: String,
     /// What became of the thing: `created`, `rotated`.
     pub action: String,
-    /// `id`, `name`, `deployment_id`.
+    /// `id`, `name`, and where it is: `deployment_id`, `deployment_name` and so on.
     pub labels: BTreeMap<String, String>,
     /// Where the secret is in the answer.
     pub pointer: String,
@@ -53,7 +53,7 @@ pub struct Record {
     pub profile: Option<String>,
     /// The API's base.
     pub address: String,
-    /// It was delivered, and is kept because that was wanted.
+    /// It was delivered, and is kept because that was wanted, or until it is discarded.
     pub is_delivered: bool,
 }
 
@@ -110,6 +110,8 @@ pub struct Leftover {
     pub value: Option<String>,
     /// Something was answered, or that cannot be known.
     pub is_answered: bool,
+    /// Both of its files could be read.
+    pub is_whole: bool,
 }
 
 impl Store {
@@ -190,6 +192,22 @@ impl Store {
         state_failure(removed, &leftover.path)
     }
 
+    /// Notes that the value of a leftover was handed out: it is no longer the only copy. A damaged entry stays as it is.
+    pub fn mark_delivered(&self, leftover: &Leftover) {
+        let intent = leftover.path.with_extension("json");
+        let record = Record { is_delivered: true, ..leftover.record.clone() };
+        if leftover.is_whole
+            && let Ok(text) = serde_json::to_vec_pretty(&record)
+        {
+            // Without the note it is asked about as before.
+            let _ = files::write(&intent, &text);
+            // Discarded meanwhile: a note alone would be an entry of its own.
+            if !leftover.path.exists() {
+                let _ = remove(&intent);
+            }
+        }
+    }
+
     /// Notes that a person was told. The entry itself is left as it is: it may be damaged.
     pub fn mark_mentioned(&self, leftover: &Leftover) {
         // Told once more is no harm.
@@ -230,7 +248,8 @@ fn leftover(stem: &Path) -> Option<Leftover> {
     // By its files it is found again.
     record.id = stem.file_name()?.to_string_lossy().into_owned();
     let value = value_at(&answer, &record.pointer);
-    Some(Leftover { record, path, value, is_answered: !answer.is_empty() || !is_whole })
+    let is_answered = !answer.is_empty() || !is_whole;
+    Some(Leftover { record, path, value, is_answered, is_whole })
 }
 
 impl Kept {

@@ -7,6 +7,7 @@
 
 mod config;
 mod http;
+mod naming;
 mod output;
 mod process;
 mod profile;
@@ -167,6 +168,11 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
         service::CONTEXT_SELECT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || select::select(&invocation, &body));
+        }),
+        service::NAMES_KNOWN => with(body, reply, |body, reply| reply.send(naming::known(invocation, &body))),
+        service::NAMES_SEEN => with(body, reply, |body, reply| {
+            let invocation = Arc::clone(invocation);
+            in_background(reply, move || naming::seen(&invocation, &body));
         }),
         unknown => reply.send(Err(Failure::new(
             code::UNIMPLEMENTED,

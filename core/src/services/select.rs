@@ -69,8 +69,8 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
         setting.as_ref().map(|setting| &setting.origin)
     };
     context.allow(Effect::Write)?;
-    // The first key is what was switched; a directory file that selected it keeps selecting it.
-    let selected = ["organization", "workspace"].into_iter().find(|key| select.values.contains_key(*key));
+    // A directory file that selected what is switched keeps selecting it.
+    let selected = switched(select);
     let directory = context.directory.as_ref();
     let file = selected.and_then(|key| directory?.value(key)).and_then(|setting| match &setting.origin {
         Origin::Directory { path, .. } => Some(path.clone()),
@@ -124,6 +124,15 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
     to_value(ContextSelectAnswer { place, changed })
 }
 
+/// Which of the values is what the user switched; the others change with it.
+fn switched(select: &ContextSelect) -> Option<&'static str> {
+    if select.values.contains_key("organization") {
+        return Some("organization");
+    }
+    let has_id = |key: &str| select.values.get(key).is_some_and(Option::is_some);
+    ["deployment", "workspace"].into_iter().find(|key| has_id(key))
+}
+
 /// The options that say the same.
 fn flags(select: &ContextSelect) -> String {
     select
@@ -144,4 +153,26 @@ fn with_variables(failure: Failure, select: &ContextSelect) -> Failure {
         .fold(failure, |failure, (key, value)| {
             failure.help(format!("export ASTRO_{}_ID={value}", key.to_uppercase()))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_switched_is_told_from_what_changes_with_it() {
+        let (id, none) = (Some("cm00000000test0000000000x"), None);
+        for (values, expected) in [
+            (&[("organization", id), ("workspace", id), ("deployment", none)][..], "organization"),
+            (&[("organization", id)], "organization"),
+            (&[("workspace", id), ("deployment", none)], "workspace"),
+            (&[("workspace", id)], "workspace"),
+            (&[("deployment", id)], "deployment"),
+            (&[("workspace", id), ("deployment", id)], "deployment"),
+        ] {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)));
+            let select = ContextSelect { values: values.collect() };
+            assert_eq!(switched(&select), Some(expected), "{select:?}");
+        }
+    }
 }

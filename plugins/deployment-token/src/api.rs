@@ -1,8 +1,10 @@
 //! The operations of the Astro API v1 that this plugin uses, with the fields it uses. Unknown fields and
 //! values are let through, so that a newer API does not break an older plugin.
 
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
 use astro_plugin_sdk::{
-    Context, Error, Result,
+    Context, Error, Named, Place, Result, join,
     protocol::service::{OneTimeSecret, Settle},
     serde_json::json,
 };
@@ -134,9 +136,19 @@ impl<'a> Api<'a> {
         self.ctx.http().get(self.tokens(&[id])).json().await
     }
 
+    /// The deployment with its names as they are now.
+    pub(crate) async fn place_now(&self) -> Place {
+        self.ctx.place_now(&self.organization, &self.deployment).await
+    }
+
+    /// The same as commands saw it during the last day.
+    pub(crate) async fn place(&self) -> Place {
+        self.ctx.place(&self.organization, &self.deployment).await
+    }
+
     /// CreateApiToken; sent once.
-    pub(crate) async fn create(&self, token: &CreateToken<'_>) -> Result<ApiToken> {
-        let labels = [("name", token.name), ("deployment_id", &self.deployment)];
+    pub(crate) async fn create(&self, token: &CreateToken<'_>, place: &Place) -> Result<ApiToken> {
+        let labels = [("name", token.name)];
         let settle = Settle::Appeared {
             path: self.tokens(&[]).into_iter().map(str::to_owned).collect(),
             query: vec![
@@ -149,18 +161,18 @@ impl<'a> Api<'a> {
             like: [("/name".to_owned(), token.name.into()), ("/scope".to_owned(), token.scope.into())].into(),
             id: "/id".to_owned(),
         };
-        let secret = one_time("created", &labels, false, settle);
+        let secret = one_time("created", &labels, place, false, settle);
         self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret(secret).json().await
     }
 
     /// RotateApiToken; sent once.
-    pub(crate) async fn rotate(&self, token: &ApiToken) -> Result<ApiToken> {
-        let labels = [("id", token.id.as_str()), ("name", &token.name), ("deployment_id", &self.deployment)];
+    pub(crate) async fn rotate(&self, token: &ApiToken, place: &Place) -> Result<ApiToken> {
+        let labels = [("id", token.id.as_str()), ("name", &token.name)];
         let settle = Settle::Changed {
             path: self.tokens(&[&token.id]).into_iter().map(str::to_owned).collect(),
             watch: vec!["/lastRotatedAt".to_owned(), "/shortToken".to_owned()],
         };
-        let secret = one_time("rotated", &labels, true, settle);
+        let secret = one_time("rotated", &labels, place, true, settle);
         self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).json().await
     }
 
@@ -202,11 +214,51 @@ pub(crate) async fn of_organization(ctx: &Context, organization: &str) -> Result
     ctx.http().get(["organizations", organization, "tokens"]).pages("tokens", "id").await
 }
 
-fn one_time(action: &str, labels: &[(&str, &str)], replaces: bool, settle: Settle) -> OneTimeSecret {
+/// A deployment as it is listed (schema `Deployment`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    name: String,
+    workspace_id: String,
+    workspace_name: Option<String>,
+}
+
+/// ListDeployments of a whole organization: where each one is, by its ID, and the organization, whose name is asked for
+/// at the same time. For names alone: what is not told within some seconds is left out.
+pub(crate) async fn places(
+    ctx: &Context,
+    organization: &str,
+    named: impl Future<Output = Named>,
+) -> (Named, BTreeMap<String, Place>) {
+    let call = ctx.http().get(["organizations", organization, "deployments"]).within(Duration::from_secs(5));
+    let (organization, listed) = join(named, call.pages::<Listed>("deployments", "id")).await;
+    let place = |listed: Listed| Place {
+        deployment: Named { id: listed.id, name: Some(listed.name) },
+        workspace: Some(Named { id: listed.workspace_id, name: listed.workspace_name }),
+        organization: organization.clone(),
+    };
+    let listed = listed.unwrap_or_default().into_iter();
+    let places = listed.map(|listed| (listed.id.clone(), place(listed))).collect();
+    (organization, places)
+}
+
+/// `labels` are what the secret's own thing is called; those of the place come on top.
+fn one_time(
+    action: &str,
+    labels: &[(&str, &str)],
+    place: &Place,
+    replaces: bool,
+    settle: Settle,
+) -> OneTimeSecret {
+    let own = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let names =
+        place.levels().filter_map(|(word, named)| Some((format!("{word}_name"), named.name.clone()?)));
+    let ids = place.levels().map(|(word, named)| (format!("{word}_id"), named.id.clone()));
     OneTimeSecret {
         pointer: "/token".to_owned(),
         action: action.to_owned(),
-        labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        labels: ids.chain(names).chain(own).collect(),
         replaces,
         settle: Some(settle),
     }

@@ -2,12 +2,13 @@
 //!
 //! * [`commands`]: one file for each verb: its options, then what it does.
 //! * [`api`]: the API's operations, typed. * [`token`]: a token as it is shown.
-//! * [`select`]: which token is meant. * [`role`]: which roles there are.
+//! * [`select`]: which token is meant. * [`place`]: where it is, in words. * [`role`]: which roles there are.
 
 #![deny(unsafe_code)]
 
 mod api;
 mod commands;
+mod place;
 mod role;
 mod select;
 mod token;
@@ -25,6 +26,9 @@ export_plugin!(
         .command::<commands::Update>()
         .command::<commands::Delete>()
 );
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 #[test]

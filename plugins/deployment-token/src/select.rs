@@ -1,10 +1,15 @@
 //! Which token is meant: by ID, by exact name, or picked from a list by a person.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, future::Future};
 
-use astro_plugin_sdk::{Candidate, Completing, Context, Error, Result, Spec, clap, protocol::time::minute};
+use astro_plugin_sdk::{
+    Candidate, Completing, Context, Error, Place, Result, Spec, clap, is_id, join, protocol::time::minute,
+};
 
-use crate::api::{Api, ApiToken};
+use crate::{
+    api::{Api, ApiToken},
+    place::same_place,
+};
 
 // The two ways to name a token. (A doc comment here would become the help text of the commands.)
 #[derive(clap::Args)]
@@ -40,27 +45,38 @@ pub(crate) async fn complete(
 }
 
 impl Which {
-    /// The token. One that has no role on the deployment is refused.
+    /// The token, and where it is: `place` is asked for at the same time. A token that has no role on the deployment is
+    /// refused.
     ///
     /// A person picks among those that `fits` accepts; one that is named is for the caller to refuse.
-    pub(crate) async fn find(&self, api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<ApiToken> {
-        let token = match (&self.token_id, &self.name) {
-            (Some(id), Some(name)) => {
-                return Err(Error::usage(format!("a token ID (`{id}`) and `--name {name}` are both given"))
-                    .help("leave one of the two out"));
-            }
-            (Some(id), None) => by_id(api, id).await?,
-            (None, Some(name)) => by_name(api, name).await?,
-            (None, None) => pick(api, candidates(api, fits).await?).await?,
-        };
+    pub(crate) async fn find(
+        &self,
+        api: &Api<'_>,
+        fits: fn(&ApiToken) -> bool,
+        place: impl Future<Output = Place>,
+    ) -> Result<(ApiToken, Place)> {
+        let (token, place) = join(self.named(api, fits), place).await;
+        let token = token?;
         if token.roles.iter().any(|role| role.is_on(&api.deployment)) {
-            Ok(token)
+            Ok((token, place))
         } else {
             Err(Error::new(format!(
-                "the token `{}` ({}) has no role on the deployment `{}`",
-                token.name, token.id, api.deployment
+                "the token `{}` ({}) has no role on the deployment {}",
+                token.name, token.id, place.deployment
             ))
             .help("see the deployment's tokens with `astro deployment token list`"))
+        }
+    }
+
+    async fn named(&self, api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<ApiToken> {
+        match (&self.token_id, &self.name) {
+            (Some(id), Some(name)) => {
+                Err(Error::usage(format!("a token ID (`{id}`) and `--name {name}` are both given"))
+                    .help("leave one of the two out"))
+            }
+            (Some(id), None) => by_id(api, id).await,
+            (None, Some(name)) => by_name(api, name).await,
+            (None, None) => pick(api, candidates(api, fits).await?).await,
         }
     }
 
@@ -77,10 +93,29 @@ impl Which {
 
 async fn by_id(api: &Api<'_>, id: &str) -> Result<ApiToken> {
     api.get(id).await.map_err(|error| match error.status() {
-        Some(404) => Error::new(format!("there is no token with the ID `{id}`"))
-            .help("see the deployment's tokens with `astro deployment token list`"),
+        Some(404) => {
+            let error = Error::new(format!("there is no token with the ID `{id}`"));
+            let error = match is_id(id) {
+                true => error,
+                // Most who type a word that is no ID mean a name.
+                false => {
+                    let line = format!("{} --name {}", api.ctx.path(), quoted(id));
+                    error.help(format!("if it is the name of a token: {}", same_place(api, &line)))
+                }
+            };
+            error.help("see the deployment's tokens with `astro deployment token list`")
+        }
         _ => error,
     })
+}
+
+/// A word as a shell reads it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%+,".contains(c);
+    match !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 async fn by_name(api: &Api<'_>, name: &str) -> Result<ApiToken> {
@@ -118,26 +153,4 @@ async fn pick(api: &Api<'_>, mut tokens: Vec<ApiToken>) -> Result<ApiToken> {
         .collect();
     let index = api.ctx.select("Which token?", items, "TOKEN_ID", Vec::new()).await?;
     Ok(tokens.swap_remove(index))
-}
-
-/// What a question shows: token, deployment, profile and where the profile came from.
-pub(crate) fn describe(api: &Api<'_>, token: &ApiToken) -> Vec<String> {
-    let mut lines = vec![
-        format!("token       {} ({}, {})", token.name, token.id, token.scope),
-        format!("deployment  {}", api.deployment),
-    ];
-    let resolved = api.ctx.resolved();
-    lines.push(match &resolved.profile {
-        Some(profile) => format!("profile     {} (from {})", profile.value, profile.origin),
-        None => "profile     none (ASTRO_API_TOKEN)".to_owned(),
-    });
-    if is_own(api, token) {
-        lines.push("This is the very token that astro uses now.".to_owned());
-    }
-    lines
-}
-
-/// Whether it is the token that astro itself uses (its claim `apiTokenId`).
-pub(crate) fn is_own(api: &Api<'_>, token: &ApiToken) -> bool {
-    api.ctx.resolved().token_id.as_deref() == Some(token.id.as_str())
 }

@@ -1,14 +1,16 @@
 //! A token as it is shown: the record of json, the columns of a table, the fields of clean.
 
+use std::collections::BTreeMap;
+
 use astro_plugin_sdk::{
-    Error, Result, View,
+    Error, Named, Place, Result, View,
     protocol::message::{Failure, code},
 };
 use serde::Serialize;
 
 use crate::api::ApiToken;
 
-/// A token in json. Keys are only ever added.
+/// A token in json. Keys are only ever added; each of them is always there, and what there is not is null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Token {
     pub(crate) id: String,
@@ -17,26 +19,24 @@ pub(crate) struct Token {
     /// `DEPLOYMENT`, `WORKSPACE` or `ORGANIZATION`.
     pub(crate) scope: String,
     /// Its role on the deployment.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<String>,
     pub(crate) created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<String>,
-    pub(crate) deployment_id: String,
+    /// The deployment it is seen from.
+    #[serde(flatten)]
+    pub(crate) place: Place,
     pub(crate) kind: String,
     pub(crate) short_token: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_used_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_rotated_at: Option<String>,
 }
 
 impl Token {
     /// The API's token as seen from a deployment. Its value is not part of it.
-    pub(crate) fn seen_from(deployment: &str, token: ApiToken) -> Self {
-        let role = token.roles.iter().find(|role| role.is_on(deployment)).map(|role| role.role.clone());
+    pub(crate) fn seen_from(place: Place, token: ApiToken) -> Self {
+        let on_it = token.roles.iter().find(|role| role.is_on(&place.deployment.id));
+        let role = on_it.map(|role| role.role.clone());
         Self {
             id: token.id,
             name: token.name,
@@ -46,7 +46,7 @@ impl Token {
             created_at: token.created_at,
             created_by: token.created_by.and_then(|subject| subject.name()),
             expires_at: token.end_at,
-            deployment_id: deployment.to_owned(),
+            place,
             kind: token.kind,
             short_token: token.short_token,
             last_used_at: token.last_used_at,
@@ -54,11 +54,19 @@ impl Token {
         }
     }
 
-    /// The API's token as seen from each deployment it has a role on.
-    pub(crate) fn on_each_deployment(token: ApiToken) -> Vec<Self> {
+    /// The API's token as seen from each deployment it has a role on; `places` are those whose names are known.
+    pub(crate) fn on_each_deployment(
+        organization: &Named,
+        places: &BTreeMap<String, Place>,
+        token: ApiToken,
+    ) -> Vec<Self> {
+        let place = |deployment: &str| {
+            let unnamed = || Place { organization: organization.clone(), ..Place::unnamed("", deployment) };
+            places.get(deployment).cloned().unwrap_or_else(unnamed)
+        };
         let roles = token.roles.iter().filter(|role| role.entity_type == "DEPLOYMENT");
-        let deployments: Vec<String> = roles.map(|role| role.entity_id.clone()).collect();
-        deployments.iter().map(|deployment| Self::seen_from(deployment, token.clone())).collect()
+        let seen_from: Vec<Place> = roles.map(|role| place(&role.entity_id)).collect();
+        seen_from.into_iter().map(|place| Self::seen_from(place, token.clone())).collect()
     }
 
     /// One token as lines of `name  value`.
@@ -69,7 +77,10 @@ impl Token {
             .text("description", "DESCRIPTION")
             .id("scope", "SCOPE")
             .text("role", "ROLE")
-            .id("deployment_id", "DEPLOYMENT")
+            .text("deployment_name", "DEPLOYMENT")
+            .id("deployment_id", "DEPLOYMENT ID")
+            .text("workspace_name", "WORKSPACE")
+            .text("organization_name", "ORGANIZATION")
             .time("created_at", "CREATED")
             .expiry("expires_at", "EXPIRES")
             .clean(["id"])
@@ -84,9 +95,10 @@ impl Token {
 
     /// A list of the tokens of many deployments.
     pub(crate) fn organization_view() -> View {
-        let view = View::list("tokens").id("id", "ID").text("name", "NAME").id("deployment_id", "DEPLOYMENT");
+        let view = View::list("tokens").id("id", "ID").text("name", "NAME");
+        let view = view.text("deployment_name", "DEPLOYMENT").id("deployment_id", "DEPLOYMENT ID");
         Self::columns(view)
-            .clean(Self::CLEAN.iter().copied().chain(["deployment_id"]))
+            .clean(Self::CLEAN.iter().copied().chain(["deployment_id", "deployment_name"]))
             .when_empty("No token of this organization has a role on a deployment.")
     }
 
@@ -101,6 +113,32 @@ impl Token {
             .time("last_used_at", "LAST USED")
             .text("created_by", "CREATED BY")
             .optional_text("description", "DESCRIPTION")
+    }
+}
+
+/// A token and what was done to it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Done {
+    #[serde(flatten)]
+    pub(crate) token: Token,
+    /// `created`, `exists`, `rotated`, `updated` or `unchanged`.
+    pub(crate) action: &'static str,
+}
+
+/// The same for what delivers a value: its key is there also where the value is not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Delivered {
+    #[serde(flatten)]
+    pub(crate) done: Done,
+    /// Filled in by the host where the value goes to stdout.
+    #[serde(rename = "token")]
+    value: Option<String>,
+}
+
+impl Delivered {
+    /// Without the value.
+    pub(crate) fn new(token: Token, action: &'static str) -> Self {
+        Self { done: Done { token, action }, value: None }
     }
 }
 

@@ -1,6 +1,14 @@
-//! `astro deployment list` and `astro deployment inspect`
+//! `astro deployment list`, `inspect` and `switch`
 
-use astro_plugin_sdk::{clap, prelude::*};
+use std::collections::BTreeMap;
+
+use astro_plugin_sdk::{
+    clap, join,
+    prelude::*,
+    protocol::{invocation::Source, naming},
+};
+
+use crate::switch::{Named, find, is_meant, named, switch};
 
 /// List the deployments of an organization
 ///
@@ -26,6 +34,17 @@ pub(crate) struct Inspect {
     target: Option<String>,
 }
 
+/// Act on another deployment from now on
+///
+/// Changes the directory file where one selected the deployment, else the profile in use. When the deployment is in another
+/// workspace than the one in use, that is switched, too.
+#[derive(Args)]
+pub(crate) struct Switch {
+    /// ID or exact name; a person picks without
+    #[arg(value_name = "ID|NAME")]
+    target: Option<String>,
+}
+
 const FIELDS: &[&str] = &["id", "name", "workspace", "status", "created_at"];
 
 /// A deployment in a list: read as the API has it (schema `Deployment`), and shown. Keys are only ever added.
@@ -35,10 +54,35 @@ pub(crate) struct Deployment {
     id: String,
     name: String,
     workspace_id: String,
-    #[serde(rename(deserialize = "workspaceName"))]
-    workspace: Option<String>,
+    workspace_name: Option<String>,
     status: String,
     created_at: Option<String>,
+    organization_id: String,
+    /// The API does not tell it with a deployment; read for json alone.
+    #[serde(skip_deserializing)]
+    organization_name: Option<String>,
+    /// It is the one in use.
+    #[serde(skip_deserializing)]
+    current: bool,
+}
+
+impl Named for Deployment {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn parent(&self) -> Option<&str> {
+        Some(&self.workspace_id)
+    }
+
+    fn label(&self) -> String {
+        let workspace = self.workspace_name.as_deref().unwrap_or(&self.workspace_id);
+        format!("{} ({workspace}, {})", self.name, self.id)
+    }
 }
 
 /// Everything about one deployment, read and shown likewise. Keys are only ever added.
@@ -48,8 +92,10 @@ struct Details {
     id: String,
     name: String,
     workspace_id: String,
-    #[serde(rename(deserialize = "workspaceName"))]
-    workspace: Option<String>,
+    workspace_name: Option<String>,
+    organization_id: String,
+    #[serde(skip_deserializing)]
+    organization_name: Option<String>,
     status: String,
     status_reason: Option<String>,
     namespace: Option<String>,
@@ -61,8 +107,7 @@ struct Details {
     cloud_provider: Option<String>,
     region: Option<String>,
     cluster_id: Option<String>,
-    #[serde(rename(deserialize = "clusterName"))]
-    cluster: Option<String>,
+    cluster_name: Option<String>,
     #[serde(rename(deserialize = "isCicdEnforced"))]
     cicd_enforced: Option<bool>,
     #[serde(rename(deserialize = "uiUrl"))]
@@ -82,10 +127,10 @@ impl Command for List {
                 View::list("deployments")
                     .id("id", "ID")
                     .text("name", "NAME")
-                    .text("workspace", "WORKSPACE")
+                    .text("workspace_name", "WORKSPACE")
                     .id("status", "STATUS")
-                    .clean(["id", "name", "workspace", "status"])
-                    .when_empty("No deployments. See another workspace with --workspace, or all with --all."),
+                    .clean(["id", "name", "workspace_name", "status"])
+                    .when_empty("No deployments."),
             )
             .for_several_profiles()
             .sort("sort", FIELDS)
@@ -100,16 +145,15 @@ impl Command for List {
 
     async fn run(self, ctx: Context) -> Result<Vec<Deployment>> {
         let organization = ctx.organization_id().await?;
-        let mut call = ctx
-            .http()
-            .get(["organizations", organization.as_str(), "deployments"])
-            .query("sorts", "name:asc");
-        if !self.all
-            && let Some(workspace) = ctx.workspace_id(&organization).await?
-        {
-            call = call.query("workspaceIds", workspace);
+        let workspace = if self.all { None } else { ctx.workspace_id(&organization).await? };
+        let (rows, name) =
+            join(all(&ctx, &organization, workspace.as_deref()), organization_name(&ctx, &organization))
+                .await;
+        let mut rows = rows?;
+        rows.iter_mut().for_each(|row| row.organization_name.clone_from(&name));
+        if let Some(workspace) = &workspace {
+            tell_of_others(&ctx, workspace, &rows).await?;
         }
-        let mut rows: Vec<Deployment> = call.pages("deployments", "id").await?;
         if let Some(sort) = self.sort {
             sort.apply(&mut rows, key, |row| &row.id);
         }
@@ -117,10 +161,52 @@ impl Command for List {
     }
 }
 
+/// The deployments that the credential sees, of one workspace or of all.
+async fn all(ctx: &Context, organization: &str, workspace: Option<&str>) -> Result<Vec<Deployment>> {
+    let mut call = ctx.http().get(["organizations", organization, "deployments"]).query("sorts", "name:asc");
+    if let Some(workspace) = workspace {
+        call = call.query("workspaceIds", workspace);
+    }
+    let mut found: Vec<Deployment> = call.pages("deployments", "id").await?;
+    let in_use = ctx.resolved().deployment.as_ref();
+    found.iter_mut().for_each(|deployment| deployment.current = is_meant(in_use, deployment));
+    let workspace = workspace.and_then(|id| {
+        let name = found.iter().find(|one| one.workspace_id == id)?.workspace_name.clone()?;
+        Some(naming::Named { id: id.to_owned(), name, parent: Some(organization.to_owned()), seen_at: 0 })
+    });
+    ctx.remember(found.iter().filter(|one| one.current).map(named).chain(workspace)).await;
+    Ok(found)
+}
+
+/// The organization's name, for json alone: a table does not show it, and nothing is asked for it.
+async fn organization_name(ctx: &Context, organization: &str) -> Option<String> {
+    if ctx.resolved().output != "json" {
+        return None;
+    }
+    ctx.organization_named(organization).await.name
+}
+
+/// That others are not shown, unless the workspace was typed for this very command.
+async fn tell_of_others(ctx: &Context, workspace: &str, rows: &[Deployment]) -> Result<()> {
+    let Some(setting) = ctx.resolved().workspace.as_ref().filter(|setting| setting.source != Source::Flag)
+    else {
+        return Ok(());
+    };
+    let shown = match rows.first().and_then(|row| row.workspace_name.as_ref()) {
+        Some(name) => format!("{name} ({workspace})"),
+        None => setting.value.clone(),
+    };
+    ctx.notice(format!(
+        "Only the workspace {shown} is shown, from {}; see all workspaces with `astro deployment list --all`.",
+        setting.origin
+    ))
+    .await
+}
+
 fn key(row: &Deployment, field: &str) -> Option<SortKey> {
     match field {
         "id" => Some(row.id.as_str().into()),
-        "workspace" => row.workspace.as_deref().map(SortKey::from),
+        "workspace" => row.workspace_name.as_deref().map(SortKey::from),
         "status" => Some(row.status.as_str().into()),
         "created_at" => row.created_at.as_deref().map(SortKey::time),
         _ => Some(row.name.to_lowercase().into()),
@@ -137,7 +223,8 @@ impl Command for Inspect {
             .kind("target", ValueKind::Deployment)
             .example("astro deployment inspect Reports", "Show a deployment")
             .example("astro deployment inspect -o json", "The one in use, for a program")
-            .see_also("deployment list");
+            .see_also("deployment list")
+            .see_also("deployment switch");
     }
 
     async fn run(self, ctx: Context) -> Result<()> {
@@ -147,12 +234,31 @@ impl Command for Inspect {
             None => ctx.deployment_id(&organization).await?,
         };
         let path = ["organizations", organization.as_str(), "deployments", id.as_str()];
-        let details: Details = ctx.http().get(path).json().await?;
+        let (details, name) = join(ctx.http().get(path).json::<Details>(), async {
+            ctx.organization_named(&organization).await.name
+        })
+        .await;
+        let details = Details { organization_name: name, ..details? };
+        let workspace = details.workspace_name.clone().map(|name| naming::Named {
+            id: details.workspace_id.clone(),
+            name,
+            parent: Some(organization.clone()),
+            seen_at: 0,
+        });
+        let deployment = naming::Named {
+            id: details.id.clone(),
+            name: details.name.clone(),
+            parent: Some(details.workspace_id.clone()),
+            seen_at: 0,
+        };
+        ctx.remember(workspace.into_iter().chain([deployment])).await;
         let view = View::record()
             .id("id", "ID")
             .text("name", "NAME")
-            .text("workspace", "WORKSPACE")
+            .text("workspace_name", "WORKSPACE")
             .id("workspace_id", "WORKSPACE ID")
+            .text("organization_name", "ORGANIZATION")
+            .id("organization_id", "ORGANIZATION ID")
             .id("status", "STATUS")
             .text("status_reason", "REASON")
             .id("runtime_version", "RUNTIME")
@@ -161,13 +267,57 @@ impl Command for Inspect {
             .id("executor", "EXECUTOR")
             .id("cloud_provider", "CLOUD")
             .id("region", "REGION")
-            .text("cluster", "CLUSTER")
+            .text("cluster_name", "CLUSTER")
             .id("namespace", "NAMESPACE")
             .id("cicd_enforced", "CI/CD ENFORCED")
             .id("url", "URL")
             .time("created_at", "CREATED")
             .time("updated_at", "UPDATED")
-            .clean(["id", "name", "workspace", "status", "runtime_version", "airflow_version", "url"]);
+            .clean(["id", "name", "workspace_name", "status", "runtime_version", "airflow_version", "url"]);
         ctx.emit(view, &details).await
+    }
+}
+
+impl Command for Switch {
+    const PATH: &'static str = "deployment switch";
+    type Output = ();
+
+    fn declare(spec: &mut Spec) {
+        spec.needs_api()
+            .changes_profiles()
+            .kind("target", ValueKind::Deployment)
+            .example("astro deployment switch Reports", "Act on another deployment from now on")
+            .example("astro deployment switch Reports --workspace Analytics", "The one of a workspace")
+            .see_also("deployment list")
+            .see_also("workspace switch")
+            .see_also("context");
+    }
+
+    async fn run(self, ctx: Context) -> Result<()> {
+        let organization = ctx.organization_id().await?;
+        // A workspace that was typed says where to look; the one in use does not: its deployments are no others.
+        let workspace = ctx.resolved().workspace.as_ref();
+        let is_typed = workspace.is_some_and(|setting| setting.source == Source::Flag);
+        let within = if is_typed { ctx.workspace_id(&organization).await? } else { None };
+        let all = all(&ctx, &organization, within.as_deref()).await?;
+        let deployment = find(&ctx, "deployment", self.target.as_deref(), &all).await?;
+        let mut values = BTreeMap::from([("deployment".to_owned(), Some(deployment.id.clone()))]);
+        let is_elsewhere = workspace.is_some_and(|setting| {
+            setting.value != deployment.workspace_id
+                && Some(&setting.value) != deployment.workspace_name.as_ref()
+        });
+        let mut also = String::new();
+        if is_typed || is_elsewhere {
+            let id = &deployment.workspace_id;
+            values.insert("workspace".to_owned(), Some(id.clone()));
+            let workspace =
+                astro_plugin_sdk::Named { id: id.clone(), name: deployment.workspace_name.clone() };
+            also = format!(" and its workspace {workspace}");
+        }
+        if let Some(name) = deployment.workspace_name.clone() {
+            let id = deployment.workspace_id.clone();
+            ctx.remember([naming::Named { id, name, parent: Some(organization), seen_at: 0 }]).await;
+        }
+        switch(&ctx, "deployment", deployment, &also, values).await
     }
 }

@@ -4,6 +4,7 @@
 
 mod deployments;
 mod organizations;
+mod subject;
 mod switch;
 mod workspaces;
 
@@ -15,12 +16,18 @@ export_plugin!(
         .publisher("astro-host")
         .license("Apache-2.0")
         .command::<organizations::List>()
+        .command::<organizations::Inspect>()
         .command::<organizations::Switch>()
         .command::<workspaces::List>()
+        .command::<workspaces::Inspect>()
         .command::<workspaces::Switch>()
         .command::<deployments::List>()
         .command::<deployments::Inspect>()
+        .command::<deployments::Switch>()
 );
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 #[test]

@@ -1,4 +1,5 @@
-//! What the two `switch` commands share: finding what was named, and making it what later commands act on.
+//! What the `switch` commands share, and `inspect` in part: finding what was named, and making it what later commands
+//! act on.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,7 @@ use astro_plugin_sdk::{
     is_id,
     prelude::*,
     protocol::{
+        self,
         invocation::Setting,
         service::{ContextSelect, ContextSelectAnswer},
     },
@@ -17,6 +19,24 @@ pub(crate) trait Named {
     fn id(&self) -> &str;
     /// Its name.
     fn name(&self) -> &str;
+    /// The ID of what it belongs to, if that is to be known.
+    fn parent(&self) -> Option<&str> {
+        None
+    }
+    /// As it is offered to pick.
+    fn label(&self) -> String {
+        format!("{} ({})", self.name(), self.id())
+    }
+}
+
+/// As it is remembered for commands that show its ID.
+pub(crate) fn named(item: &impl Named) -> protocol::naming::Named {
+    protocol::naming::Named {
+        id: item.id().to_owned(),
+        name: item.name().to_owned(),
+        parent: item.parent().map(str::to_owned),
+        seen_at: 0,
+    }
 }
 
 /// Whether a setting, an ID or a name, means this.
@@ -31,12 +51,11 @@ pub(crate) async fn find<'a, T: Named>(
     wanted: Option<&str>,
     all: &'a [T],
 ) -> Result<&'a T> {
-    let label = |item: &T| format!("{} ({})", item.name(), item.id());
     let Some(wanted) = wanted else {
         if all.is_empty() {
             return Err(Error::new(format!("there is no {word} to choose from")));
         }
-        let items = all.iter().map(label).collect();
+        let items = all.iter().map(T::label).collect();
         let help = vec![format!("see them with `astro {word} list`")];
         let index = ctx.select(&format!("Which {word}?"), items, "<ID|NAME>", help).await?;
         return Ok(&all[index]);
@@ -52,7 +71,7 @@ pub(crate) async fn find<'a, T: Named>(
         several => {
             let error = Error::usage(format!("{} {word}s have the name `{wanted}`", several.len()));
             Err(several.iter().fold(error, |error, item| {
-                error.help(format!("`astro {word} switch {}` is {}", item.id(), label(item)))
+                error.help(format!("`astro {} {}` is {}", ctx.path(), item.id(), item.label()))
             }))
         }
     }
@@ -68,16 +87,20 @@ struct Switched<'a> {
     place: &'a str,
 }
 
-/// Makes it what later commands act on; `values` are what changes with it.
+/// Makes it what later commands act on; `values` are what changes with it, `also` says so.
 pub(crate) async fn switch(
     ctx: &Context,
     word: &str,
     item: &impl Named,
+    also: &str,
     values: BTreeMap<String, Option<String>>,
 ) -> Result<()> {
+    ctx.remember([named(item)]).await;
     let ContextSelectAnswer { place, changed } = ctx.select_for_later(ContextSelect { values }).await?;
     let (action, text) = match changed {
-        true => ("switched", format!("Switched to the {word} {} ({}) in {place}.", item.name(), item.id())),
+        true => {
+            ("switched", format!("Switched to the {word} {} ({}){also} in {place}.", item.name(), item.id()))
+        }
         false => ("unchanged", format!("The {word} {} ({}) is in use already.", item.name(), item.id())),
     };
     let switched = Switched { id: item.id(), name: item.name(), action, place: &place };

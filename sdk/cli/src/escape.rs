@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+pub use astro_plugin_protocol::text::is_control;
 use unicode_width::UnicodeWidthChar;
 
 /// The text with every control character shown as an escape (`\u{1b}`), bidirectional controls included.
@@ -21,13 +22,6 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
-}
-
-/// C0, DEL, C1, the controls that change direction or line (Unicode UAX #9, U+2028, U+2029), and what is
-/// invisible without joining letters.
-pub fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// Columns a text takes on a terminal.

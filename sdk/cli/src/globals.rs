@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use astro_plugin_protocol::duration::Scale;
 use clap::ArgMatches;
 
 use crate::error::{Result, usage};
@@ -137,23 +138,12 @@ impl Globals {
     }
 }
 
-/// `30s`, `2m`, `1h`; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration> {
-    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
-    let scale = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => 0,
-    };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale)) {
-        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err(usage(format!("`--timeout {text}` is not a duration from 1s to 24h"))
-            .help("write it as `30s`, `2m` or a number of seconds")),
-    }
+    let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    Scale::Seconds.read(text).filter(|duration| range.contains(duration)).ok_or_else(|| {
+        usage(format!("`--timeout {text}` is not a duration from 1s to 24h"))
+            .help("write it as `30s`, `2m` or a number of seconds")
+    })
 }
 
 #[cfg(test)]
@@ -161,11 +151,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
-        for (text, seconds) in [("30", 30), ("30s", 30), ("2m", 120), ("1h", 3600)] {
+    fn timeouts_are_from_a_second_to_a_day() {
+        for (text, seconds) in [("30", 30), ("2m", 120), ("24h", 86_400)] {
             assert_eq!(duration(text).expect(text), Duration::from_secs(seconds));
         }
-        for text in ["", "0", "-1", "1.5", "abc", "25h", "1d", "99999999999999999999"] {
+        for text in ["", "0", "-1", "25h", "1d", "99999999999999999999"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -5,7 +5,8 @@
 //! * [`invocation`]: what the host asks of a plugin (`run`).
 //! * [`service`]: what a plugin asks of the host, one type for each service.
 //! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
-//! * [`names`]: words and flags that belong to the host.
+//! * [`names`]: words and flags that belong to the host. [`naming`]: the names of things that have IDs.
+//! * [`mod@text`] and [`duration`]: what text may hold, and how lengths of time are typed.
 //! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file; [`plugin_index`]: the document that lists such files.
 //! * [`time`]: how times are shown to people.
 //!
@@ -16,13 +17,16 @@
 
 pub mod check;
 mod config_key;
+pub mod duration;
 pub mod invocation;
 pub mod manifest;
 pub mod message;
 pub mod names;
+pub mod naming;
 pub mod plugin_file;
 pub mod plugin_index;
 pub mod service;
+pub mod text;
 pub mod time;
 
 /// The revision of the messages that this package describes. It is separate from every product version.

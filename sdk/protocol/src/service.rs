@@ -19,6 +19,8 @@
 //! | [`PROFILE_PUT`] | [`ProfilePut`] | [`ProfilePutAnswer`] |
 //! | [`CONFIG_GET`] | nothing | the plugin's own table `[plugins.NAME]` of the configuration |
 //! | [`CONTEXT_SELECT`] | [`ContextSelect`] | [`ContextSelectAnswer`] |
+//! | [`NAMES_KNOWN`] | [`NamesKnown`] | [`Names`] |
+//! | [`NAMES_SEEN`] | [`Names`] | nothing |
 //!
 //! A service this host does not know answers the code `unimplemented`.
 
@@ -26,6 +28,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use crate::naming::{Named, Names, NamesKnown};
 
 /// An authenticated request to the API of the profile in use.
 pub const HTTP_REQUEST: &str = "http.request";
@@ -61,13 +65,17 @@ pub const PROFILE_PUT: &str = "profile.put";
 pub const CONFIG_GET: &str = "config.get";
 /// Changes what later commands act on: the directory file where one selected it, else the profile.
 pub const CONTEXT_SELECT: &str = "context.select";
+/// The names that earlier commands saw at this address for IDs.
+pub const NAMES_KNOWN: &str = "names.known";
+/// Remembers names that the API answered just now.
+pub const NAMES_SEEN: &str = "names.seen";
 
 /// Whether a request may be answered while a shell completes a line: nobody pressed Enter, so nothing may change, be shown
 /// or be asked.
 pub fn only_reads(service: &str, body: &Value) -> bool {
     match service {
         HTTP_REQUEST => body["method"] == "GET" && body["one_time_secret"].is_null(),
-        CONFIG_GET | CLOCK | CANCEL_WAIT => true,
+        CONFIG_GET | CLOCK | CANCEL_WAIT | NAMES_KNOWN => true,
         _ => false,
     }
 }
@@ -89,6 +97,10 @@ pub struct HttpRequest {
     /// DELETE always are.
     #[serde(skip_serializing_if = "is_false")]
     pub idempotent: bool,
+    /// Give up after this many milliseconds, repetitions included; never later than the command's own time limit. For
+    /// what a command can do without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<u64>,
     /// The answer carries a secret that is shown once. Such a request is sent once and never repeated by
     /// anything; the host keeps the answer until the secret is delivered ([`OUTPUT_SECRET`]).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -411,7 +423,8 @@ pub struct ProfilePutAnswer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContextSelect {
-    /// `organization`, `workspace`, `deployment`: the ID, or null to take the value out. What is not named stays.
+    /// `organization`, `workspace`, `deployment`: the ID, or null to take the value out. What is not named stays. What
+    /// is switched is the organization where one is named, else the deployment where it has an ID, else the workspace.
     pub values: BTreeMap<String, Option<String>>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use astro_plugin_protocol::{
     message::{Failure, FieldError, HttpFailure, code},
+    naming::{Named, Names},
     service::{HttpRequest, HttpResponse, ProcessEnd},
 };
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub(super) struct Script {
     pub(super) typed: VecDeque<String>,
     pub(super) programs: BTreeMap<String, ProcessEnd>,
     pub(super) offline: bool,
+    names: BTreeMap<String, Named>,
 }
 
 enum Answer {
@@ -37,6 +39,7 @@ impl Default for Script {
             typed: VecDeque::new(),
             programs: BTreeMap::new(),
             offline: false,
+            names: BTreeMap::new(),
         }
     }
 }
@@ -54,6 +57,27 @@ impl Script {
         };
         let place = ("GET".to_owned(), path.trim_matches('/').to_owned());
         self.answers.insert(place, Answer::Pages(key.to_owned(), rows));
+    }
+
+    /// Remembers names.
+    pub(super) fn remember(&mut self, names: Names) {
+        let seen_at = self.unix_ms / 1000;
+        for named in names.things {
+            self.names.insert(named.id.clone(), Named { seen_at, ..named });
+        }
+    }
+
+    /// What is remembered of things and of what they belong to.
+    pub(super) fn known(&self, ids: &[String]) -> Names {
+        let mut things = Vec::new();
+        for id in ids {
+            let mut next = self.names.get(id);
+            while let Some(named) = next.filter(|named| !things.contains(*named)) {
+                things.push(named.clone());
+                next = named.parent.as_ref().and_then(|parent| self.names.get(parent));
+            }
+        }
+        Names { things }
     }
 
     /// The answer to a request.

@@ -18,7 +18,9 @@ use astro_plugin_cli::{
 use astro_plugin_protocol::{
     manifest::{Command, ConfigKey, Manifest},
     message::{self, Answer, Failure, Request, code},
-    service::{self, AskText, Clock, Confirm, Emit, HttpRequest, Process, Progress, Secret, Select, Text},
+    service::{
+        self, AskText, Clock, Confirm, Emit, HttpRequest, NamesKnown, Process, Progress, Secret, Select, Text,
+    },
 };
 use serde_json::{Value, json};
 
@@ -165,6 +167,11 @@ impl Services {
             service::PROCESS_RUN => self.process(&message::read(body)?),
             service::CLOCK => to_value(Clock { unix_ms: self.script().unix_ms }),
             service::CONFIG_GET => self.config(),
+            service::NAMES_KNOWN => to_value(self.script().known(&message::read::<NamesKnown>(body)?.ids)),
+            service::NAMES_SEEN => {
+                self.script().remember(message::read(body)?);
+                Ok(Value::Null)
+            }
             other => Err(Failure::new(code::UNIMPLEMENTED, format!("the test's host has no `{other}`"))),
         }
     }

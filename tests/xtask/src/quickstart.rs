@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::Instant,
 };
 
@@ -11,6 +11,9 @@ use crate::{
     install::{Profile, quick_root, run_quietly},
     shell::{Result, root, say, target},
 };
+
+/// The name of the token that is created.
+const NAME: &str = "quickstart";
 
 pub(crate) fn run() -> Result {
     let started = Instant::now();
@@ -29,12 +32,14 @@ pub(crate) fn run() -> Result {
 
     astro(&["sandbox", "start"])?;
     astro(&["deployment", "list"])?;
+    // An earlier quickstart in this home left it, and a name is used once.
+    let _ = quietly(&binary, &home, &["deployment", "token", "delete", "--name", NAME, "--yes"]);
     let created = astro(&[
         "deployment",
         "token",
         "create",
         "--name",
-        "quickstart",
+        NAME,
         "--role",
         "DEPLOYMENT_ADMIN",
         "--expiration",
@@ -63,13 +68,8 @@ pub(crate) fn run() -> Result {
 /// Shows a command and its output, as a person would see it.
 fn show(binary: &Path, home: &Path, args: &[&str]) -> Result<String> {
     say(&format!("$ astro {}", args.join(" ")));
-    let mut command = Command::new(binary);
-    command.args(args).current_dir(home).stdin(Stdio::null()).stderr(Stdio::inherit());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ASTRO_")) {
-        command.env_remove(name);
-    }
-    let output = command
-        .env("ASTRO_HOME", home)
+    let output = command(binary, home, args)
+        .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("{} cannot be run: {error}", binary.display()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -79,6 +79,22 @@ fn show(binary: &Path, home: &Path, args: &[&str]) -> Result<String> {
     } else {
         Err(format!("`astro {}` ended with {}", args.join(" "), output.status))
     }
+}
+
+/// Runs a command that is no part of what is shown.
+fn quietly(binary: &Path, home: &Path, args: &[&str]) -> std::io::Result<Output> {
+    command(binary, home, args).output()
+}
+
+/// A command in the quickstart's own home.
+fn command(binary: &Path, home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command.args(args).current_dir(home).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ASTRO_")) {
+        command.env_remove(name);
+    }
+    command.env("ASTRO_HOME", home);
+    command
 }
 
 /// What a shell needs to go on: PATH, ASTRO_HOME, ASTRO_PROFILE.

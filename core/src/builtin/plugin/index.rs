@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
+    duration::Scale,
     manifest::{Arg, Command, ValueKind},
     names,
     service::{Column, ColumnKind, View},
@@ -84,7 +85,7 @@ fn making() -> [Command; 3] {
             },
             Arg {
                 default: Some(LIFETIME.to_owned()),
-                ..option("expires", "DURATION", "How long it may be used: `90d`, `36h`")
+                ..option("expires", "DURATION", "How long it may be used: `90d`, `12w`, `36h`")
             },
             option("base-url", "URL", "Where the files are served, when that is not beside the index"),
             Arg {
@@ -339,16 +340,13 @@ fn told(
     request.emit(format, view, vec![row])
 }
 
-/// `90d`, `36h`, a bare number is days. Answers seconds.
+/// How long an index is valid, in seconds: at most a hundred years.
 fn lifetime(text: &str) -> Result<i64> {
-    let (number, scale) = match text.strip_suffix('h') {
-        Some(hours) => (hours, 3600),
-        None => (text.strip_suffix('d').unwrap_or(text), 86_400),
-    };
-    match number.parse::<i64>() {
-        Ok(number @ 1..=36_500) => Ok(number * scale),
-        _ => Err(usage(format!("`--expires {text}` is not a duration")).help("write it as `90d` or `36h`")),
-    }
+    let read = Scale::Days.read(text).and_then(|length| i64::try_from(length.as_secs()).ok());
+    read.filter(|seconds| (3600..=36_500 * 86_400).contains(seconds)).ok_or_else(|| {
+        usage(format!("`--expires {text}` is not {}", Scale::Days.expected()))
+            .help("write it as `90d`, `12w` or `36h`")
+    })
 }
 
 pub(in crate::builtin) fn sign(request: &Request<'_>) -> Result<i32> {

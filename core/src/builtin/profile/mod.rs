@@ -23,8 +23,11 @@ use serde_json::{Value, json};
 use super::{Request, column, command, dynamic, option, positional};
 use crate::{
     cli::suggest,
-    config::{self, Config, Profile},
+    config::{self, Config, Dirs, Profile},
+    context::Address,
     error::{Failure, Result, failed, usage},
+    naming::{LEVELS_OF_PLACE, Names, beside},
+    output::Format,
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -89,7 +92,7 @@ fn existing(help: &str) -> Arg {
 pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     let globals = &request.parsed.globals;
-    app.start_conversation(globals, crate::output::Format::Table)?;
+    app.start_conversation(globals, Format::Table)?;
     let name = request.required("name")?;
     check_name(name)?;
     let dirs = app.dirs.clone()?;
@@ -135,8 +138,10 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let config = Config::load(&request.app.dirs.clone()?)?;
-    let rows = config.profiles.iter().map(|(name, profile)| row(name, profile, &config)).collect();
+    let dirs = request.app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
+    let rows =
+        config.profiles.iter().map(|(name, profile)| row(name, profile, &config, &dirs, format)).collect();
     let mut view = view();
     view.list = Some("profiles".to_owned());
     view.empty = Some("There are no profiles. Add one with `astro profile add NAME`.".to_owned());
@@ -145,10 +150,11 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let config = Config::load(&request.app.dirs.clone()?)?;
+    let dirs = request.app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
     let name = request.required("name")?;
     let profile = config.profiles.get(name).ok_or_else(|| no_profile(name, &config))?;
-    request.emit(format, view(), vec![row(name, profile, &config)])
+    request.emit(format, view(), vec![row(name, profile, &config, &dirs, format)])
 }
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
@@ -180,19 +186,33 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     request.done(format, name, "removed")
 }
 
-fn row(name: &str, profile: &Profile, config: &Config) -> Value {
+fn row(name: &str, profile: &Profile, config: &Config, dirs: &Dirs, format: Format) -> Value {
     let credential = profile.credential.as_ref();
-    json!({
+    let address =
+        credential.and_then(|name| config.credentials.get(name)).map(|credential| &credential.address);
+    let mut row = json!({
         "name": name,
         "default": config.default_profile.as_deref() == Some(name),
         "credential": credential,
-        "address": credential.and_then(|name| config.credentials.get(name)).map(|credential| &credential.address),
+        "address": address,
         "organization": profile.organization,
         "workspace": profile.workspace,
         "deployment": profile.deployment,
         "output": profile.output,
         "owner": profile.owner,
-    })
+    });
+    // Names are those of the address that the credential is sent to.
+    let address = address.and_then(|address| Address::parse(address, "config.toml").ok());
+    let names = address.map_or_else(Names::none, |address| Names::at(Some(dirs), &address));
+    for level in LEVELS_OF_PLACE {
+        let value = row[level].as_str().map(str::to_owned);
+        let found = names.of(value.as_deref());
+        match (format, &value) {
+            (Format::Table, Some(value)) => row[level] = beside(value, found.as_deref()).into(),
+            _ => row[format!("{level}_name")] = found.into(),
+        }
+    }
+    row
 }
 
 fn view() -> View {
@@ -216,6 +236,9 @@ fn view() -> View {
             "workspace",
             "deployment",
             "output",
+            "organization_name",
+            "workspace_name",
+            "deployment_name",
         ]
         .map(str::to_owned)
         .to_vec(),

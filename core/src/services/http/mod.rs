@@ -158,7 +158,9 @@ impl Prepared {
             }
             None => None,
         };
-        let deadline = Instant::now() + invocation.globals.time_limit();
+        let limit = invocation.globals.time_limit();
+        let limit = request.limit_ms.map_or(limit, |own| limit.min(Duration::from_millis(own)));
+        let deadline = Instant::now() + limit;
         Ok(Self { method, url: url(&context.address.value, request)?, headers, body, deadline })
     }
 

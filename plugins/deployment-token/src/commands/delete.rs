@@ -1,11 +1,12 @@
 //! `astro deployment token delete`
 
-use astro_plugin_sdk::{View, clap, prelude::*};
+use astro_plugin_sdk::{Place, View, clap, prelude::*};
 
 use super::common;
 use crate::{
     api::{Api, ApiToken, TokenRole},
-    select::{self, Which, describe, is_own},
+    place::{describe, is_own},
+    select::{self, Which},
 };
 
 /// Delete an API token, or detach one of the workspace or organization
@@ -27,7 +28,8 @@ struct Deleted {
     id: String,
     name: String,
     scope: String,
-    deployment_id: String,
+    #[serde(flatten)]
+    place: Place,
     /// `deleted` or `removed`.
     action: &'static str,
 }
@@ -53,8 +55,8 @@ impl Command for Delete {
     async fn run(self, ctx: Context) -> Result<()> {
         self.which.check(ctx.terminal().interactive, "delete")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api, |_| true).await?;
-        let mut details = describe(&api, &token);
+        let (token, place) = self.which.find(&api, |_| true, api.place_now()).await?;
+        let mut details = describe(&api, &token, &place);
         let action = if token.scope == "DEPLOYMENT" {
             details.push("It stops working at once.".to_owned());
             ctx.confirm(details, format!("Delete the token `{}`?", token.name)).await?;
@@ -64,16 +66,21 @@ impl Command for Delete {
             let scope = token.scope.to_lowercase();
             let rest = without_role(&token, &api.deployment)?;
             details.push(format!("It is a token of the {scope}: it is not deleted, only its role on this deployment is taken away."));
-            ctx.confirm(details, format!("Take the token `{}` off the deployment?", token.name)).await?;
+            ctx.confirm(
+                details,
+                format!("Take the token `{}` off the deployment {}?", token.name, place.deployment),
+            )
+            .await?;
             api.update_roles(&token.id, &rest).await?;
             "removed"
         };
         let sentence = match action {
             "deleted" => format!("Deleted the token `{}` ({}).", token.name, token.id),
             _ => format!(
-                "Took the token `{}` ({}) off the deployment; it still exists in its {}.",
+                "Took the token `{}` ({}) off the deployment {}; it still exists in its {}.",
                 token.name,
                 token.id,
+                place.deployment,
                 token.scope.to_lowercase()
             ),
         };
@@ -81,7 +88,7 @@ impl Command for Delete {
             ctx.notice("It was the token that astro uses here: sign in with another one.").await?;
         }
         let ApiToken { id, name, scope, .. } = token;
-        let deleted = Deleted { id, name, scope, deployment_id: api.deployment.clone(), action };
+        let deleted = Deleted { id, name, scope, place, action };
         ctx.emit(View::sentence(sentence).clean(["id"]), &deleted).await
     }
 

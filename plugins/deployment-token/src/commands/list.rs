@@ -1,6 +1,6 @@
 //! `astro deployment token list`
 
-use astro_plugin_sdk::{clap, prelude::*, protocol::invocation::Source};
+use astro_plugin_sdk::{Named, Period, Place, Scale, clap, join, prelude::*, protocol::invocation::Source};
 use jiff::Timestamp;
 
 use super::common;
@@ -24,21 +24,9 @@ pub(crate) struct List {
     /// Order of the rows: id, name, scope, role, created_at, expires_at, last_used_at or created_by, with `:desc` for the other way round
     #[arg(long, value_name = "FIELD[:asc|desc]")]
     sort: Option<Sort>,
-    /// Only tokens that expire within this time, and those that are expired
+    /// Only tokens that expire within this time (`36h`, `14d`, `2w`), and those that are expired
     #[arg(long, value_name = "DURATION")]
-    expiring_within: Option<Seconds>,
-}
-
-/// A duration in seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Seconds(i64);
-
-impl std::str::FromStr for Seconds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        read_duration(text).ok_or_else(|| "is not a duration".to_owned())
-    }
+    expiring_within: Option<Period>,
 }
 
 const FIELDS: &[&str] =
@@ -52,18 +40,14 @@ impl Command for List {
         common(spec, "ls");
         spec.for_several_profiles();
         spec.sort("sort", FIELDS)
-            .parsed(
-                "expiring_within",
-                "must be a duration such as `14d` or `36h` (a bare number is days)",
-                read_duration,
-            )
+            .duration("expiring_within", Scale::Days)
             .example("astro deployment token list --deployment Reports", "List the tokens of a deployment")
             .example(
                 "astro deployment token list --scope deployment --sort created_at:desc",
                 "Only its own, newest first",
             )
             .example(
-                "astro deployment token list --expiring-within 14d",
+                "astro deployment token list --expiring-within 2w",
                 "What expires in the next two weeks, and what has",
             )
             .example(
@@ -86,18 +70,22 @@ impl Command for List {
                 return Err(Error::usage(message));
             }
             let organization = ctx.organization_id().await?;
-            let all = api::of_organization(&ctx, &organization).await?;
-            all.into_iter().flat_map(Token::on_each_deployment).collect()
+            let places = api::places(&ctx, &organization, organization_of(&ctx, &organization));
+            let (all, (organization, places)) = join(api::of_organization(&ctx, &organization), places).await;
+            all?.into_iter()
+                .flat_map(|token| Token::on_each_deployment(&organization, &places, token))
+                .collect()
         } else {
             let api = Api::of(&ctx).await?;
-            let all = api.list().await?;
-            all.into_iter().map(|token| Token::seen_from(&api.deployment, token)).collect()
+            let (all, place) = join(api.list(), place_of(&api)).await;
+            all?.into_iter().map(|token| Token::seen_from(place.clone(), token)).collect()
         };
         if !self.scope.is_empty() {
             tokens.retain(|token| self.scope.iter().any(|scope| token.scope.eq_ignore_ascii_case(scope)));
         }
-        if let Some(Seconds(within)) = self.expiring_within {
-            let limit = ctx.unix_ms().await? / 1000 + within;
+        if let Some(within) = self.expiring_within {
+            let within = i64::try_from(within.duration().as_secs()).unwrap_or(i64::MAX);
+            let limit = (ctx.unix_ms().await? / 1000).saturating_add(within);
             tokens.retain(|token| expires(token).is_some_and(|time| time.as_second() <= limit));
         }
         let sort = self.sort.unwrap_or_else(|| Sort::by("name"));
@@ -108,6 +96,26 @@ impl Command for List {
         };
         ctx.emit_list(view, tokens).await
     }
+}
+
+/// The names of the one deployment are shown in json alone: for nothing else is anything asked.
+async fn place_of(api: &Api<'_>) -> Place {
+    match is_json(api.ctx) {
+        true => api.place().await,
+        false => Place::unnamed(&api.organization, &api.deployment),
+    }
+}
+
+/// The same for the organization.
+async fn organization_of(ctx: &Context, organization: &str) -> Named {
+    match is_json(ctx) {
+        true => ctx.organization_named(organization).await,
+        false => Named { id: organization.to_owned(), name: None },
+    }
+}
+
+fn is_json(ctx: &Context) -> bool {
+    ctx.resolved().output == "json"
 }
 
 fn expires(token: &Token) -> Option<Timestamp> {
@@ -125,32 +133,5 @@ fn key(token: &Token, field: &str) -> Option<SortKey> {
         "last_used_at" => token.last_used_at.as_deref().map(SortKey::time),
         "created_by" => token.created_by.as_deref().map(SortKey::from),
         _ => Some(token.name.to_lowercase().into()),
-    }
-}
-
-/// `14d`, `36h`; a bare number is days.
-fn read_duration(text: &str) -> Option<Seconds> {
-    let (number, scale) = match text.strip_suffix('h') {
-        Some(hours) => (hours, 3600),
-        None => (text.strip_suffix('d').unwrap_or(text), 86_400),
-    };
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    number.parse::<i64>().ok().filter(|number| *number <= 100_000).map(|number| Seconds(number * scale))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations() {
-        for (text, hours) in [("14d", 14 * 24), ("36h", 36), ("2", 48), ("0", 0)] {
-            assert_eq!(read_duration(text), Some(Seconds(hours * 3600)), "{text}");
-        }
-        for text in ["", "d", "-1", "1.5d", "1w", "999999999999d", "+1"] {
-            assert_eq!(read_duration(text), None, "{text}");
-        }
     }
 }

@@ -5,8 +5,9 @@ use astro_plugin_sdk::{clap, prelude::*};
 use super::{automated_process, clean_output, common};
 use crate::{
     api::{Api, ApiToken},
-    select::{self, Which, describe},
-    token::{Token, value_of},
+    place::describe,
+    select::{self, Which},
+    token::{Delivered, Token, value_of},
 };
 
 /// Give an API token a new value
@@ -52,21 +53,22 @@ impl Command for Rotate {
     async fn run(self, ctx: Context) -> Result<()> {
         self.which.check(ctx.terminal().interactive, "rotate")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api, is_own_kind).await?;
+        let (token, place) = self.which.find(&api, is_own_kind, api.place_now()).await?;
         if token.scope != "DEPLOYMENT" {
             let scope = token.scope.to_lowercase();
             return Err(Error::new(format!("`{}` is a token of the {scope}: it can only be rotated there", token.name))
                 .help(format!("ask an owner of the {scope}, or make a token of the deployment: astro deployment token create")));
         }
-        let mut details = describe(&api, &token);
+        let mut details = describe(&api, &token, &place);
         details.push("Its present value stops working at once.".to_owned());
         ctx.confirm(details, format!("Rotate the token `{}`?", token.name)).await?;
-        let mut rotated = api.rotate(&token).await?;
+        let mut rotated = api.rotate(&token, &place).await?;
         let value = value_of(&mut rotated)?;
-        let token = Token::seen_from(&api.deployment, rotated);
+        let name = rotated.name.clone();
+        let record = Delivered::new(Token::seen_from(place, rotated), "rotated");
         // The value first: nothing may come between it and its delivery.
-        ctx.emit_secret(Token::record_view(), &token, "token", value).await?;
-        ctx.notice(format!("Rotated the token `{}`.", token.name)).await
+        ctx.emit_secret(Token::record_view(), &record, "token", value).await?;
+        ctx.notice(format!("Rotated the token `{name}`.")).await
     }
 
     async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {

@@ -7,7 +7,7 @@ use crate::{
     api::{Api, ApiToken, TokenRole},
     role,
     select::{self, Which},
-    token::Token,
+    token::{Done, Token},
 };
 
 /// Change the name, description or role of an API token
@@ -37,8 +37,8 @@ impl Command for Update {
         select::declare(spec);
         spec.dynamic("role");
         common(spec, "up");
-        spec.length("new_name", NAME_LENGTH)
-            .length("description", DESCRIPTION_LENGTH)
+        spec.line("new_name", NAME_LENGTH)
+            .line("description", DESCRIPTION_LENGTH)
             .example("astro deployment token update --name ci --new-name \"CI of main\"", "Rename a token")
             .example("astro deployment token update --name ci --description \"\"", "Remove its description")
             .example(
@@ -56,7 +56,8 @@ impl Command for Update {
         }
         self.which.check(ctx.terminal().interactive, "update")?;
         let api = Api::of(&ctx).await?;
-        let token = self.which.find(&api, |_| true).await?;
+        // Nothing is asked: names that were seen today do.
+        let (token, place) = self.which.find(&api, |_| true, api.place()).await?;
         let role = self
             .role
             .as_deref()
@@ -64,7 +65,8 @@ impl Command for Update {
         let texts = self.changed_texts(&token);
         if role.is_none() && texts.is_none() {
             ctx.notice(format!("The token `{}` is already up to date.", token.name)).await?;
-            return ctx.emit(Token::record_view(), &Token::seen_from(&api.deployment, token)).await;
+            let done = Done { token: Token::seen_from(place, token), action: "unchanged" };
+            return ctx.emit(Token::record_view(), &done).await;
         }
         if texts.is_some() && token.scope != "DEPLOYMENT" {
             let scope = token.scope.to_lowercase();
@@ -87,7 +89,8 @@ impl Command for Update {
             // The answer may leave the roles out; they are known.
             updated.roles = roles;
         }
-        ctx.emit(Token::record_view(), &Token::seen_from(&api.deployment, updated)).await
+        let done = Done { token: Token::seen_from(place, updated), action: "updated" };
+        ctx.emit(Token::record_view(), &done).await
     }
 
     async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {

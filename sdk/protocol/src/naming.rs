@@ -1,0 +1,36 @@
+//! Names of things that have IDs: plugins report what the API answered, the host remembers it.
+
+use serde::{Deserialize, Serialize};
+
+/// A thing and its name, as the API answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Named {
+    /// Its ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// ID of the thing that it belongs to: the workspace of a deployment, the organization of a workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// When the API answered so, in seconds since 1970-01-01T00:00:00Z; the host sets it.
+    pub seen_at: i64,
+}
+
+/// Which names a plugin asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamesKnown {
+    /// IDs of things.
+    pub ids: Vec<String>,
+}
+
+/// Names: in [`crate::service::NAMES_SEEN`] what was read from the API just now, in the answer to
+/// [`crate::service::NAMES_KNOWN`] what is remembered of the things that were asked for and of what they belong to.
+/// Things without a known name are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Names {
+    /// The things.
+    pub things: Vec<Named>,
+}
