@@ -29,7 +29,7 @@ impl App {
     fn context_of(&self, globals: &Globals, may_ask: fn(&Credential) -> bool) -> Result<Context> {
         let environment = Environment::of_process()?;
         let mut unread = None;
-        let directory = Directory::of_process().unwrap_or_else(|failure| {
+        let directory = Directory::of_process(self.dirs.as_ref().ok()).unwrap_or_else(|failure| {
             unread = Some(failure);
             None
         });

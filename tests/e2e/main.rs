@@ -9,6 +9,7 @@ mod corpus;
 mod delivery;
 mod directories;
 mod failures;
+mod foreign_directories;
 mod guides;
 mod help;
 mod installing;

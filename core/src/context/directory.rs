@@ -1,12 +1,13 @@
 //! `.astro.toml`: what a directory selects. It may name a profile and ids and nothing else: a repository that
 //! somebody cloned must not be able to send a credential elsewhere or start a program.
 //!
-//! [`layers`]: how the files of a directory and of those above it become one selection.
+//! [`layers`]: how the files of a directory and of those above it become one selection; [`owner`]: whose files are used.
 
 mod layers;
+mod owner;
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -16,6 +17,7 @@ use astro_plugin_protocol::names;
 
 use super::{Origin, Overridden, Sourced};
 use crate::{
+    config::{Config, Dirs},
     console::is_control,
     error::{Failure, Result, config},
     files,
@@ -52,12 +54,14 @@ pub struct Unused {
     pub path: PathBuf,
     /// Why.
     pub reason: String,
+    /// It may select something else than what is in effect: who changes something here should choose, or trust it.
+    pub may_differ: bool,
 }
 
 impl Directory {
-    /// What the files from `start` upwards select. The walk ends after a directory of `homes`, at the border of a file
-    /// system, and before a directory that belongs to somebody else than `start`'s reader.
-    pub fn at(start: &Path, homes: &[PathBuf]) -> Result<Option<Self>> {
+    /// What the files from `start` upwards select. The walk ends after a directory of `homes`. `trusted` are the
+    /// directories that the user's own configuration trusts; it is asked only where that matters.
+    pub fn at(start: &Path, homes: &[PathBuf], trusted: &dyn Fn() -> Vec<String>) -> Result<Option<Self>> {
         // Most directories select nothing: that is found out with one question each.
         if !start.ancestors().any(|dir| dir.join(FILE).symlink_metadata().is_ok()) {
             return Ok(None);
@@ -68,16 +72,16 @@ impl Directory {
         let mut layers = layers::Layers::default();
         for dir in start.ancestors() {
             let Ok(metadata) = dir.metadata() else { break };
-            if metadata.uid() != user || *device.get_or_insert(metadata.dev()) != metadata.dev() {
-                break;
-            }
+            let is_beyond = *device.get_or_insert(metadata.dev()) != metadata.dev();
             let path = dir.join(FILE);
-            if path.symlink_metadata().is_ok() {
-                layers.add(Self::parse(&path, &read(&path, user)?)?);
+            if let Ok(file) = path.symlink_metadata() {
+                match owner::Found::new(&metadata, &file, is_beyond).objection(dir, user, trusted) {
+                    None => layers.add(Self::parse(&path, &read(&path, file.uid())?)?),
+                    Some(objection) => layers.pass(path, objection),
+                }
             }
-            if layers.is_complete()
-                || homes.iter().any(|home| (home.dev(), home.ino()) == (metadata.dev(), metadata.ino()))
-            {
+            let is_home = |home: &Metadata| (home.dev(), home.ino()) == (metadata.dev(), metadata.ino());
+            if layers.is_complete() || homes.iter().any(is_home) {
                 break;
             }
         }
@@ -85,12 +89,14 @@ impl Directory {
     }
 
     /// What is selected for this process.
-    pub fn of_process() -> Result<Option<Self>> {
+    pub fn of_process(dirs: Option<&Dirs>) -> Result<Option<Self>> {
         // A directory that was removed selects nothing.
         let Ok(start) = working() else { return Ok(None) };
         let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
         let homes: Vec<PathBuf> = homes.map(PathBuf::from).collect();
-        Self::at(&start, &homes)
+        // A configuration that cannot be read trusts nothing; what needs it says why.
+        let trusted = || dirs.and_then(|dirs| Config::load(dirs).ok()).unwrap_or_default().trust.directories;
+        Self::at(&start, &homes, &trusted)
     }
 
     /// What is selected for a key.
@@ -151,8 +157,8 @@ pub fn working() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
 
-/// The text, read from one descriptor that was looked at.
-fn read(path: &Path, user: u32) -> Result<String> {
+/// The text, read from one descriptor that was looked at; the file's owner is still `owner`.
+fn read(path: &Path, owner: u32) -> Result<String> {
     let failed = |error: std::io::Error| refused(path, None, &error.to_string());
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
     let file = match File::options().read(true).custom_flags(flags).open(path) {
@@ -165,8 +171,8 @@ fn read(path: &Path, user: u32) -> Result<String> {
     let metadata = file.metadata().map_err(failed)?;
     let reason = if !metadata.is_file() {
         Some("it is not a regular file")
-    } else if metadata.uid() != user {
-        Some("it belongs to somebody else")
+    } else if metadata.uid() != owner {
+        Some("it belongs to another user")
     } else if metadata.mode() & 0o002 != 0 {
         Some("everybody may write to it")
     } else if metadata.len() > LARGEST {
@@ -234,6 +240,10 @@ mod tests {
         files::write_shared(path.as_ref(), content.as_ref())
     }
 
+    fn found_at(start: &Path, homes: &[PathBuf]) -> Result<Option<Directory>> {
+        Directory::at(start, homes, &Vec::new)
+    }
+
     fn tree() -> (tempfile::TempDir, PathBuf) {
         let root = tempfile::tempdir().expect("a directory");
         let home = root.path().canonicalize().expect("there").join("home");
@@ -246,19 +256,19 @@ mod tests {
         let (_root, home) = tree();
         let deep = home.join("project/deep");
         let homes = [home.clone()];
-        assert_eq!(Directory::at(&deep, &homes).expect("read"), None);
+        assert_eq!(found_at(&deep, &homes).expect("read"), None);
         put(home.parent().expect("the root").join(FILE), "profile = \"outside\"").expect("written");
-        assert_eq!(Directory::at(&deep, &homes).expect("read"), None);
+        assert_eq!(found_at(&deep, &homes).expect("read"), None);
         put(home.join(FILE), "profile = \"home\"").expect("written");
         put(home.join("project").join(FILE), "# ours\n\nworkspace = \"w\"").expect("written");
-        let found = Directory::at(&deep, &homes).expect("read").expect("there");
+        let found = found_at(&deep, &homes).expect("read").expect("there");
         let workspace = found.workspace.expect("set");
         assert_eq!(
             (workspace.value.as_str(), found.profile.expect("inherited").value.as_str()),
             ("w", "home")
         );
         assert!(workspace.origin.to_string().ends_with("project/.astro.toml line 3"), "{}", workspace.origin);
-        let found = Directory::at(&home, &homes).expect("read").expect("there");
+        let found = found_at(&home, &homes).expect("read").expect("there");
         assert_eq!(found.profile.expect("set").value, "home");
     }
 
@@ -294,7 +304,7 @@ mod tests {
         let (_root, home) = tree();
         let path = home.join(FILE);
         let refused = |reason: &str| {
-            let error = Directory::at(&home, std::slice::from_ref(&home)).expect_err(reason);
+            let error = found_at(&home, std::slice::from_ref(&home)).expect_err(reason);
             assert!(error.causes.iter().any(|cause| cause.contains(reason)), "{error:?}");
             fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("removed");
         };

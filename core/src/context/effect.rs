@@ -34,7 +34,12 @@ impl Context {
     /// Whether a command with this effect may act here. Every refusal that depends on the effect is made here.
     pub fn allow(&self, effect: Effect) -> Result<()> {
         match (effect, &self.read_only) {
-            (Effect::Write, Some(failure)) => Err(failure.clone()),
+            (Effect::Write, Some(reason)) => {
+                let mut refused = reason.clone();
+                refused.causes.insert(0, reason.message.clone());
+                refused.message = "cannot change anything from this directory".to_owned();
+                Err(refused)
+            }
             _ => Ok(()),
         }
     }

@@ -8,8 +8,9 @@ mod conflict;
 mod organizations;
 
 use bundle::{Bundle, address_of_environment, stored_bundle};
-use conflict::conflict;
 use organizations::Organizations;
+
+use std::path::PathBuf;
 
 use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
@@ -100,8 +101,10 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     let by_flag = flag(&globals.profile, "--profile");
     let mut unused = Vec::new();
     let directory = selection(sources, &mut unused);
-    ignored.extend(unused.iter().map(|file: &Unused| format!("{}: {}", file.path.display(), file.reason)));
-    unused.extend(sources.directory.into_iter().flat_map(|file| file.unused.iter().cloned()));
+    let others = sources.directory.map(|file| file.unused.as_slice()).unwrap_or_default();
+    let told = unused.iter().chain(others.iter().filter(|file| file.may_differ));
+    ignored.extend(told.map(|file| format!("{}: {}", file.path.display(), file.reason)));
+    unused.extend(others.iter().cloned());
     let from_directory =
         |pick: fn(&Directory) -> &Option<Sourced<String>>| directory.and_then(|file| pick(file).clone());
     let has_token = environment.get("ASTRO_API_TOKEN").is_some();
@@ -180,7 +183,9 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     let directory_is_elsewhere = organizations.is_elsewhere(&organizations.directory);
     let profile_is_elsewhere = organizations.is_elsewhere(&organizations.profile);
     let organization = first("organization", organizations.into_candidates(), &mut overridden);
-    let read_only = conflict(sources, profile.as_ref(), organization.as_ref(), claims.as_ref(), &stored);
+    let read_only = conflict::unread(sources).or_else(|| {
+        conflict::two_customers(sources, profile.as_ref(), organization.as_ref(), claims.as_ref(), &stored)
+    });
     // An explicit `--profile` also beats a directory that does not select it.
     let beaten = by_flag.is_some() && directory.is_some_and(|file| file.profile.is_none());
     let mut inside = |name, value: Option<Sourced<String>>, is_elsewhere: bool| match value {
@@ -268,7 +273,9 @@ fn selection<'a>(sources: Sources<'a>, unused: &mut Vec<Unused>) -> Option<&'a D
         }
         _ => return Some(file),
     };
-    unused.extend(file.files.iter().map(|path| Unused { path: path.clone(), reason: reason.clone() }));
+    let unused_here =
+        |path: &PathBuf| Unused { path: path.clone(), reason: reason.clone(), may_differ: false };
+    unused.extend(file.files.iter().map(unused_here));
     None
 }
 

@@ -5,6 +5,7 @@
 //! require = "signed"      # or "checksum", which is the default
 //! publishers = ["RWQ…"]   # only these keys; implies "signed"
 //! verify = "always"       # or "changed", which is the default
+//! directories = ["/srv/project"]   # whose `.astro.toml` is used whoever owns it: see `context::directory`
 //! ```
 //!
 //! It can only tighten: no value turns a check off, and a table that cannot be read keeps every plugin of the user's
@@ -36,6 +37,9 @@ pub struct Policy {
     pub publishers: Vec<String>,
     /// When a file's bytes are compared with what was installed.
     pub verify: Verify,
+    /// Directories whose `.astro.toml` is used whoever owns it. It says nothing about plugins and belongs to the
+    /// configuration alone: [`Policy::load`] leaves it out.
+    pub directories: Vec<String>,
     /// Those of other configurations that hold for the same store.
     #[serde(skip)]
     others: Vec<Self>,
@@ -100,7 +104,7 @@ impl Policy {
             let failure = broken(path, &format!("`{word}` is no table of the configuration, `trust` is one"));
             return Err(unreadable(failure));
         }
-        Ok(config.trust)
+        Ok(Self { directories: Vec::new(), ..config.trust })
     }
 
     /// Compared on every run, on a sealed copy.
@@ -230,6 +234,7 @@ mod tests {
         assert_eq!(policy("\"tr\\u0075st\".verify = \"always\"").expect("read").verify, Verify::Always);
         assert_eq!(policy("[profiles.a\n").expect("it says nothing of trust"), Policy::default());
         assert!(policy("x = \"\\u0041\"\n[profiles.a\n").is_err(), "a key may be written with escapes");
+        assert_eq!(policy("[trust]\ndirectories = [\"*\"]\n").expect("read"), Policy::default());
         for broken in [
             "[trust]\nrequire = \"none\"\n",
             "[trust]\nrequire = false\n",

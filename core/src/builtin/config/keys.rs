@@ -25,6 +25,10 @@ pub(in crate::builtin) const KEYS: &[(&str, &str)] = &[
     ),
     ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
     ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
+    (
+        "trust.directories",
+        "Directories with commas between them whose `.astro.toml` is used though another user owns it; `*` means all",
+    ),
     ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
 ];
 
@@ -67,11 +71,24 @@ pub(super) fn checked(
         "default_profile" => Ok(value.into()),
         "trust.require" => one_of(key, value, REQUIRE),
         "trust.verify" => one_of(key, value, VERIFY),
+        "trust.directories" => {
+            let directories = value.split(',').map(|text| directory(text.trim()));
+            Ok(directories.collect::<Result<toml_edit::Array>>()?.into())
+        }
         "trust.publishers" => {
             let keys = value.split(',').map(|text| Ok(Key::given(text.trim())?.text().to_owned()));
             Ok(keys.collect::<Result<toml_edit::Array>>()?.into())
         }
         _ => Err(unknown(key)),
+    }
+}
+
+/// A directory that is trusted: it need not be there now.
+fn directory(text: &str) -> Result<String> {
+    match text == "*" || Path::new(text).is_absolute() {
+        true => Ok(text.to_owned()),
+        false => Err(usage(format!("`trust.directories` cannot be `{text}`: it is not an absolute path"))
+            .help("use whole paths with commas between them, or `*`")),
     }
 }
 

@@ -59,7 +59,7 @@ pub(in crate::builtin) fn use_profile(request: &Request<'_>) -> Result<i32> {
                 .while_doing(code::CONFIG, || "the working directory is not known".to_owned())?;
             let path = directory::set(&dir, &[("profile", Some(name))])?;
             app.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
-            if let Ok(Some(file)) = Directory::of_process() {
+            if let Ok(Some(file)) = Directory::of_process(Some(&dirs)) {
                 for ids in [&file.organization, &file.workspace, &file.deployment].into_iter().flatten() {
                     app.console.notice(&format!("`{}` from {} stays in effect.", ids.value, ids.origin));
                 }
@@ -71,7 +71,9 @@ pub(in crate::builtin) fn use_profile(request: &Request<'_>) -> Result<i32> {
                 Ok(())
             })?;
             app.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
-            if let Some(profile) = Directory::of_process().ok().flatten().and_then(|file| file.profile) {
+            if let Some(profile) =
+                Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
+            {
                 app.console.notice(&format!("{} chooses `{}` and wins here.", profile.origin, profile.value));
             }
         }

@@ -143,7 +143,7 @@ pub(in crate::builtin) fn rename(request: &Request<'_>) -> Result<i32> {
         app.console
             .notice(&format!("ASTRO_PROFILE still names `{old}` in this shell: export ASTRO_PROFILE={new}"));
     }
-    if let Some(profile) = Directory::of_process().ok().flatten().and_then(|file| file.profile)
+    if let Some(profile) = Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
         && profile.value == old
     {
         app.console

@@ -6,7 +6,9 @@
 //! * In it the nearer file wins, key by key. A value that lies in a replaced one goes with it: a workspace and a
 //!   deployment with their organization, a deployment with its workspace.
 
-use super::{Directory, Sourced, Unused};
+use std::path::PathBuf;
+
+use super::{Directory, Sourced, Unused, owner::Objection};
 use crate::context::Overridden;
 
 /// The files that were read so far, from the nearest upwards.
@@ -40,6 +42,13 @@ impl Layers {
         }
     }
 
+    /// Takes note of a file that is not read. What a nearer file left open it might have selected.
+    pub(super) fn pass(&mut self, path: PathBuf, objection: Objection) {
+        let Objection { reason, counts } = objection;
+        let may_differ = counts && self.profile().is_none();
+        self.unused.push(Unused { path, reason, may_differ });
+    }
+
     /// Nothing further up can belong to the selection.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
@@ -48,14 +57,10 @@ impl Layers {
     /// What all of them select; none when there was no file.
     pub(super) fn selection(mut self) -> Option<Directory> {
         self.leave_pending("names no profile");
-        let mut selection = self
-            .own
-            .into_iter()
-            .rev()
-            .fold(None, |above, file| Some(refined(above.unwrap_or_default(), file)))?;
+        let mut selection = self.own.into_iter().rev().fold(Directory::default(), refined);
         selection.files.reverse();
         selection.unused = self.unused;
-        Some(selection)
+        (!selection.files.is_empty() || !selection.unused.is_empty()).then_some(selection)
     }
 
     fn profile(&self) -> Option<&Sourced<String>> {
@@ -66,7 +71,8 @@ impl Layers {
         let Some(chosen) = self.profile().cloned() else { return };
         for file in std::mem::take(&mut self.pending) {
             let reason = format!("it {whose}, and {} chooses `{}`", chosen.origin, chosen.value);
-            self.unused.extend(file.files.into_iter().map(|path| Unused { path, reason: reason.clone() }));
+            let unused = file.files.into_iter();
+            self.unused.extend(unused.map(|path| Unused { path, reason: reason.clone(), may_differ: false }));
         }
     }
 }
@@ -177,6 +183,28 @@ mod tests {
         assert_eq!(left, ["deployment s", "workspace w"]);
         let found = selected(&["profile='a'", "deployment='r'"]);
         assert!(found.unused[0].reason.starts_with("it names no profile"), "{found:?}");
+    }
+
+    /// A file that is not read counts as long as no nearer one names a profile.
+    #[test]
+    fn a_file_that_is_not_read_may_differ_below_every_profile() {
+        for (nearer, counts, may_differ) in [
+            ("", true, true),
+            ("deployment='r'", true, true),
+            ("deployment='r'", false, false),
+            ("profile='a'", true, false),
+        ] {
+            let mut layers = Layers::default();
+            if !nearer.is_empty() {
+                layers.add(Directory::parse(Path::new("/0"), nearer).expect("a file"));
+            }
+            layers.pass("/1".into(), Objection { reason: "owned by uid 1001".to_owned(), counts });
+            layers.add(Directory::parse(Path::new("/2"), "profile='a'\nworkspace='w'").expect("a file"));
+            let found = layers.selection().expect("a selection");
+            let unused: Vec<bool> = found.unused.iter().map(|unused| unused.may_differ).collect();
+            assert_eq!(unused, [may_differ], "{nearer}");
+            assert!(found.workspace.is_some(), "{nearer}");
+        }
     }
 
     /// No file above another profile's is read.

@@ -1,5 +1,5 @@
-//! A directory of one customer, and a variable or a flag that chose another. What the variable or the flag says is in
-//! effect; to be sure that it was meant, nothing is changed until `--profile` says so for the one command.
+//! What a directory selects and is not in effect: to be sure that it is not what was meant, nothing is changed until a
+//! flag says so for the one command.
 
 use astro_plugin_protocol::names::is_id;
 
@@ -11,9 +11,32 @@ use crate::{
     error::{Failure, Result, auth},
 };
 
-/// Why nothing may be changed. `profile` and `organization` are those in effect; `stored` as for
-/// [`resolve`](super::resolve).
-pub(super) fn conflict(
+/// A directory file of another user may select another customer, and is not read.
+pub(super) fn unread(sources: Sources<'_>) -> Option<Failure> {
+    let Sources { globals, environment, config, .. } = sources;
+    let file = sources.directory?.unused.iter().find(|file| file.may_differ)?;
+    let is_set = |name| environment.get(name).is_some();
+    let is_chosen = globals.profile.is_some()
+        || globals.workspace.is_some()
+        || globals.deployment.is_some()
+        || (is_set("ASTRO_PROFILE") || is_set("ASTRO_API_TOKEN")) && is_set("ASTRO_DEPLOYMENT_ID");
+    if is_chosen {
+        return None;
+    }
+    let dir = file.path.parent().unwrap_or(&file.path).to_string_lossy().into_owned();
+    let trusted = [config.trust.directories.clone(), vec![dir]].concat().join(",");
+    let trusted = shlex::try_quote(&trusted).map(|quoted| quoted.into_owned()).unwrap_or_default();
+    Some(
+        crate::error::config(format!("`{}` is ignored and may select something else", file.path.display()))
+            .cause(format!("it is {}", file.reason))
+            .help("choose for this command: --profile NAME, or --deployment <ID|NAME>")
+            .help(format!("or trust its directory: astro config set trust.directories {trusted}")),
+    )
+}
+
+/// A directory is of one customer, and a variable or a flag chose another. `profile` and `organization` are those in
+/// effect; `stored` as for [`resolve`](super::resolve).
+pub(super) fn two_customers(
     sources: Sources<'_>,
     profile: Option<&Sourced<String>>,
     organization: Option<&Sourced<String>>,
@@ -108,8 +131,7 @@ fn refusal(
         Some(profile) => format!("the profile `{}` ({})", profile.value, of(organization)),
         None => of(organization).replacen("organization", "the organization", 1),
     };
-    let failure =
-        auth(format!("this directory is for {here}, and {chooser} chooses {other}; nothing was changed"));
+    let failure = auth(format!("this directory is for {here}, and {chooser} chooses {other}"));
     let failure = match profile {
         Some(profile) => {
             let also = match organization {

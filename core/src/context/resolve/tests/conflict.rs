@@ -69,7 +69,7 @@ fn nothing_is_changed_for_another_customer_than_the_directorys() {
         assert_eq!(written.is_ok(), *may_write, "{what}: {written:?}");
         if let Err(failure) = written {
             assert_eq!(failure.code, crate::error::code::AUTH, "{what}");
-            assert!(failure.message.contains("/p/.astro.toml line"), "{what}: {failure:?}");
+            assert!(failure.causes[0].contains("/p/.astro.toml line"), "{what}: {failure:?}");
         }
     }
 }
@@ -126,5 +126,64 @@ fn a_flag_for_another_organization_leaves_the_ids_of_the_former() {
         let value = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
         let found = (value(&context.workspace), value(&context.deployment));
         assert_eq!((found.0.as_deref(), found.1.as_deref()), expected, "{organization}");
+    }
+}
+
+/// A file of another user is not read: nothing is changed until a flag says where, or its directory is trusted.
+#[test]
+fn nothing_is_changed_beside_a_file_that_is_not_read() {
+    let mut config = setup();
+    config.default_profile = Some("a".to_owned());
+    config.trust.directories = vec!["/srv/a b".to_owned()];
+    let unused = |may_differ: bool| {
+        vec![Unused { path: "/co/.astro.toml".into(), reason: "owned by uid 1001".to_owned(), may_differ }]
+    };
+    let directory = Directory { unused: unused(true), ..Directory::default() };
+    let harmless = Directory { unused: unused(false), ..directory.clone() };
+    let flag = |set: fn(&mut Globals)| {
+        let mut globals = Globals::default();
+        set(&mut globals);
+        globals
+    };
+    let a = token(ORG_A);
+    let token = ("ASTRO_API_TOKEN", a.as_str());
+    type Row<'a> = (&'a str, &'a Directory, Globals, &'a [(&'static str, &'a str)], bool);
+    let rows: &[Row<'_>] = &[
+        ("nothing was chosen", &directory, Globals::default(), &[], false),
+        ("it cannot differ", &harmless, Globals::default(), &[], true),
+        ("a profile", &directory, flag(|globals| globals.profile = Some("b".to_owned())), &[], true),
+        ("a deployment", &directory, flag(|globals| globals.deployment = Some("d".to_owned())), &[], true),
+        (
+            "an organization",
+            &directory,
+            flag(|globals| globals.organization = Some(ORG_A.to_owned())),
+            &[],
+            false,
+        ),
+        ("a token alone", &directory, Globals::default(), &[token], false),
+        ("a token and where", &directory, Globals::default(), &[token, ("ASTRO_DEPLOYMENT_ID", "d")], true),
+        (
+            "a profile and where",
+            &directory,
+            Globals::default(),
+            &[("ASTRO_PROFILE", "a"), ("ASTRO_DEPLOYMENT_ID", "d")],
+            true,
+        ),
+        ("only where", &directory, Globals::default(), &[("ASTRO_DEPLOYMENT_ID", "d")], false),
+    ];
+    for (what, directory, globals, variables, may_write) in rows {
+        let context = resolved_in(globals, variables, Some(directory), &config);
+        context.allow(Effect::Read).expect(what);
+        assert_eq!(context.contradiction, None, "{what}");
+        let told = context.ignored.iter().any(|line| line == "/co/.astro.toml: owned by uid 1001");
+        assert_eq!(told, directory.unused[0].may_differ, "{what}: {:?}", context.ignored);
+        let written = context.allow(Effect::Write);
+        assert_eq!(written.is_ok(), *may_write, "{what}: {written:?}");
+        if let Err(failure) = written {
+            assert_eq!(failure.code, crate::error::code::CONFIG, "{what}");
+            assert_eq!(failure.causes[1], "it is owned by uid 1001");
+            // What is trusted already stays so.
+            assert!(failure.help[1].ends_with("trust.directories '/srv/a b,/co'"), "{failure:?}");
+        }
     }
 }
