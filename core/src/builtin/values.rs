@@ -112,7 +112,7 @@ fn values_of_key(app: &App, key: &str) -> Result<Answer> {
 }
 
 fn plugins(app: &App, named: &[&str], fits: fn(&Owner) -> bool) -> Vec<Candidate> {
-    let owners = app.stores.plugins().0.into_iter().filter(|owner| fits(owner));
+    let owners = app.stores.plugins().0.into_iter().filter(fits);
     let others = owners.filter(|owner| !named.contains(&owner.facts.name.as_str()));
     others.map(|owner| Candidate::new(owner.facts.name, owner.facts.version)).collect()
 }

@@ -15,7 +15,8 @@ function __astro_complete
             # The part of the word that is no part of the path: `--token-file=`.
             set -l before (string sub --length $head[2] -- "$current")
             set -l path (string sub --start (math $head[2] + 1) -- "$current")
-            for found in (__fish_complete_path "$path")
+            # fish completes a path for any command that it knows nothing of.
+            for found in (complete --do-complete "'' $path")
                 printf '%s%s\n' $before $found
             end
         case values
