@@ -315,8 +315,9 @@ impl App {
             all.groups.push(root);
         }
         let mut failure = parse::unknown_word(&all, "", words);
-        if let Ok(dirs) = &self.dirs {
-            failure.help.extend(install::brought_by(dirs, word));
+        match &self.dirs {
+            Ok(dirs) => failure.help.extend(install::brought_by(dirs, word)),
+            Err(reason) => failure.causes.push(format!("your own plugins are not known: {}", reason.message)),
         }
         if OFFICIAL_WORDS.contains(&word) {
             failure.help.retain(|help| !help.starts_with("did you mean"));

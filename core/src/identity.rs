@@ -44,6 +44,8 @@ impl App {
             Ok(dirs) if directory.as_ref().is_some_and(|file| file.profile.is_some()) => {
                 (Config::load(dirs).unwrap_or_default(), None)
             }
+            // Who was meant is in a configuration that cannot be found.
+            Err(failure) if environment.uses_profiles(globals) => (Config::default(), Some(failure.clone())),
             _ => (Config::default(), None),
         };
         let stored = |name: &str| match &self.dirs {

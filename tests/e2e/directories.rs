@@ -43,7 +43,7 @@ fn a_directory_selects_profile_and_ids() {
     session.set("ASTRO_PROFILE", "globex");
     session.run("context -o json");
     session.run("profile use sandbox");
-    session.set("ASTRO_PROFILE", "");
+    session.unset("ASTRO_PROFILE");
     session.run("profile use globex --shell");
     session.run("profile use globex --shell --here");
     session.note("what a directory must not say");

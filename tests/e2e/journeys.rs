@@ -93,7 +93,7 @@ fn a_consultant_with_three_customers() {
         session
             .run_with_input(&format!("login --with-token --credential {name}"), &token(home, organization));
     }
-    session.set("ASTRO_API_URL", "");
+    session.unset("ASTRO_API_URL");
     session.note("seven profiles share them");
     for (name, credential, more) in [
         ("acme", "acme", "--workspace \"Data Platform\" --deployment Ingest"),
@@ -111,7 +111,7 @@ fn a_consultant_with_three_customers() {
     session.set("ASTRO_PROFILE", "globex");
     session.run("deployment token create --name release --role RELEASE_BOT -c");
     session.run("deployment token list -o clean");
-    session.set("ASTRO_PROFILE", "");
+    session.unset("ASTRO_PROFILE");
     session.note("the other one goes from project to project");
     session.cd("projects/acme");
     session.run("profile use acme-staging --here");
@@ -123,10 +123,10 @@ fn a_consultant_with_three_customers() {
     session.note("a variable that was left over from Globex does not reach Initech");
     session.set("ASTRO_ORGANIZATION_ID", astro_e2e::GLOBEX);
     session.run("deployment list");
-    session.set("ASTRO_ORGANIZATION_ID", "");
+    session.unset("ASTRO_ORGANIZATION_ID");
     session.set("ASTRO_API_TOKEN", &token(&env, "Globex"));
     session.run("deployment list --profile initech -o clean");
-    session.set("ASTRO_API_TOKEN", "");
+    session.unset("ASTRO_API_TOKEN");
     session.note("what expires anywhere, in one look");
     session.run("deployment token list --all-deployments --profile acme --profile globex --profile initech");
     session.note("Initech is done");

@@ -59,7 +59,7 @@ fn finding_and_switching() {
     session.run("workspace switch \"Data Platform\" --profile sandbox");
     session.set("ASTRO_PROFILE", "sandbox");
     session.run("workspace switch \"Data Platform\"");
-    session.set("ASTRO_PROFILE", "");
+    session.unset("ASTRO_PROFILE");
     session.set("ASTRO_API_TOKEN", &token(&env, "Acme"));
     session.set("ASTRO_API_URL", &address(&env));
     session.run("workspace switch \"Data Platform\"");

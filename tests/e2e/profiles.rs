@@ -24,7 +24,7 @@ fn two_profiles_of_two_organizations_in_one_shell() {
     session.set("ASTRO_API_URL", &address(&env));
     session.run_with_input("login --with-token --credential acme", &format!("{acme}\n"));
     session.run_with_input("login --with-token --credential globex", &globex);
-    session.set("ASTRO_API_URL", "");
+    session.unset("ASTRO_API_URL");
     session.run(&format!("profile add acme --credential acme --organization {ACME} --deployment Ingest"));
     session.run(&format!(
         "profile add globex --credential globex --organization {GLOBEX} --deployment Production -o json"
@@ -39,16 +39,16 @@ fn two_profiles_of_two_organizations_in_one_shell() {
     session.run("context --profile globex");
     session.note("without --profile the token wins, at its own address");
     session.run("context");
-    session.set("ASTRO_API_TOKEN", "");
+    session.unset("ASTRO_API_TOKEN");
     session.note("organizations are never mixed");
     session.run(&format!("deployment list --profile acme --organization {GLOBEX}"));
     session.set("ASTRO_ORGANIZATION_ID", GLOBEX);
     session.set("ASTRO_PROFILE", "acme");
     session.run("deployment list");
-    session.set("ASTRO_ORGANIZATION_ID", "");
+    session.unset("ASTRO_ORGANIZATION_ID");
     session.set("ASTRO_API_URL", "https://api.astronomer.io/v1");
     session.run("deployment list");
-    session.set("ASTRO_API_URL", "");
+    session.unset("ASTRO_API_URL");
     session.run("profile use globex");
     session.run("profile show globex -o clean");
     session.run("logout --credential globex");
@@ -114,10 +114,10 @@ fn what_cannot_work_says_what_to_type() {
     session.run("deployment list --profile nothing");
     session.set("ASTRO_API_URL", "https://api.astronomer.io");
     session.run("context");
-    session.set("ASTRO_API_URL", "");
+    session.unset("ASTRO_API_URL");
     session.set("ASTRO_OUTPUT", "yaml");
     session.run("context");
-    session.set("ASTRO_OUTPUT", "");
+    session.unset("ASTRO_OUTPUT");
     session.note("nobody listens there");
     session.set("ASTRO_API_URL", "http://127.0.0.1:1/v1");
     session.set("ASTRO_API_TOKEN", "opaque");
@@ -153,4 +153,58 @@ fn without_a_home_help_works_and_the_rest_says_why() {
     let output = command.output().expect("runs");
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not an absolute path"));
+}
+
+/// A secret that a pipeline does not have, or a typing error, must not select another customer: nothing is sent, and the
+/// variable is named.
+#[test]
+fn a_variable_without_a_value_is_refused() {
+    let env = TestEnv::with_sandbox();
+    let control = astro_e2e::control::Control::of(&env);
+    let secret = token(&env, "Acme");
+    let (two_lines, quoted) = (format!("{secret}\n{secret}"), format!("\"{secret}\""));
+    let (prefixed, blank) = (format!("Bearer {secret}"), format!("{secret} "));
+    let empty = |name: &'static str| (name, "", "is set and empty");
+    let cases = [
+        empty("ASTRO_API_TOKEN"),
+        empty("ASTRO_PROFILE"),
+        empty("ASTRO_ORGANIZATION_ID"),
+        empty("ASTRO_WORKSPACE_ID"),
+        empty("ASTRO_DEPLOYMENT_ID"),
+        empty("ASTRO_API_URL"),
+        empty("ASTRO_DOMAIN"),
+        empty("ASTRO_OUTPUT"),
+        empty("ASTRO_HOME"),
+        ("ASTRO_PROFILE", " ", "nothing but blanks"),
+        ("ASTRO_API_TOKEN", &two_lines, "more than one line"),
+        ("ASTRO_API_TOKEN", &quoted, "quotes"),
+        ("ASTRO_API_TOKEN", &prefixed, "`Bearer`"),
+        ("ASTRO_API_TOKEN", &blank, "blanks"),
+    ];
+    let before = control.requests();
+    for (name, value, reason) in cases {
+        for line in
+            ["deployment list", "context", "deployment token create --name x --role DEPLOYMENT_ADMIN -c"]
+        {
+            let ran = env.ran(env.astro().env(name, value).args(line.split(' ')));
+            astro_e2e::says(&ran, 2, &[name, reason]);
+            assert!(!ran.stderr.contains(&secret) && ran.stdout.is_empty(), "{name}: {ran:?}");
+        }
+        for line in ["--help", "--version"] {
+            env.ran(env.astro().env(name, value).arg(line)).ok();
+        }
+    }
+    assert_eq!(control.requests(), before, "nothing was sent");
+    // What is not asked who somebody is reads only its own.
+    for (line, name, code) in [
+        ("profile list", "ASTRO_OUTPUT", 2),
+        ("profile list", "ASTRO_HOME", 2),
+        ("profile list", "ASTRO_PROFILE", 0),
+        ("logout", "ASTRO_PROFILE", 2),
+        ("deployment list", "ASTRO_LOG", 0),
+        ("deployment list", "NO_COLOR", 0),
+    ] {
+        let ran = env.ran(env.astro().env(name, "").args(line.split(' ')));
+        assert_eq!(ran.code, Some(code), "{line} with {name}: {ran:?}");
+    }
 }

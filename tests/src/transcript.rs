@@ -36,6 +36,13 @@ impl<'a> Transcript<'a> {
         self
     }
 
+    /// Takes a variable out of the environment of the commands that follow.
+    pub fn unset(&mut self, name: &str) -> &mut Self {
+        let _ = writeln!(self.text, "$ unset {name}\n");
+        self.variables.retain(|(known, _)| known != name);
+        self
+    }
+
     /// Goes to a directory below the home, which is made when it is not there.
     pub fn cd(&mut self, dir: &str) -> &mut Self {
         let _ = writeln!(self.text, "$ cd ~/{dir}\n");

@@ -109,7 +109,9 @@ A flag beats a variable, a variable beats a profile. `astro context` shows what 
   ASTRO_OUTPUT            table, json or clean
   ASTRO_HOME              keep everything below $ASTRO_HOME/.astro-host
   ASTRO_LOG               what to log on stderr: info, debug, deployment-token=trace
-  NO_COLOR                no colours";
+  NO_COLOR                no colours
+
+A variable that is set and empty is refused with exit code 2, so that a missing secret does not select another customer; an empty ASTRO_LOG or NO_COLOR counts as not set.";
 
 const OUTPUT: &str = "\
 stdout is the result and nothing else; stderr is everything else.

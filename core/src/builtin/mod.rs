@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::{
     app::{self, App},
     cli::{parse::Parsed, tree::CommandSet},
+    config::environment,
     context::timestamp,
     error::{Result, failed},
     output::{Format, Renderer, Sheet},
@@ -161,7 +162,7 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let format = Format::without_context(&self.parsed.globals, std::env::var("ASTRO_OUTPUT").ok())?;
+        let format = Format::without_context(&self.parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
         self.app.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }

@@ -7,6 +7,7 @@ use std::{
 
 use etcetera::BaseStrategy;
 
+use super::environment;
 use crate::error::{Result, config};
 
 /// The folder in the platform's directories; `.astro/` belongs to the official CLI.
@@ -43,8 +44,8 @@ pub struct Dirs {
 impl Dirs {
     /// The directories of this process's user.
     pub fn of_environment() -> Result<Self> {
-        match std::env::var_os("ASTRO_HOME").filter(|home| !home.is_empty()) {
-            Some(home) => Self::below(Path::new(&home)),
+        match environment::path("ASTRO_HOME")? {
+            Some(home) => Self::below(&home),
             None => {
                 let base = etcetera::choose_base_strategy().map_err(|error| {
                     config("the home directory is not known")

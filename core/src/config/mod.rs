@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod dirs;
+pub mod environment;
 mod settings;
 
 pub use dirs::{Dirs, this_binary};

@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
     cli::globals::Globals,
-    config::{Config, Profile},
-    credential::{Secret, Stored},
-    error::{Failure, Result, config},
+    config::{Config, Profile, environment},
+    credential::{Secret, Stored, token},
+    error::{Failure, Result, config, usage},
     output::Format,
 };
 
-/// The variables that were set. Empty ones count as not set.
+/// The variables that were set.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: Vec<(&'static str, String)>,
@@ -41,15 +41,20 @@ const VARIABLES: &[&str] = &[
 impl Environment {
     /// The variables of this process.
     pub fn of_process() -> Result<Self> {
+        // Also where nothing is read below it: what was meant is not known.
+        environment::path("ASTRO_HOME")?;
+        Self::of(VARIABLES)
+    }
+
+    /// Only what says where the API is.
+    pub fn addresses_of_process() -> Result<Self> {
+        Self::of(&["ASTRO_API_URL", "ASTRO_DOMAIN"])
+    }
+
+    fn of(names: &[&'static str]) -> Result<Self> {
         let mut variables = Vec::new();
-        for name in VARIABLES {
-            match std::env::var(name) {
-                Ok(value) if !value.is_empty() => variables.push((*name, value)),
-                Err(std::env::VarError::NotUnicode(_)) => {
-                    return Err(config(format!("{name} is not UTF-8 text")));
-                }
-                _ => {}
-            }
+        for name in names {
+            variables.extend(environment::variable(name)?.map(|value| (*name, value)));
         }
         Ok(Self { variables })
     }
@@ -59,14 +64,8 @@ impl Environment {
         globals.profile.is_some() || self.get("ASTRO_API_TOKEN").is_none()
     }
 
-    /// Only what says where the API is.
-    pub fn addresses_only(mut self) -> Self {
-        self.variables.retain(|(name, _)| matches!(*name, "ASTRO_API_URL" | "ASTRO_DOMAIN"));
-        self
-    }
-
     #[cfg(test)]
-    fn of(variables: &[(&'static str, &str)]) -> Self {
+    fn with(variables: &[(&'static str, &str)]) -> Self {
         Self { variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect() }
     }
 
@@ -158,7 +157,7 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     });
     let Bundle { address, credential, source, session } = match token {
         Some(token) => Bundle {
-            credential: Some(Sourced::new(Secret::new(token.value.trim().to_owned()), token.origin)),
+            credential: Some(Sourced::new(token_of(&token.value)?, token.origin)),
             ..Bundle::at(of_environment)
         },
         None => stored_bundle(&settings, config, of_environment, &stored, &mut contradiction)?,
@@ -277,6 +276,17 @@ fn selection<'a>(sources: Sources<'a>, unused: &mut Vec<Unused>) -> Option<&'a D
         |path: &PathBuf| Unused { path: path.clone(), reason: reason.clone(), may_differ: false };
     unused.extend(file.files.iter().map(unused_here));
     None
+}
+
+/// The token of `ASTRO_API_TOKEN`. What is no token is not sent to find that out.
+fn token_of(value: &str) -> Result<Secret> {
+    // Secrets that are mounted from files end with a line break.
+    let value = token::without_line_break(value);
+    match token::flaw(value) {
+        Some(flaw) => Err(usage(format!("ASTRO_API_TOKEN {flaw}"))
+            .help("set ASTRO_API_TOKEN to the token alone: one word of visible characters")),
+        None => Ok(Secret::new(value.to_owned())),
+    }
 }
 
 /// The first value there is; what another layer says differently is overridden by it.

@@ -44,7 +44,7 @@ pub fn stored(name: &str, described: &Credential) -> Result<Stored> {
     let text = String::from_utf8(ended.stdout).map_err(|_| refused("it did not print text".to_owned()))?;
     let token = text.trim();
     crate::redact::hide(token);
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if super::token::flaw(token).is_some() {
         return Err(refused(format!("`{}` did not print one word of visible characters", words[0])));
     }
     Ok(Stored { address: described.address.clone(), token: Secret::new(token.to_owned()), session: None })

@@ -3,6 +3,7 @@
 //! * [`mod@file`]: `credentials.toml`, readable by its owner alone; [`keyring`]: the system's keyring;
 //!   [`command`]: a program that prints the value.
 //! * [`issuer`]: who gives them out, and how it is spoken to; [`session`]: renewing one before it expires.
+//! * [`token`]: what a value looks like.
 //!
 //! Which one it is says `[credentials.NAME]` of `config.toml`, which never holds the value. A directory file or the
 //! environment cannot name a source.
@@ -14,6 +15,7 @@ pub mod file;
 pub mod issuer;
 pub mod keyring;
 pub mod session;
+pub mod token;
 
 use std::fmt;
 

@@ -21,7 +21,7 @@ use super::{finish, identity};
 use crate::{
     app::App,
     cli::{globals::Globals, parse::Parsed, report},
-    config::Config,
+    config::{Config, environment},
     context::{self, Context},
     error::{Failure, Result, plugin, usage},
     exit_code,
@@ -48,7 +48,7 @@ impl App {
             .help("each profile has its own"));
         }
         // Of several profiles none has the say.
-        let format = Format::without_context(&parsed.globals, std::env::var("ASTRO_OUTPUT").ok())?;
+        let format = Format::without_context(&parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
         let conversation = self.start_conversation(&parsed.globals, format)?;
         let profiles = self.profiles_of(&parsed.globals)?;
         let loaded = self.load(owner, conversation)?;

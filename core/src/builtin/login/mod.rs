@@ -12,7 +12,7 @@ use dialoguer::console::Term;
 use super::{Request, command, dynamic, option, switch};
 use crate::{
     cli::report,
-    config::{self, Config, Credential, Dirs},
+    config::{self, Config, Credential, Dirs, environment},
     context::{Address, Claims, Environment, Origin, Sources},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     error::{Failure, Result, auth, failed, usage},
@@ -248,8 +248,8 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
 fn credential_name(request: &Request<'_>, dirs: &Dirs) -> Result<String> {
     let by_profile = || -> Result<Option<String>> {
         let by_flag = request.parsed.globals.profile.clone();
-        let by_variable = || std::env::var("ASTRO_PROFILE").ok().filter(|name| !name.is_empty());
-        let Some(profile) = by_flag.or_else(by_variable) else { return Ok(None) };
+        let by_variable = environment::variable("ASTRO_PROFILE")?;
+        let Some(profile) = by_flag.or(by_variable) else { return Ok(None) };
         let config = Config::load(dirs)?;
         match config.profiles.get(&profile) {
             Some(settings) => Ok(Some(settings.credential.clone().unwrap_or(profile))),
@@ -281,13 +281,9 @@ fn read_token(ask: bool) -> Result<Secret> {
     let text = text.map_err(|error| failed("the token cannot be read from standard input").cause(error))?;
     let token = text.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
-    if token.is_empty() {
-        return Err(usage("standard input holds no token").help("astro login --with-token < FILE"));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(usage(
-            "standard input holds more than a token: a token is one word of visible characters",
-        ));
+    if let Some(flaw) = credential::token::flaw(token) {
+        return Err(usage(format!("standard input {flaw}"))
+            .help("a token is one word of visible characters: astro login --with-token < FILE"));
     }
     if let Some(expired) = Claims::read(token)
         .and_then(|claims| claims.expires)
@@ -303,10 +299,10 @@ fn read_token(ask: bool) -> Result<Secret> {
 /// to another address by being renewed: profiles that use it would follow.
 fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
     let globals = crate::cli::globals::Globals { profile: None, ..request.parsed.globals.clone() };
-    let environment = Environment::of_process()?;
+    let environment = Environment::addresses_of_process()?;
     let sources = Sources {
         globals: &globals,
-        environment: &environment.addresses_only(),
+        environment: &environment,
         directory: None,
         config: &Config::default(),
         on_terminal: false,

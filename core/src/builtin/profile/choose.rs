@@ -7,7 +7,7 @@ use super::{
     no_profile,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, environment},
     context::{Directory, directory},
     error::{Result, While, code, usage},
     output::Format,
@@ -79,8 +79,13 @@ pub(in crate::builtin) fn use_profile(request: &Request<'_>) -> Result<i32> {
         }
     }
     for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
-        if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) {
-            app.console.notice(&format!("{variable} is set in this shell and wins here."));
+        match environment::variable(variable) {
+            Ok(None) => {}
+            Ok(Some(_)) => app.console.notice(&format!("{variable} is set in this shell and wins here.")),
+            // Here it selects nothing, and the next command will not run with it.
+            Err(failure) => {
+                app.console.notice(&format!("{} in this shell: unset {variable}", failure.message))
+            }
         }
     }
     request.done(format, name, "chosen")

@@ -7,7 +7,7 @@ use super::{
     check_name, no_credential, no_profile,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, environment},
     context::Directory,
     error::{Result, failed, usage},
 };
@@ -139,7 +139,7 @@ pub(in crate::builtin) fn rename(request: &Request<'_>) -> Result<i32> {
         Ok(())
     })?;
     app.console.notice(&format!("Renamed the profile `{old}` to `{new}`."));
-    if std::env::var("ASTRO_PROFILE").is_ok_and(|name| name == old) {
+    if environment::variable("ASTRO_PROFILE").is_ok_and(|name| name.as_deref() == Some(old)) {
         app.console
             .notice(&format!("ASTRO_PROFILE still names `{old}` in this shell: export ASTRO_PROFILE={new}"));
     }

@@ -50,7 +50,7 @@ fn resolved_in(
     directory: Option<&Directory>,
     config: &Config,
 ) -> Context {
-    let environment = &Environment::of(variables);
+    let environment = &Environment::with(variables);
     resolve(Sources { globals, environment, directory, config, on_terminal: true }, stored).expect("resolves")
 }
 
@@ -135,7 +135,7 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
             Stored { address: SITE_A.to_owned(), token: Secret::new("opaque".to_owned()), session: None };
         if with_claims { stored(name) } else { Ok(Some(opaque)) }
     };
-    let environment = &Environment::of(&variables);
+    let environment = &Environment::with(&variables);
     let directory = directory.as_ref();
     let sources = Sources { globals: &globals, environment, directory, config: &config, on_terminal: true };
     resolve(sources, stored).expect("resolves")
@@ -249,7 +249,7 @@ fn a_token_without_claims_takes_its_organization_from_its_own_layer() {
         (&flag, &[("ASTRO_API_TOKEN", "opaque")], None, true),
     ];
     for (at, (globals, variables, directory, may_send)) in rows.iter().enumerate() {
-        let environment = &Environment::of(variables);
+        let environment = &Environment::with(variables);
         let sources =
             Sources { globals, environment, directory: *directory, config: &config, on_terminal: true };
         let opaque = |_: &str| {
@@ -277,7 +277,7 @@ fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
 
 #[test]
 fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
-    let environment = Environment::of(&[("ASTRO_PROFILE", "a")]);
+    let environment = Environment::with(&[("ASTRO_PROFILE", "a")]);
     let none = Globals::default();
     for (on_terminal, format) in [(true, Format::Json), (false, Format::Table)] {
         let sources = Sources {
@@ -359,7 +359,7 @@ fn unknown_names_and_values_keep_everything_from_being_sent() {
         assert_eq!(error.code, crate::error::code::CONFIG);
         assert!(error.message.contains(part), "{error:?}");
     }
-    let environment = Environment::of(&[("ASTRO_OUTPUT", "yaml")]);
+    let environment = Environment::with(&[("ASTRO_OUTPUT", "yaml")]);
     let sources = Sources {
         globals: &Globals::default(),
         environment: &environment,
@@ -428,4 +428,36 @@ fn two_customers_are_never_mixed() {
         }
     }
     assert!(sent > 1000, "{sent} combinations may send; the test must not pass by refusing everything");
+}
+
+/// What is no token is refused by its flaw; nothing of it is shown.
+#[test]
+fn a_token_in_the_environment_is_one_word() {
+    let jwt = token(ORG_A);
+    for (value, flaw) in [
+        (jwt.clone(), None),
+        (format!("{jwt}\n"), None),
+        (format!("Bearer {jwt}"), Some("`Bearer`")),
+        (format!("\"{jwt}\""), Some("quotes")),
+        (format!(" {jwt}"), Some("blanks")),
+        (format!("{jwt}\n{jwt}"), Some("more than one line")),
+    ] {
+        let variables = [("ASTRO_API_TOKEN", value.as_str())];
+        let environment = &Environment::with(&variables);
+        let (globals, config) = (Globals::default(), setup());
+        let sources =
+            Sources { globals: &globals, environment, directory: None, config: &config, on_terminal: true };
+        match (resolve(sources, stored), flaw) {
+            (Ok(context), None) => assert_eq!(context.credential.expect("set").value.expose(), jwt),
+            (Err(failure), Some(flaw)) => {
+                assert_eq!(failure.code, crate::error::code::USAGE);
+                assert!(
+                    failure.message.contains("ASTRO_API_TOKEN") && failure.message.contains(flaw),
+                    "{failure:?}"
+                );
+                assert!(!format!("{failure:?}").contains(&jwt), "{failure:?}");
+            }
+            (found, _) => panic!("{flaw:?}: {found:?}"),
+        }
+    }
 }

@@ -44,7 +44,7 @@ impl Format {
 
     /// The format where no profile has a say: the flag's, else that of the variable `ASTRO_OUTPUT`, else the table.
     pub fn without_context(globals: &Globals, variable: Option<String>) -> Result<Self> {
-        match globals.output.clone().or(variable.filter(|name| !name.is_empty())) {
+        match globals.output.clone().or(variable) {
             None => Ok(Self::Table),
             Some(name) => Self::parse(&name).ok_or_else(|| {
                 config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))

@@ -53,7 +53,7 @@ fn nothing_is_changed_for_another_customer_than_the_directorys() {
     for (what, config, directory, globals, variables, may_write) in rows {
         let mut config = (*config).clone();
         config.default_profile = Some("a".to_owned());
-        let environment = &Environment::of(variables);
+        let environment = &Environment::with(variables);
         let directory = Some(*directory);
         let sources = Sources { globals, environment, directory, config: &config, on_terminal: true };
         let asked = |name: &str| match config.credentials[name].source.as_str() {
