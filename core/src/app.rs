@@ -18,7 +18,7 @@ use crate::{
     },
     config::Dirs,
     console::{Console, Conversation, TerminalFacts},
-    error::{Result, code, failed, plugin, usage},
+    error::{Failure, Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
     install, logging,
@@ -57,8 +57,11 @@ pub(crate) fn main() -> ! {
             let dirs = Dirs::of_environment();
             let stores = Stores::of_process(dirs.as_ref().ok());
             let app = App { console: Arc::clone(&console), binary, stores, dirs };
-            let is_recover = scan::words(&args).first() == Some(&"recover");
+            let first = scan::words(&args).first().map(|word| (*word).to_owned()).unwrap_or_default();
+            let is_recover = first == "recover";
+            let is_builtin = first != "help" && BUILTIN_WORDS.contains(&first.as_str());
             let code = app.run(args).unwrap_or_else(|failure| {
+                let failure = if is_builtin { failure } else { app.or_denied(failure) };
                 // Whoever interrupts knows why it failed; where a token is, nobody knows.
                 if failure.code != code::DELIVERY {
                     signals::raise_pending();
@@ -141,27 +144,36 @@ impl App {
         }
     }
 
+    /// A command is not known to be unknown while a store that may have it cannot be read.
+    fn or_denied(&self, failure: Failure) -> Failure {
+        match failure.code == code::UNKNOWN_COMMAND {
+            true => self.stores.denied().into_iter().next().unwrap_or(failure),
+            false => failure,
+        }
+    }
+
     /// No word at all: the root page, or an option such as `--version`.
     fn root(&self, args: &[String]) -> Result<i32> {
         let none = crate::cli::tree::CommandSet::default();
         let parsed = parse::parse(args, &none)?;
         self.start_conversation(&parsed.globals, Format::Table)?;
-        if parsed.globals.version { self.version() } else { self.print(&self.root_page()) }
+        if parsed.globals.version { self.version() } else { self.print_root_page() }
+    }
+
+    /// Prints the root page. Commands may be missing from it, which is said.
+    pub(crate) fn print_root_page(&self) -> Result<i32> {
+        let (words, denied) = self.stores.root_page();
+        for failure in &denied {
+            report::warning(&self.console, failure);
+        }
+        let words: Vec<help::Word> =
+            words.into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
+        self.print(&help::root(&self.binary, &words, &builtin::commands(), self.layout()))
     }
 
     /// `--version`, wherever it stands: a command it was typed after is not run.
     fn version(&self) -> Result<i32> {
         self.print(&format!("astro {}\n", crate::VERSION))
-    }
-
-    pub(crate) fn root_page(&self) -> String {
-        let words: Vec<help::Word> = self
-            .stores
-            .root_words()
-            .into_iter()
-            .map(|word| help::Word { word: word.path, about: word.about })
-            .collect();
-        help::root(&self.binary, &words, &builtin::commands(), self.layout())
     }
 
     fn builtin(&self, parsed: &Parsed<'_>, set: &crate::cli::tree::CommandSet) -> Result<i32> {
@@ -198,7 +210,9 @@ impl App {
         let Some(owner) = found.owner(&command.path) else {
             return Err(plugin(format!("nobody owns `astro {}`", command.path)));
         };
-        if !owner.facts.is_current(&owner.store) {
+        let is_known = owner.facts.is_current(&owner.store)
+            || verify::is_remembered(&owner.store, &owner.facts, self.dirs.as_ref().ok());
+        if !is_known {
             return self.plugin_word_again(args, owner);
         }
         self.invoke_usable(command, &parsed, owner)
@@ -238,8 +252,9 @@ impl App {
     }
 
     fn invoke_usable(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
-        match &owner.facts.broken {
-            Some(reason) => Err(store::build::broken(&owner.facts, reason)),
+        // Before anything is found out about the context, which does not matter then.
+        match owner.facts.failure() {
+            Some(failure) => Err(failure),
             None => self.invoke(command, parsed, owner),
         }
     }

@@ -8,6 +8,7 @@
 //!      -> console (stdout = result, stderr = conversation) -> exit code
 //! ```
 
+mod access;
 mod app;
 mod author;
 mod builtin;

@@ -72,7 +72,7 @@ fn from_an_index_and_back_again() {
     says(
         &env.run(["plugin", "install", "corp/marked@1.0.0"]),
         0,
-        &["Went back with the plugin `marked` from 1.1.0"],
+        &["Downgraded the plugin `marked` from 1.1.0"],
     );
     assert!(env.run(["plugin", "list"]).ok().contains("ready, pinned"));
     says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Upgrades move the plugin `marked`"]);
@@ -129,7 +129,7 @@ fn from_a_file_and_from_a_directory() {
         126,
         &["is older than the installed 2.0.0", "--downgrade"],
     );
-    says(&env.run(["plugin", "install", "./marked.astro-plugin", "--downgrade"]), 0, &["Went back"]);
+    says(&env.run(["plugin", "install", "./marked.astro-plugin", "--downgrade"]), 0, &["Downgraded"]);
     assert_eq!(mark(&env), "1.0.0");
 }
 
@@ -195,7 +195,7 @@ fn an_index_on_a_web_server() {
     says(&env.run(["plugin", "upgrade"]), 0, &["from 1.0.0 to 1.1.0"]);
     assert_eq!(mark(&env), "1.1.0");
     drop(web);
-    says(&env.run(["plugin", "install", "marked@1.0.0", "--offline"]), 0, &["Went back"]);
+    says(&env.run(["plugin", "install", "marked@1.0.0", "--offline"]), 0, &["Downgraded"]);
     says(
         &env.run(["plugin", "upgrade", "marked"]),
         5,
@@ -266,7 +266,7 @@ fn a_lock_file_is_reproduced() {
         1,
         &[
             "comes from the index `corp`, which is not configured here",
-            "astro plugin index add corp LOCATION --key RW",
+            "astro plugin index add corp LOCATION --key KEY",
         ],
     );
     let dir = index.dir.to_str().expect("UTF-8");
@@ -280,7 +280,7 @@ fn a_lock_file_is_reproduced() {
     fs::rename(&index.dir, env.path("away")).expect("moved");
     says(&elsewhere.run(["plugin", "sync", "--locked"]), 1, &["the index `company` is not there"]);
     fs::rename(env.path("away"), &index.dir).expect("moved");
-    says(&elsewhere.run(["plugin", "sync", "--locked", "--offline"]), 0, &["Went back"]);
+    says(&elsewhere.run(["plugin", "sync", "--locked", "--offline"]), 0, &["Downgraded"]);
     assert_eq!(mark(&elsewhere), "1.0.0");
     // Nothing is written by it.
     assert_eq!(fs::read_to_string(elsewhere.path("astro-plugins.lock")).expect("there"), text);

@@ -5,6 +5,7 @@ mod authors;
 mod compatibility;
 mod completion;
 mod configuration;
+mod containers;
 mod corpus;
 mod delivery;
 mod directories;
@@ -26,6 +27,7 @@ mod plugins;
 mod processes;
 mod profiles;
 mod refusals;
+mod reinstalling;
 mod sandbox;
 mod services;
 mod signing_in;
@@ -33,6 +35,7 @@ mod terminal;
 mod tokens;
 mod torture;
 mod trust;
+mod verdicts;
 
 /// A file that is not in the list above would never run.
 #[test]

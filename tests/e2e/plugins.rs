@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use astro_e2e::{TestEnv, fixture, root};
+use astro_e2e::{TestEnv, fixture, plugin_files::PluginFile, root, says};
 
 #[test]
 fn a_linked_plugin_is_a_command_until_it_is_removed() {
@@ -69,6 +69,33 @@ fn two_owners_of_one_command_are_refused() {
     fs::copy(fixture("hello"), env.path("libhello.so")).expect("copied");
     env.run(["plugin", "link", "libhello.so"]).ok();
     // The same plugin again is an update, not a conflict.
+    env.run(["plugin", "link", "libhello.so"]).ok();
+    // Another plugin, with the command of this one, with a command above it, and with one of those that came with astro.
+    for (command, both, help) in [
+        ("hello", "`rival` and `hello` both claim `astro hello`", "astro plugin remove hello"),
+        ("hello world", "`rival` and `hello` both claim `astro hello`", "astro plugin remove hello"),
+        (
+            "sandbox start",
+            "`rival` and `sandbox` both claim `astro sandbox start`",
+            "give the command another path",
+        ),
+    ] {
+        let mut rival = PluginFile::marked(&env).name("rival");
+        rival.manifest.commands[0].path = command.to_owned();
+        rival.write(&env, &rival.bytes());
+        says(&env.run(["plugin", "install", "./rival.astro-plugin"]), 126, &[both, help]);
+        assert!(!env.run(["plugin", "list"]).ok().contains("rival"), "{command}");
+    }
+    assert!(env.run(["hello"]).ok().contains("Hello world"), "the first owner has it");
+    // The other way round: the command is taken when the library is linked.
+    env.run(["plugin", "remove", "hello"]).ok();
+    let mut rival = PluginFile::marked(&env).name("rival");
+    rival.manifest.commands[0].path = "hello".to_owned();
+    rival.write(&env, &rival.bytes());
+    env.run(["plugin", "install", "./rival.astro-plugin"]).ok();
+    let refused = env.run(["plugin", "link", "libhello.so"]);
+    says(&refused, 126, &["`hello` and `rival` both claim `astro hello`", "astro plugin remove rival"]);
+    env.run(["plugin", "remove", "rival"]).ok();
     env.run(["plugin", "link", "libhello.so"]).ok();
     // The bundled file carries its manifest; a link of the same plugin and version takes its place.
     fs::copy(library, env.path("platform.so")).expect("copied");

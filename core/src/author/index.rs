@@ -15,7 +15,7 @@ use astro_plugin_protocol::{
 use super::sign;
 use crate::{
     context::{timestamp, unix_now},
-    error::{Result, While, code, failed, usage},
+    error::{Failure, Result, While, code, failed, usage, with_causes},
     files,
     indexes::{download, read_file},
     store::{
@@ -201,7 +201,10 @@ fn add(
 fn described(path: &Path) -> Result<(Vec<u8>, Described)> {
     let what = || format!("the plugin file `{}` is refused", path.display());
     let bytes = read_file(path, MAX_FILE)?.ok_or_else(|| failed(what()).cause("there is no such file"))?;
-    let described = Described::of(&bytes).map_err(|reason| failed(what()).cause(reason))?;
+    let described = Described::of(&bytes, path).map_err(|failure| {
+        let causes = std::iter::once(failure.message).chain(failure.causes).collect();
+        Failure { help: failure.help, causes, ..failed(what()) }
+    })?;
     match check::problems(&described.manifest).first() {
         None => Ok((bytes, described)),
         Some(problem) => Err(failed(what()).cause(problem.clone())),
@@ -351,7 +354,8 @@ pub(crate) fn check_file(
     if bytes.len() as u64 != file.size || hash != file.sha256 {
         return Err(format!("it is another file: {} bytes, SHA-256 {hash}", bytes.len()));
     }
-    let Described { footer, manifest } = Described::of(&bytes)?;
+    let Described { footer, manifest } =
+        Described::of(&bytes, Path::new(&file.location)).map_err(|failure| with_causes(&failure))?;
     if (manifest.name.as_str(), &manifest.version, &footer.triple) != (name, &version.version, &file.target) {
         return Err(format!("it says it is `{}` {} for {}", manifest.name, manifest.version, footer.triple));
     }

@@ -52,7 +52,7 @@ pub(super) fn help(request: &Request<'_>) -> Result<i32> {
     let words: Vec<&str> =
         request.parsed.matches.get_many::<String>("word").into_iter().flatten().map(String::as_str).collect();
     let page = match words.as_slice() {
-        [] => app.root_page(),
+        [] => return app.print_root_page(),
         ["globals"] => help::globals(layout),
         ["exit-codes"] => help::exit_codes(layout),
         ["environment"] => help::prose(ENVIRONMENT, layout),

@@ -24,6 +24,7 @@ use crate::{
     context::timestamp,
     error::{Result, failed},
     output::{Format, Renderer, Sheet},
+    store::index::Facts,
 };
 
 /// All of them.
@@ -124,11 +125,7 @@ pub(crate) fn index_store(dir: &str) -> Result<i32> {
     if let Some(reason) = index.root.unreadable.first() {
         return Err(crate::error::plugin(reason.clone()));
     }
-    let broken = index.root.plugins.iter().find_map(|facts| Some((facts, facts.broken.as_ref()?)));
-    match broken {
-        Some((facts, reason)) => Err(crate::store::build::broken(facts, reason)),
-        None => Ok(0),
-    }
+    index.root.plugins.iter().find_map(Facts::failure).map_or(Ok(0), Err)
 }
 
 /// What a command of the host gets.
@@ -246,7 +243,7 @@ fn switch(long: &str, help: &str) -> Arg {
 
 /// A column with its key in capital letters above it.
 fn column(key: &str, kind: ColumnKind) -> Column {
-    Column { key: key.to_owned(), title: key.to_uppercase(), kind, optional: false }
+    Column { key: key.to_owned(), title: key.to_uppercase().replace('_', " "), kind, optional: false }
 }
 
 fn choices(values: &[&str]) -> Vec<Choice> {

@@ -25,7 +25,7 @@ pub fn rendered(console: &Console, failure: &Failure) -> String {
     redacted(&failure::rendered(failure, conversation.json_errors, conversation.color_stderr)).into_owned()
 }
 
-/// Prints a warning: something is wrong that does not stop this command.
+/// Prints a warning, and what to do about it: something is wrong that does not stop this command.
 pub fn warning(console: &Console, failure: &Failure) {
     let conversation = console.conversation();
     if conversation.json_errors || conversation.quiet {
@@ -34,4 +34,6 @@ pub fn warning(console: &Console, failure: &Failure) {
     let label = styled(Style::Warning, "warning:", conversation.color_stderr);
     let causes: String = failure.causes.iter().map(|cause| format!(": {}", escaped(cause))).collect();
     console.stderr_line(&format!("{label} {}{causes}", escaped(&failure.message)));
+    let label = styled(Style::Help, "help:", conversation.color_stderr);
+    failure.help.iter().for_each(|help| console.stderr_line(&format!("{label} {}", escaped(help))));
 }

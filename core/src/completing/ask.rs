@@ -34,7 +34,7 @@ pub(super) fn plugin(
     command: &Command,
 ) -> Result<Vec<Candidate>> {
     // One that was built again would have to be described first, which takes its time when the command is run.
-    if owner.facts.broken.is_some() || !owner.facts.is_current(&owner.store) {
+    if owner.facts.is_linked() && !owner.facts.is_current(&owner.store) {
         return Ok(Vec::new());
     }
     let loaded = app.load(owner, Conversation::default())?;

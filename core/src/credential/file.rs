@@ -1,6 +1,6 @@
 //! The credential source `file`: tokens in a file only its owner can read.
 
-use std::os::unix::fs::MetadataExt;
+use std::{os::unix::fs::MetadataExt, path::Path};
 
 use toml_edit::DocumentMut;
 
@@ -15,12 +15,7 @@ use crate::{
 pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
     let path = dirs.credentials_file();
     let Some(text) = files::read(&path)? else { return Ok(None) };
-    let metadata = std::fs::metadata(&path)
-        .map_err(|error| config(format!("cannot look at `{}`", path.display())).cause(error.to_string()))?;
-    if metadata.mode() & 0o077 != 0 {
-        return Err(config(format!("`{}` can be read by other users", path.display()))
-            .help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())));
-    }
+    check_mode(&path)?;
     let document = parse(dirs, &text)?;
     let value =
         |key: &str| document.get(name).and_then(|item| item.get(key)).and_then(|item| item.as_value());
@@ -31,6 +26,28 @@ pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
         token: Secret::new(token),
         session: Session::from_fields(&text, &number),
     }))
+}
+
+/// Refuses a file that other users may read. A secret that Kubernetes mounts belongs to root and to the group of the pod
+/// (`fsGroup`): its group may read it where the whole mount is read-only, since that is the only way this user can.
+fn check_mode(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| config(format!("cannot look at `{}`", path.display())).cause(error.to_string()))?;
+    let mode = metadata.mode() & 0o777;
+    let is_read_only = || {
+        rustix::fs::statvfs(path).is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    };
+    if mode & 0o077 == 0 || mode & 0o037 == 0 && is_read_only() {
+        return Ok(());
+    }
+    let failure = config(format!("`{}` can be read by other users (mode {mode:04o})", path.display()));
+    let this = rustix::process::geteuid();
+    Err(match this.is_root() || metadata.uid() == this.as_raw() {
+        true => failure.help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())),
+        false => failure
+            .help("pass the token in ASTRO_API_TOKEN instead")
+            .help("in Kubernetes: mount the secret read-only with `defaultMode: 0440` and an `fsGroup`"),
+    })
 }
 
 /// Stores the token of a credential with the address it belongs to.

@@ -1,6 +1,6 @@
 //! The room of the boundary: the only one in the host that may be unsafe.
 //!
-//! * [`verify`] decides whether a file may be loaded, before any of its code can run; `open` opens it.
+//! * [`verify`], which is [`crate::trust::verify`], decides whether a file may be loaded, before any of its code can run.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
 //! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it; [`stdout`] looks at it
@@ -12,16 +12,22 @@ pub mod crash;
 pub mod executor;
 pub mod last_words;
 pub mod library;
-mod open;
 pub mod port;
 pub mod process;
 pub mod signals;
 pub mod stdout;
-pub mod verify;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::error::Result;
+pub use crate::trust::verify;
+
+/// The version of the C library, from the loaded library itself.
+pub(crate) fn glibc() -> Option<(u32, u32)> {
+    let version = library::glibc_version()?;
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+}
 
 /// The future of one invocation: resolves to the answer's bytes.
 pub type Answering = Pin<Box<dyn Future<Output = Vec<u8>>>>;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use super::{Choice, Installer, candidate::Candidate, resolve};
 use crate::{
     error::{Failure, Result, plugin},
-    host::verify,
+    files,
     store::{
         Store, link,
         record::{Installed, Source},
     },
-    trust::Key,
+    trust::{Key, verify},
 };
 
 /// What became of one plugin.
@@ -23,8 +23,8 @@ pub(crate) struct Outcome {
     pub(crate) version: String,
     /// The version that was in use before.
     pub(crate) before: Option<String>,
-    /// `installed`, `upgraded`, `downgraded`, `replaced`, `unchanged`, `rolled back`, `pinned`, `unpinned`.
-    pub(crate) action: &'static str,
+    /// What was done.
+    pub(crate) action: Action,
     /// How it came: as in the record.
     pub(crate) source: Source,
     /// Where it came from.
@@ -39,11 +39,66 @@ pub(crate) struct Outcome {
     pub(crate) voucher: String,
     /// It takes the place of one that came with astro.
     pub(crate) replaces_bundled: bool,
+    /// It takes the place of this library, which was linked.
+    pub(crate) replaces_link: Option<PathBuf>,
+}
+
+/// What was done to a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// It is new, or takes the place of a link.
+    Installed,
+    /// A newer version took its place.
+    Upgraded,
+    /// An older one did.
+    Downgraded,
+    /// Another file of the same version did.
+    Replaced,
+    /// The version before is in use again.
+    RolledBack,
+    /// And the version that was rolled back.
+    RolledForward,
+    /// The same file was damaged and is whole again.
+    Repaired,
+    /// The same file; from now on it is known to come from another place.
+    Moved,
+    /// The same file; from now on its publisher is known.
+    Verified,
+    /// It stays at its version from now on.
+    Pinned,
+    /// Upgrades move it again.
+    Unpinned,
+    /// It was pinned already.
+    StillPinned,
+    /// It was not pinned.
+    NotPinned,
+    /// Nothing had to be done.
+    Unchanged,
+}
+
+impl Action {
+    /// As programs read it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Upgraded => "upgraded",
+            Self::Downgraded => "downgraded",
+            Self::Replaced => "replaced",
+            Self::RolledBack => "rolled back",
+            Self::RolledForward => "rolled forward",
+            Self::Repaired => "repaired",
+            Self::Moved => "moved",
+            Self::Verified => "verified",
+            Self::Pinned => "pinned",
+            Self::Unpinned => "unpinned",
+            Self::StillPinned | Self::NotPinned | Self::Unchanged => "unchanged",
+        }
+    }
 }
 
 impl Outcome {
     /// What became of an installed plugin.
-    pub(crate) fn of(record: &Installed, before: Option<&str>, action: &'static str) -> Self {
+    pub(crate) fn of(record: &Installed, before: Option<&str>, action: Action) -> Self {
         let key = record.publisher_key.as_deref().and_then(Key::parse);
         Self {
             name: record.name.clone(),
@@ -59,6 +114,7 @@ impl Outcome {
             key_id: key.map(|key| key.id()),
             pinned: record.pinned,
             replaces_bundled: false,
+            replaces_link: None,
         }
     }
 }
@@ -92,8 +148,11 @@ impl Installer<'_> {
         }
         link::refuse_clash(stores, &candidate.manifest)?;
 
-        let is_pinned = choice == Choice::Named;
-        let same = old.as_ref().filter(|old| old.hash == candidate.hash && old.source != Source::Link);
+        let linked = old.as_ref().filter(|old| old.source == Source::Link);
+        let same = old.as_ref().filter(|old| old.hash == candidate.hash && linked.is_none());
+        if let Some(same) = same {
+            return self.admit_same(store, &lock, &candidate, same, choice);
+        }
         let mut record = Installed::new(
             candidate.manifest.clone(),
             candidate.origin.source,
@@ -102,33 +161,85 @@ impl Installer<'_> {
         );
         record.origin = Some(candidate.origin.place.clone());
         record.publisher_key = candidate.key.as_ref().map(|key| key.text().to_owned());
-        record.pinned = is_pinned;
-        // The same file again: it may have been damaged, or come from elsewhere this time.
-        if let Some(same) = same {
-            record.installed_at = same.installed_at;
-        }
+        record.pinned = choice == Choice::Named;
         let before = old.as_ref().map(|old| old.version.as_str());
         let action = match before {
-            _ if same.is_some() => "unchanged",
-            None => "installed",
-            Some(before) if resolve::is_newer(&version, before) => "upgraded",
-            Some(before) if resolve::is_newer(before, &version) => "downgraded",
-            Some(_) => "replaced",
+            None => Action::Installed,
+            // A build of the user's own is no version that this one follows.
+            _ if linked.is_some() => Action::Installed,
+            Some(before) if resolve::is_newer(&version, before) => Action::Upgraded,
+            Some(before) if resolve::is_newer(before, &version) => Action::Downgraded,
+            Some(_) => Action::Replaced,
         };
         let mut outcome = Outcome::of(&record, before, action);
         outcome.voucher = candidate.voucher();
-        outcome.replaces_bundled = theirs.is_some() && action != "unchanged";
+        outcome.replaces_bundled = theirs.is_some();
+        outcome.replaces_link = linked.map(|linked| linked.path.clone());
         if self.options.dry_run {
             return Ok(outcome);
         }
         record.path = store.put_file(&record, &candidate.bytes)?;
+        self.use_record(store, &lock, &record)?;
+        Ok(outcome)
+    }
+
+    /// Installs the very file that is installed: where it came from and whether it is pinned stay, unless another index was
+    /// named, and a file that was changed in the store is put back.
+    fn admit_same(
+        &self,
+        store: &Store,
+        lock: &files::Lock,
+        candidate: &Candidate,
+        old: &Installed,
+        choice: Choice,
+    ) -> Result<Outcome> {
+        let mut record = old.clone();
+        // An index has news of it, a file has none: a plugin does not leave its index for a copy.
+        if old.source != Source::Index || candidate.origin.source == Source::Index {
+            record.source = candidate.origin.source;
+            record.origin = Some(candidate.origin.place.clone());
+        }
+        if let Some(key) = &candidate.key {
+            record.publisher_key = Some(key.text().to_owned());
+        }
+        record.pinned = match choice {
+            Choice::Named => true,
+            Choice::Newest => false,
+            Choice::File => old.pinned,
+        };
+        let is_whole = self.kept(&old.name, &old.hash).is_some();
+        let action = match () {
+            () if !is_whole => Action::Repaired,
+            () if (record.source, &record.origin) != (old.source, &old.origin) => Action::Moved,
+            () if record.publisher_key != old.publisher_key => Action::Verified,
+            () if record.pinned && !old.pinned => Action::Pinned,
+            () if old.pinned && !record.pinned => Action::Unpinned,
+            () => Action::Unchanged,
+        };
+        let outcome = Outcome::of(&record, Some(&old.version), action);
+        if self.options.dry_run {
+            return Ok(outcome);
+        }
+        if !is_whole {
+            record.path = store.put_file(&record, &candidate.bytes)?;
+        }
+        match action {
+            // It may lie where nothing is loaded from, all the same.
+            Action::Unchanged => verify::check_policy(&store.file_of(&record.path))?,
+            _ => self.use_record(store, lock, &record)?,
+        }
+        Ok(outcome)
+    }
+
+    /// Writes a record whose file is there, and uses it.
+    fn use_record(&self, store: &Store, lock: &files::Lock, record: &Installed) -> Result<()> {
         // Where others may write nothing would be loaded from.
         verify::check_policy(&store.file_of(&record.path))?;
-        store.change(&lock, || {
-            store.write_record(&record)?;
-            record.publisher_key.as_ref().map_or(Ok(()), |key| store.set_publisher(&name, key))
+        store.change(lock, || {
+            store.write_record(record)?;
+            record.publisher_key.as_ref().map_or(Ok(()), |key| store.set_publisher(&record.name, key))
         })?;
-        Ok(outcome)
+        Ok(())
     }
 
     /// The newest version is installed already; being asked for by name it is not pinned any more.
@@ -144,9 +255,9 @@ impl Installer<'_> {
             }
         }
         let action = match (old.pinned == pinned, pinned) {
-            (true, _) => "unchanged",
-            (false, true) => "pinned",
-            (false, false) => "unpinned",
+            (true, _) => Action::Unchanged,
+            (false, true) => Action::Pinned,
+            (false, false) => Action::Unpinned,
         };
         let record = Installed { pinned, ..old.clone() };
         Ok(Outcome::of(&record, Some(&old.version), action))
@@ -197,9 +308,9 @@ pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Opt
             "THE PUBLISHER'S KEY OF `{name}` HAS CHANGED: it was {pinned_id}, it is {}",
             key.id()
         ))
-        .cause("somebody else may be publishing under that name")
-        .help("ask the publisher for the key, by another way than the one this file came by")
-        .help(format!("if it is {}: repeat the command with --accept-key and the key", key.text()))),
+        .cause("another publisher may be using that name")
+        .help("ask the publisher for the new key, by another way than the one this file came by")
+        .help("then repeat the command with --accept-key KEY, the key that the publisher told you")),
         None => Err(plugin(format!(
             "`{name}` was signed with the key {pinned_id}, and {} is {}",
             candidate.manifest.version,

@@ -7,12 +7,11 @@ use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
     error::{Failure, Result, While, code, failed, plugin},
-    host::verify,
     store::{
         self,
         record::{self, Described, Source},
     },
-    trust::Key,
+    trust::{Key, verify},
 };
 
 /// Where a file came from.
@@ -77,7 +76,13 @@ impl Candidate {
             return Err(refused("it is not the file it should be".to_owned())
                 .cause(format!("SHA-256 {hash}, expected {wanted}")));
         }
-        let Described { footer, manifest } = Described::of(&bytes).map_err(&refused)?;
+        // What comes from an index has no name of its own, and was packed.
+        let file_name = match origin.source {
+            Source::Index => Path::new("x.astro-plugin"),
+            _ => Path::new(&place),
+        };
+        let Described { footer, manifest } = Described::of(&bytes, file_name)
+            .map_err(|failure| Failure { message: refused(failure.message.clone()).message, ..failure })?;
         if let Some(problem) = check::problems(&manifest).first() {
             return Err(refused(format!("its manifest is not accepted: {problem}")));
         }

@@ -1,44 +1,77 @@
 //! Changes to what is installed that need nothing from elsewhere: back to the version before, staying at a version.
 
-use super::{Outcome, resolve::is_newer};
+use super::{Action, Outcome, resolve::is_newer};
 use crate::{
     app::App,
     error::{Failure, Result, failed, plugin},
-    host::verify,
+    files,
     store::{
         Store, link,
         record::{Installed, Source},
     },
+    trust::verify::{Comparison, Judge},
 };
 
 /// Goes back to the version that was in use before; works without a network. It stays there until it is named: a nightly
-/// `upgrade` would bring the trouble back.
+/// `upgrade` would bring the trouble back. A second time goes further back, never forward again.
 pub(crate) fn rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> {
     let store = link::user_store(&app.stores)?;
     let lock = store.lock()?;
     let now = current(app, store, name)?;
     let none = || {
-        failed(format!("no version of `{name}` before {} is kept", now.version))
-            .help(format!("name one: astro plugin install {name}@VERSION"))
+        let failure = failed(format!("no version of `{name}` before {} is kept", now.version));
+        let undo = now.rolled_back_from.is_some();
+        let failure = match undo {
+            true => failure
+                .cause("it was rolled back to this one already")
+                .help(format!("to undo that: astro plugin rollback {name} --undo")),
+            false => failure,
+        };
+        failure.help(format!("name one: astro plugin install {name}@VERSION"))
     };
     let directory = now.previous.clone().ok_or_else(none)?;
     let before = store.version(name, &directory)?.ok_or_else(none)?;
-    usable(app, store, &before)?;
-    let back = Installed { previous: Some(now.directory()), pinned: true, ..before };
+    usable(app, store, &before, "go back to")?;
+    let rolled_back_from = Some(now.directory());
+    let back = Installed { rolled_back_from, pinned: before.source != Source::Link, ..before };
     if !dry_run {
-        store.change(&lock, || {
-            store.write_version(&directory, &back)?;
-            store.switch(name, &directory)
-        })?;
+        use_version(store, &lock, &directory, &back)?;
     }
-    Ok(Outcome::of(&back, Some(&now.version), "rolled back"))
+    Ok(Outcome::of(&back, Some(&now.version), Action::RolledBack))
+}
+
+/// Undoes a rollback: the version that was in use before it is in use again, as it was.
+pub(crate) fn undo_rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> {
+    let store = link::user_store(&app.stores)?;
+    let lock = store.lock()?;
+    let now = current(app, store, name)?;
+    let none = || {
+        failed(format!("`{name}` {} was not rolled back to", now.version))
+            .help(format!("to use another version: astro plugin install {name}@VERSION"))
+    };
+    let directory = now.rolled_back_from.clone().ok_or_else(none)?;
+    let after = store.version(name, &directory)?.ok_or_else(none)?;
+    usable(app, store, &after, "use")?;
+    let forward = Installed { previous: Some(now.directory()), rolled_back_from: None, ..after };
+    if !dry_run {
+        use_version(store, &lock, &directory, &forward)?;
+    }
+    Ok(Outcome::of(&forward, Some(&now.version), Action::RolledForward))
+}
+
+fn use_version(store: &Store, lock: &files::Lock, directory: &str, record: &Installed) -> Result<()> {
+    store.change(lock, || {
+        store.write_version(directory, record)?;
+        store.switch(&record.name, directory)
+    })?;
+    Ok(())
 }
 
 /// Whether a version that is kept can be used: what a run would refuse is refused here, while the other one is still
-/// in use.
-fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
+/// in use. `verb` is what would be done with it.
+fn usable(app: &App, store: &Store, record: &Installed, verb: &str) -> Result<()> {
     let (name, version) = (&record.name, &record.version);
-    let refused = |reason: &str| plugin(format!("cannot go back to `{name}` {version}: {reason}"));
+    let refused = |reason: &str| plugin(format!("cannot {verb} `{name}` {version}: {reason}"));
     if let Some(reason) = store.revoked()?.get(&record.hash) {
         return Err(refused(&format!("it was revoked: {reason}")));
     }
@@ -53,14 +86,11 @@ fn usable(app: &App, store: &Store, record: &Installed) -> Result<()> {
         return Err(refused(&format!("astro came with {theirs}, which would be used")));
     }
     let facts = store.look_at(record.clone()).facts;
-    if let Some(reason) = &facts.broken {
-        return Err(refused(reason));
-    }
-    verify::reverify(store, &facts, app.dirs.as_ref().ok()).map_err(|failure| {
-        let mut refused = refused(&failure.message);
-        refused.causes.extend(failure.causes);
-        refused.help.extend(failure.help);
-        refused
+    let judge = Judge::new(app.dirs.as_ref().ok(), Comparison::Afresh);
+    judge.file(store, &facts).map_err(|failure| {
+        let loading = format!("cannot load plugin `{name}` {version}: ");
+        let reason = failure.message.strip_prefix(&loading).unwrap_or(&failure.message);
+        Failure { message: refused(reason).message, ..failure }
     })?;
     link::refuse_clash(&app.stores, &record.manifest)
 }
@@ -73,13 +103,14 @@ pub(crate) fn pin(app: &App, name: &str, pinned: bool) -> Result<Outcome> {
     if now.source == Source::Link {
         return Err(failed(format!("the plugin `{name}` is linked: it is whatever was built last")));
     }
-    let action = match (now.pinned == pinned, pinned) {
-        (true, _) => "unchanged",
-        (false, true) => "pinned",
-        (false, false) => "unpinned",
+    let action = match (now.pinned, pinned) {
+        (true, true) => Action::StillPinned,
+        (false, false) => Action::NotPinned,
+        (false, true) => Action::Pinned,
+        (true, false) => Action::Unpinned,
     };
     let record = Installed { pinned, ..now };
-    if action != "unchanged" {
+    if matches!(action, Action::Pinned | Action::Unpinned) {
         store.change(&lock, || store.write_version(&record.directory(), &record))?;
     }
     Ok(Outcome::of(&record, Some(&record.version), action))

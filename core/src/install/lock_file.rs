@@ -169,16 +169,52 @@ impl Locked {
             source.keys.iter().any(|key| self.index_keys.contains(key))
                 && source.document.as_ref().is_none_or(|document| *document == self.document)
         };
-        let missing = || -> Failure {
-            let key = self.index_keys.first().map_or("KEY", String::as_str);
-            failed(format!(
-                "`{}` comes from the index `{}`, which is not configured here",
-                self.name, self.index
-            ))
-            .help(format!("add it: astro plugin index add {} LOCATION --key {key}", self.index))
-        };
         let by_name = configured.iter().find(|source| source.name == self.index && has_key(source));
-        by_name.or_else(|| configured.iter().find(has_key)).ok_or_else(missing)
+        by_name.or_else(|| configured.iter().find(has_key)).ok_or_else(|| self.not_configured(configured))
+    }
+
+    /// That no index is configured with a key of this one. The keys of the lock file are not offered: a repository that was
+    /// cloned must not choose whom its reader trusts.
+    fn not_configured(&self, configured: &[IndexSource]) -> Failure {
+        let Self { name, index, .. } = self;
+        let ask =
+            "get its location and its key from its maintainers, not from the repository of the lock file";
+        let ids = |keys: &[String]| {
+            let ids: Vec<String> = keys.iter().filter_map(|key| Some(Key::parse(key)?.id())).collect();
+            if ids.is_empty() { "no key".to_owned() } else { ids.join(", ") }
+        };
+        let add = format!("astro plugin index add {index} LOCATION --key KEY");
+        match configured.iter().find(|source| source.name == *index) {
+            None => failed(format!("`{name}` comes from the index `{index}`, which is not configured here"))
+                .help(ask)
+                .help(format!("then add it: {add}")),
+            Some(source) => {
+                let is_other_key = !source.keys.iter().any(|key| self.index_keys.contains(key));
+                let reason = match is_other_key {
+                    true => format!(
+                        "its keys here are {}, those of the lock file {}",
+                        ids(&source.keys),
+                        ids(&self.index_keys)
+                    ),
+                    false => format!(
+                        "here it calls itself `{}`, in the lock file `{}`",
+                        source.document.as_deref().unwrap_or_default(),
+                        self.document
+                    ),
+                };
+                failed(format!(
+                    "`{name}` comes from another index `{index}` than the one that is configured here"
+                ))
+                .cause(reason)
+                .help(ask)
+                .help(format!(
+                    "when the one of the lock file is right: astro plugin index remove {index}, then {add}"
+                ))
+                .help(format!(
+                    "when the one here is right: astro plugin install {index}/{name}, then astro plugin sync"
+                ))
+            }
+        }
     }
 }
 
@@ -219,6 +255,41 @@ mod tests {
             files::write(&path, broken.as_bytes()).expect("written");
             assert!(LockFile::read(&path).is_err(), "{broken}");
         }
+    }
+
+    /// What a cloned repository brings does not become trusted by pasting a command.
+    #[test]
+    fn the_keys_of_a_lock_file_are_not_offered() {
+        let key = || minisign::KeyPair::generate_unencrypted_keypair().expect("a key").pk.to_base64();
+        let (mine, theirs) = (key(), key());
+        let (mine, theirs) = (mine.as_str(), theirs.as_str());
+        let source = |keys: &str, document: &str| IndexSource {
+            name: "corp".into(),
+            location: "/x".into(),
+            keys: vec![keys.into()],
+            document: Some(document.into()),
+            ..IndexSource::default()
+        };
+        let locked = Locked { index_keys: vec![theirs.into()], ..locked("hello") };
+        for (configured, message, cause) in [
+            (vec![], "which is not configured here", None),
+            (vec![source(mine, "corp")], "comes from another index `corp`", Some("its keys here are ")),
+            (
+                vec![source(theirs, "other")],
+                "comes from another index `corp`",
+                Some("here it calls itself `other`"),
+            ),
+        ] {
+            let failure = locked.source(&configured).expect_err("another index");
+            assert!(failure.message.contains(message), "{failure:?}");
+            assert!(cause.is_none_or(|cause| failure.causes[0].contains(cause)), "{failure:?}");
+            assert!(!format!("{failure:?}").contains(theirs), "{failure:?}");
+            assert!(
+                failure.help.iter().any(|help| help.ends_with("index add corp LOCATION --key KEY")),
+                "{failure:?}"
+            );
+        }
+        assert!(locked.source(&[source(theirs, "corp")]).is_ok());
     }
 
     proptest! {

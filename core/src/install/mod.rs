@@ -24,7 +24,7 @@ use std::{
 use astro_plugin_protocol::plugin_index::{MAX_FILE, Plugin};
 use reqwest::Url;
 
-pub(crate) use admit::{Outcome, same_publisher};
+pub(crate) use admit::{Action, Outcome, same_publisher};
 use candidate::{Candidate, Expected, Origin, entry_beside, nothing_at};
 use resolve::Resolved;
 use source::{Named, Wanted, files_in};
@@ -39,7 +39,10 @@ use crate::{
         self, Store,
         record::{self, Installed, Source},
     },
-    trust::{self, Key, Policy},
+    trust::{
+        self, Key, Policy,
+        verify::{Comparison, Judge},
+    },
 };
 
 /// What was asked for besides the plugins themselves.
@@ -111,7 +114,7 @@ impl<'a> Installer<'a> {
         let opened = opened.and_then(|opened| {
             if let Some(store) = self.app.stores.user() {
                 for (record, reason) in store.revoke(&opened.document)? {
-                    report::warning(console, &not_used_any_more(&record, &reason));
+                    report::warning(console, &not_used_any_more(store, &record, &reason));
                 }
             }
             Ok(opened)
@@ -125,7 +128,7 @@ impl<'a> Installer<'a> {
     pub(crate) fn revoked_in_use(&self) -> Result<Vec<(String, Failure)>> {
         let store = store::link::user_store(&self.app.stores)?;
         let told = |(record, reason): &(Installed, String)| {
-            (format!("`{}` {} ", record.name, record.version), not_used_any_more(record, reason))
+            (format!("`{}` {} ", record.name, record.version), not_used_any_more(store, record, reason))
         };
         Ok(store.revoked_in_use()?.iter().map(told).collect())
     }
@@ -285,14 +288,12 @@ impl<'a> Installer<'a> {
         (record::hash(bytes.as_slice()).ok()? == sha256).then_some(bytes)
     }
 
-    /// Whether an installed file is still what it was and may be used: what somebody changed is installed again, and what is
+    /// Whether an installed file is still what it was and may be used: what was changed is installed again, and what is
     /// refused is refused where all is looked at.
     fn is_usable(&self, record: &Installed) -> bool {
-        let is_revoked = |store: &Store| store.revoked().map_or(true, |all| all.contains_key(&record.hash));
-        record.source != Source::Link
-            && self.policy.refusal(record.publisher_key.as_deref()).is_none()
-            && !self.app.stores.user().is_none_or(is_revoked)
-            && self.kept(&record.name, &record.hash).is_some()
+        let judge = Judge::new(Some(self.dirs), Comparison::Afresh);
+        let is_admitted = |store: &Store| judge.file(store, &store.look_at(record.clone()).facts).is_ok();
+        record.source != Source::Link && self.app.stores.user().is_some_and(is_admitted)
     }
 
     /// Shows how far a download is.
@@ -336,10 +337,11 @@ pub(crate) fn known_keys(app: &App, policy: &Policy, name: &str) -> Result<Vec<K
     Ok(keys)
 }
 
-/// That a plugin which is installed was revoked.
-fn not_used_any_more(record: &Installed, reason: &str) -> Failure {
-    plugin(format!("`{}` {} was revoked and is not used any more: {reason}", record.name, record.version))
-        .help(format!("install another version, or remove it: astro plugin remove {}", record.name))
+/// That a plugin which is installed was revoked, and what to do about it.
+fn not_used_any_more(store: &Store, record: &Installed, reason: &str) -> Failure {
+    let (name, version) = (&record.name, &record.version);
+    let failure = plugin(format!("`{name}` {version} was revoked and is not used any more: {reason}"));
+    Failure { help: store.ways_out(record, &store.revoked().unwrap_or_default()), ..failure }
 }
 
 /// Whether an installed plugin came from this very entry, signed as it says.

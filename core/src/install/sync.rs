@@ -10,13 +10,12 @@ use super::{
 };
 use crate::{
     error::{Failure, Result, failed, plugin},
-    host::verify::TRIPLE,
     indexes,
     store::{
         link,
         record::{Installed, Source},
     },
-    trust::Key,
+    trust::{Key, verify::TRIPLE},
 };
 
 /// What became of a lock file.
@@ -44,7 +43,9 @@ impl Synced {
 impl Installer<'_> {
     /// Installs exactly what the file says; it is not changed, and what it does not name is left alone.
     pub(crate) fn sync_locked(&self, path: &Path) -> Result<Synced> {
-        let file = LockFile::read(path)?.ok_or_else(|| no_file(path))?;
+        let file = LockFile::read(path)?.ok_or_else(|| {
+            no_file(path).help("write it where the plugins are installed: astro plugin sync")
+        })?;
         let mut synced = Synced::default();
         file.plugins.iter().for_each(|locked| synced.take(self.install_locked(locked)));
         Ok(synced)
@@ -71,7 +72,9 @@ impl Installer<'_> {
             added = store.records().0.into_iter().filter(|record| record.source == Source::Index).collect();
         }
         if known.is_none() && added.is_empty() {
-            return Err(no_file(path).cause("and no plugin is installed from an index"));
+            return Err(no_file(path)
+                .cause("no plugin is installed from an index, so there is nothing to write into one")
+                .help("install the plugins that belong into it: astro plugin install INDEX/NAME"));
         }
         for record in &added {
             file.put(self.locked(record)?);
@@ -97,13 +100,18 @@ impl Installer<'_> {
             let found = plugin.versions.iter().find(|known| known.version == *version);
             found.map(|version| (plugin, version))
         });
-        let (plugin, found) = found
-            .ok_or_else(|| failed(format!("the index `{origin}` has no `{name}` {version} any more")))?;
+        let (plugin, found) = found.ok_or_else(|| {
+            failed(format!("the index `{origin}` has no `{name}` {version} any more"))
+                .help(format!("use a version that it has: astro plugin upgrade {name}"))
+        })?;
         let locked = Locked::of(&index, plugin, found)?;
         match locked.files.iter().any(|file| file.sha256 == record.hash) {
             true => Ok(locked),
             false => Err(failed(format!(
                 "the installed `{name}` {version} is not the file that the index `{origin}` has"
+            ))
+            .help(format!(
+                "to take the file of the index: astro plugin remove {name}, and install it again"
             ))),
         }
     }
@@ -111,8 +119,9 @@ impl Installer<'_> {
     fn install_locked(&self, locked: &Locked) -> Result<Outcome> {
         let (name, version) = (&locked.name, &locked.version);
         let file = locked.files.iter().find(|file| file.target == TRIPLE).ok_or_else(|| {
-            failed(format!("the lock file has no build of `{name}` {version} for {TRIPLE}"))
-                .help("write it again where the index has one: astro plugin sync")
+            failed(format!("the lock file has no build of `{name}` {version} for {TRIPLE}")).help(format!(
+                "publish a build for {TRIPLE} in the index, then write the lock file again: astro plugin sync"
+            ))
         })?;
         let store = link::user_store(&self.app.stores)?;
         let installed = store.installed(name)?;
@@ -138,5 +147,4 @@ impl Installer<'_> {
 
 fn no_file(path: &Path) -> Failure {
     failed(format!("there is no lock file `{}`", path.display()))
-        .help("write one from what is installed: astro plugin sync")
 }

@@ -11,7 +11,7 @@ use astro_plugin_protocol::{
 
 use super::{
     Kind, Store,
-    index::{self, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
+    index::{self, Broken, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
     record::{self, Described, Installed, Stamp},
     revoke::Revoked,
 };
@@ -103,15 +103,24 @@ impl Store {
 
     fn look_at_with(&self, record: Installed, revoked: &Result<Revoked>) -> Known {
         let mut facts = Facts {
-            name: record.name,
-            version: record.version,
-            path: record.path,
-            hash: record.hash,
-            described_by: record.described_by,
-            publisher_key: record.publisher_key,
+            name: record.name.clone(),
+            version: record.version.clone(),
+            path: record.path.clone(),
+            hash: record.hash.clone(),
+            described_by: record.described_by.clone(),
+            publisher_key: record.publisher_key.clone(),
             source: record.source,
             pinned: record.pinned,
+            made_now: true,
             ..Facts::default()
+        };
+        let revocation = match revoked.as_ref().map(|all| (all, all.get(&facts.hash))) {
+            Ok((_, None)) => None,
+            Ok((all, Some(reason))) => {
+                let reason = format!("it was revoked: {reason}");
+                Some(Broken { reason, help: self.ways_out(&record, all) })
+            }
+            Err(failure) => Some(failure.clone().into()),
         };
         let mut manifest = record.manifest;
         match record.stamp {
@@ -126,21 +135,22 @@ impl Store {
                     if is_of_record(&described.manifest, &manifest) {
                         manifest = described.manifest;
                     } else {
-                        facts.broken = Some("its file is not the one that was installed".to_owned());
+                        let failure = plugin("its file is not the one that was installed");
+                        facts.broken = Some(failure.help(facts.how_to_install_again()).into());
                     }
                     manifest.abi = described.footer.abi;
                 }
-                Err(failure) => facts.broken = Some(with_causes(&failure)),
+                Err(failure) => {
+                    let again = facts.how_to_install_again();
+                    facts.broken = Some(failure.help(again).into());
+                }
             },
         }
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
         facts.config.clone_from(&manifest.config);
-        let revoked = match revoked.as_ref().map(|all| all.get(&facts.hash)) {
-            Ok(reason) => reason.map(|text| format!("it was revoked: {text}")),
-            Err(failure) => Some(with_causes(failure)),
-        };
-        facts.broken = revoked.or(facts.broken.take()).or_else(|| refusal(&facts, &manifest));
+        facts.broken =
+            revocation.or(facts.broken.take()).or_else(|| Some(refusal(&facts, &manifest)?.into()));
         Known { facts, manifest }
     }
 
@@ -186,14 +196,17 @@ fn is_of_record(file: &Manifest, record: &Manifest) -> bool {
 }
 
 /// Why this host does not use a plugin, as far as its manifest tells.
-fn refusal(facts: &Facts, manifest: &Manifest) -> Option<String> {
+fn refusal(facts: &Facts, manifest: &Manifest) -> Option<Failure> {
+    let name = &facts.name;
     if let Some(first) = check::problems(manifest).first() {
-        return Some(format!("its manifest is not accepted: {first}"));
+        let failure = plugin(format!("its manifest is not accepted: {first}"));
+        return Some(failure.help(format!("use another version, or remove it: astro plugin remove {name}")));
     }
-    if manifest.name != facts.name {
-        return Some(format!("it says it is `{}`", manifest.name));
+    if manifest.name != *name {
+        let failure = plugin(format!("it says it is `{}`", manifest.name));
+        return Some(failure.help(facts.how_to_install_again()));
     }
-    super::needs_newer_host(manifest)
+    Some(plugin(super::needs_newer_host(manifest)?).help("upgrade astro"))
 }
 
 /// Writes only what differs: a thousand synced files would make every install slow.
@@ -227,7 +240,10 @@ fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
         let clash = owners.iter().find_map(|(owner, other)| Some((claims.clash(other)?, owner)));
         if let Some((path, owner)) = clash {
             // Installing refuses two owners of one path; an index of files that were put here otherwise does too.
-            facts.broken = Some(format!("`astro {path}` belongs to the plugin `{owner}`"));
+            let failure = plugin(format!("`astro {path}` belongs to the plugin `{owner}`"));
+            let name = &facts.name;
+            let help = format!("remove one of them: astro plugin remove {owner}, or {name}");
+            facts.broken = Some(failure.help(help).into());
             all.push(facts);
             continue;
         }
@@ -351,11 +367,4 @@ fn root_word(file: &WordFile) -> Group {
         (None, None) => (String::new(), Vec::new()),
     };
     Group { path: file.word.clone(), about, aliases }
-}
-
-/// The failure of a command whose plugin is known and cannot be used.
-pub fn broken(facts: &Facts, reason: &str) -> Failure {
-    plugin(format!("cannot use plugin `{}` {}", facts.name, facts.version))
-        .cause(reason)
-        .help("see `astro plugin list`")
 }

@@ -6,12 +6,13 @@ use astro_plugin_protocol::manifest::{Command, ConfigKey, Group, Revisions};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Kind, Store,
+    Store,
     record::{Source, Stamp},
 };
+use crate::error::{Failure, plugin, with_causes};
 
 /// The format of the index files. Another number means: make the index again.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The file of one first word.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -81,7 +82,26 @@ pub struct Facts {
     pub described_by: Option<String>,
     /// Why it cannot be used, when it cannot. Its commands stay known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broken: Option<String>,
+    pub broken: Option<Broken>,
+    /// The index that says this was made in this run: nobody compared it with the file since it was written.
+    #[serde(skip)]
+    pub made_now: bool,
+}
+
+/// Why a plugin cannot be used, as far as that was found when the index was made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The reason, in one line.
+    pub reason: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<String>,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { reason: with_causes(&failure), help: failure.help }
+    }
 }
 
 /// The file of the root page.
@@ -105,13 +125,38 @@ impl Facts {
         self.source == Source::Link
     }
 
-    /// Whether the file is the one the index was made from. A system store may have been copied by a
-    /// package manager, which keeps time and size but not the inode.
+    /// Whether the file is the one the index was made from. The store may have been copied by tar, as a layer of an image or
+    /// by a package manager. Nothing is loaded for being current: the bytes of what may have been changed are compared
+    /// ([`crate::trust::verify`]). A library under development and a plugin that cannot be used are looked at again when in
+    /// doubt.
     pub fn is_current(&self, store: &Store) -> bool {
         let Ok(now) = Stamp::of(&store.file_of(&self.path)) else { return false };
-        match store.kind {
-            Kind::System => Stamp { inode: 0, ..now } == Stamp { inode: 0, ..self.stamp },
-            Kind::User => now == self.stamp,
+        match self.is_linked() || self.broken.is_some() {
+            true => now == self.stamp,
+            false => self.stamp.is_kept_by(&now),
+        }
+    }
+
+    /// The failure of its commands, when it cannot be used.
+    pub fn failure(&self) -> Option<Failure> {
+        let Broken { reason, help } = self.broken.as_ref()?;
+        let failure = plugin(format!("cannot load plugin `{}` {}: {reason}", self.name, self.version));
+        Some(Failure { help: help.clone(), ..failure })
+    }
+
+    /// What puts the file back that was installed, as help.
+    pub fn how_to_install_again(&self) -> String {
+        let Self { name, version, .. } = self;
+        match self.source {
+            Source::Link => format!("link it again: astro plugin link {}", self.path.display()),
+            Source::Bundled => "install astro again".to_owned(),
+            Source::Index if self.pinned => {
+                format!("to install it again: astro plugin install {name}@{version}")
+            }
+            Source::Index => format!("to install it again: astro plugin upgrade {name}"),
+            Source::File | Source::Url => {
+                format!("install it again from where it came; `astro plugin info {name}` shows that")
+            }
         }
     }
 }
@@ -123,3 +168,44 @@ pub fn word_file(word: &str) -> String {
 
 /// The name of the root page's file.
 pub const ROOT_FILE: &str = "root";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Kind;
+
+    /// The second of its time is kept by every copy, the rest of the time and the inode are not.
+    #[test]
+    fn an_index_fits_a_copied_store_but_not_a_changed_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store { dir: dir.path().to_owned(), kind: Kind::System };
+        let path = dir.path().join("x.astro-plugin");
+        std::fs::write(&path, "bytes").expect("written");
+        let now = Stamp::of(&path).expect("there");
+        let set = |nanoseconds: i64| {
+            let time = std::time::UNIX_EPOCH
+                + std::time::Duration::from_nanos(nanoseconds.try_into().expect("positive"));
+            std::fs::File::options().write(true).open(&path).expect("open").set_modified(time).expect("set");
+        };
+        let facts = Facts { path: "x.astro-plugin".into(), stamp: now, ..Facts::default() };
+        assert!(facts.is_current(&store));
+        let second = now.mtime_ns - now.mtime_ns % 1_000_000_000;
+        set(second);
+        let elsewhere = Facts { stamp: Stamp { inode: now.inode + 1, ..now }, ..facts.clone() };
+        assert!(facts.is_current(&store) && elsewhere.is_current(&store));
+        let linked = Facts { source: Source::Link, ..facts.clone() };
+        let broken = Facts { broken: Some(Broken::default()), ..facts.clone() };
+        assert!(
+            !linked.is_current(&store) && !broken.is_current(&store),
+            "in doubt they are looked at again"
+        );
+        set(second - 1_000_000_000);
+        assert!(!facts.is_current(&store));
+        set(second);
+        std::fs::write(&path, "other bytes").expect("written");
+        set(second);
+        assert!(!facts.is_current(&store));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!facts.is_current(&store));
+    }
+}

@@ -1,6 +1,6 @@
 //! Both stores as one: the commands below a word, the words of the root page, the installed plugins.
 
-use std::{cmp::Ordering, io::Read as _};
+use std::{cmp::Ordering, collections::BTreeSet, io::Read as _};
 
 use serde::de::DeserializeOwned;
 
@@ -10,7 +10,12 @@ use super::{
     index::{self, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
     link,
 };
-use crate::{cli::tree::CommandSet, error::Result, files};
+use crate::{
+    access::Denied,
+    cli::tree::CommandSet,
+    error::{Failure, Result, plugin},
+    files,
+};
 use astro_plugin_protocol::manifest::Group;
 
 /// The commands below one first word.
@@ -97,21 +102,29 @@ impl Stores {
         (!found.set.commands.is_empty()).then_some(found)
     }
 
-    /// The words of the root page, by name.
-    pub fn root_words(&self) -> Vec<Group> {
-        let mut words: Vec<Group> = Vec::new();
-        for root in self.roots() {
-            for word in &root.1.words {
+    /// The words of the root page, by name, and a failure for each store that may have more of them.
+    pub fn root_page(&self) -> (Vec<Group>, Vec<Failure>) {
+        let (mut words, mut denied): (Vec<Group>, Vec<Failure>) = (Vec::new(), Vec::new());
+        for store in &self.all {
+            let root = store.root_file();
+            for word in &root.words {
                 add_group(&mut words, word);
             }
+            denied.extend(store.denied(&root));
         }
         words.sort_by(|a, b| a.path.cmp(&b.path));
-        words
+        (words, denied)
     }
 
-    /// Every plugin that is in use, and the reason for each record that cannot be read.
-    pub fn plugins(&self) -> (Vec<Owner>, Vec<String>) {
-        let roots = self.roots();
+    /// The words of the root page, by name.
+    pub fn root_words(&self) -> Vec<Group> {
+        self.root_page().0
+    }
+
+    /// Every plugin that is in use, as it would be judged by a run now, and a failure for each record and store that cannot
+    /// be read.
+    pub fn plugins(&self) -> (Vec<Owner>, Vec<Failure>) {
+        let roots: Vec<(&Store, RootFile)> = self.all.iter().map(|store| (store, store.root_now())).collect();
         let mut owners = Vec::new();
         for (store, root) in &roots {
             for facts in &root.plugins {
@@ -125,11 +138,19 @@ impl Stores {
             }
         }
         owners.sort_by(|a, b| a.facts.name.cmp(&b.facts.name));
-        (owners, roots.into_iter().flat_map(|(_, root)| root.unreadable).collect())
+        let mut failures = Vec::new();
+        for (store, root) in roots {
+            match store.denied(&root) {
+                Some(denied) => failures.push(denied),
+                None => failures.extend(root.unreadable.into_iter().map(plugin)),
+            }
+        }
+        (owners, failures)
     }
 
-    fn roots(&self) -> Vec<(&Store, RootFile)> {
-        self.all.iter().map(|store| (store, store.root_file())).collect()
+    /// A failure for each store that this user may not read, or not in whole.
+    pub fn denied(&self) -> Vec<Failure> {
+        self.all.iter().filter_map(|store| store.denied(&store.root_file())).collect()
     }
 }
 
@@ -168,6 +189,50 @@ fn add_group(groups: &mut Vec<Group>, group: &Group) {
 }
 
 impl Store {
+    /// Why this user may not read the store, when that is so; `root` is what could be read of it.
+    fn denied(&self, root: &RootFile) -> Option<Failure> {
+        if root.format == FORMAT && root.unreadable.is_empty() {
+            return None;
+        }
+        let denied = Denied::of(&self.dir).or_else(|| self.denied_record())?;
+        Some(denied.failure(format!("cannot read the plugin store `{}`", self.dir.display()), &self.dir))
+    }
+
+    /// Why the index that is there is not used as it is: each run then looks at the store again.
+    pub fn stale(&self) -> Option<String> {
+        if !self.dir.is_dir() {
+            return None;
+        }
+        let root = match self.read_index::<RootFile>(ROOT_FILE) {
+            Read::Fine(root) if root.format != FORMAT || root.host != crate::VERSION => {
+                return Some("another version of astro made it".to_owned());
+            }
+            Read::Fine(root) => root,
+            Read::Absent if self.records().0.is_empty() => return None,
+            Read::Absent => return Some("it is missing".to_owned()),
+            Read::Unreadable => return Some("it cannot be read".to_owned()),
+        };
+        let identity = |name: &str, version: &str, hash: &str| format!("{name} {version} {hash}");
+        let indexed: BTreeSet<String> =
+            root.plugins.iter().map(|facts| identity(&facts.name, &facts.version, &facts.hash)).collect();
+        let records = self.records().0;
+        let recorded: BTreeSet<String> =
+            records.iter().map(|record| identity(&record.name, &record.version, &record.hash)).collect();
+        if indexed != recorded {
+            return Some("other plugins are installed than it lists".to_owned());
+        }
+        let is_changed = |facts: &&Facts| !facts.is_linked() && !facts.is_current(self);
+        let changed = root.plugins.iter().find(is_changed)?;
+        Some(format!("the file of `{}` has another size or time than it says", changed.name))
+    }
+
+    /// The root file as a run would see it: made again when a plugin's file changed since.
+    fn root_now(&self) -> RootFile {
+        let root = self.root_file();
+        let is_changed = |facts: &Facts| !facts.made_now && !facts.is_linked() && !facts.is_current(self);
+        if root.plugins.iter().any(is_changed) { self.rebuild().root } else { root }
+    }
+
     fn word_file(&self, word: &str) -> Option<WordFile> {
         // Whoever changes records takes the root file away first.
         if self.dir.is_dir() && !self.index_dir().join(ROOT_FILE).is_file() {

@@ -11,13 +11,14 @@ use std::{
 use astro_plugin_protocol::{
     manifest::Manifest,
     names,
-    plugin_file::{EXTENSION, FOOTER_LEN, Footer},
+    plugin_file::{EXTENSION, FOOTER_LEN, Footer, FooterError},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Kind, Store};
 use crate::{
+    access::Denied,
     context::unix_now,
     error::{Failure, Result, While, code, plugin},
     files,
@@ -56,6 +57,9 @@ pub struct Installed {
     /// The directory of the version that was in use before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// The directory of the version that was in use before a rollback to this one: what undoing it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_from: Option<String>,
     /// It stays at its version until it is named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
@@ -77,6 +81,7 @@ impl Installed {
             origin: None,
             publisher_key: None,
             previous: None,
+            rolled_back_from: None,
             pinned: false,
         }
     }
@@ -98,12 +103,33 @@ pub struct Stamp {
     pub inode: u64,
 }
 
+/// Nanoseconds in a second.
+const SECOND: i64 = 1_000_000_000;
+
 impl Stamp {
     /// The stamp of a file.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
-        let mtime_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-        Ok(Self { size: metadata.len(), mtime_ns, inode: metadata.ino() })
+        Ok(Self::new(metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
+    }
+
+    /// The stamp of an open file.
+    pub fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
+        let nanoseconds = stat.st_mtime_nsec.try_into().unwrap_or_default();
+        Self::new(size, stat.st_mtime, nanoseconds, stat.st_ino)
+    }
+
+    fn new(size: u64, seconds: i64, nanoseconds: i64, inode: u64) -> Self {
+        Self { size, mtime_ns: seconds.saturating_mul(SECOND).saturating_add(nanoseconds), inode }
+    }
+
+    /// Whether a file with the other stamp can be this one after a copy that keeps times. It then has another inode; and tar,
+    /// the layers of images and packages keep whole seconds.
+    pub fn is_kept_by(&self, other: &Self) -> bool {
+        let (a, b) = (self.mtime_ns, other.mtime_ns);
+        let is_whole = a.rem_euclid(SECOND) == 0 || b.rem_euclid(SECOND) == 0;
+        self.size == other.size && (a == b || is_whole && a.div_euclid(SECOND) == b.div_euclid(SECOND))
     }
 }
 
@@ -154,21 +180,61 @@ impl Store {
         (records, failures)
     }
 
+    /// What keeps this user from reading a record, when something does.
+    pub(super) fn denied_record(&self) -> Option<Denied> {
+        let all = self.dir.join("store");
+        if self.kind == Kind::System {
+            return names_in(&self.dir)
+                .filter(|name| name.ends_with(".installed"))
+                .find_map(|name| Denied::of(&self.dir.join(name)));
+        }
+        Denied::of(&all).or_else(|| {
+            names_in(&all).find_map(|name| {
+                let current = Denied::of(&self.plugin_dir(&name).join("current"));
+                let record =
+                    || Some(self.plugin_dir(&name).join(self.current(&name).ok()??).join("installed"));
+                current.or_else(|| Denied::of(&record()?))
+            })
+        })
+    }
+
     fn record_paths(&self) -> Vec<Result<PathBuf>> {
         let current = |name: &String| match self.current(name) {
             Ok(version) => version.map(|version| Ok(self.plugin_dir(name).join(version).join("installed"))),
             Err(failure) => Some(Err(failure)),
         };
         match self.kind {
-            Kind::User => self.names().iter().filter_map(current).collect(),
-            Kind::System => names_in(&self.dir)
-                .filter(|name| name.ends_with(".installed"))
-                .map(|name| Ok(self.dir.join(name)))
-                .collect(),
+            Kind::User => match self.names() {
+                Ok(names) => names.iter().filter_map(current).collect(),
+                Err(failure) => vec![Err(failure)],
+            },
+            Kind::System => match listed(&self.dir) {
+                Ok(names) => names
+                    .into_iter()
+                    .filter(|name| name.ends_with(".installed"))
+                    .map(|name| Ok(self.dir.join(name)))
+                    .collect(),
+                Err(failure) => vec![Err(failure)],
+            },
         }
     }
 }
 
+/// The names in a directory of a store, none when it is not there. One that cannot be read is an error: what is in it is not
+/// taken for not installed.
+pub(super) fn listed(dir: &Path) -> Result<Vec<String>> {
+    let what = || format!("cannot read the plugin store `{}`", dir.display());
+    match std::fs::read_dir(dir) {
+        Ok(entries) => Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => match Denied::of(dir) {
+            Some(denied) => Err(denied.failure(what(), dir)),
+            None => Err(error).while_doing(code::PLUGIN, what),
+        },
+    }
+}
+
+/// The names in a directory, as far as it can be read.
 pub(super) fn names_in(dir: &Path) -> impl Iterator<Item = String> {
     std::fs::read_dir(dir)
         .into_iter()
@@ -179,7 +245,11 @@ pub(super) fn names_in(dir: &Path) -> impl Iterator<Item = String> {
 /// Reads one record; `None` when there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
     let unreadable = || format!("the record `{}` cannot be read", path.display());
-    let Some(text) = files::read(path)? else { return Ok(None) };
+    let denied = |failure| match Denied::of(path) {
+        Some(denied) => denied.failure(unreadable(), path),
+        None => failure,
+    };
+    let Some(text) = files::read(path).map_err(denied)? else { return Ok(None) };
     let begin_anew = |failure: Failure| {
         failure.help("to begin anew: remove the plugin with `astro plugin remove NAME`, and install it again")
     };
@@ -202,16 +272,64 @@ pub struct Described {
 }
 
 impl Described {
-    /// Footer and manifest of a whole plugin file in memory.
-    pub fn of(bytes: &[u8]) -> Result<Self, String> {
+    /// Footer and manifest of a whole plugin file in memory, which is or was called `name`.
+    pub fn of(bytes: &[u8], name: &Path) -> Result<Self> {
         let start = bytes.len().saturating_sub(FOOTER_LEN);
-        let footer = Footer::parse(&bytes[start..], bytes.len() as u64).map_err(|error| error.to_string())?;
+        let footer = Footer::parse(&bytes[start..], bytes.len() as u64)
+            .map_err(|error| no_footer(&error, bytes, bytes.len() as u64, name))?;
         let from = usize::try_from(footer.manifest_offset).unwrap_or(usize::MAX);
         let manifest = bytes.get(from..start).unwrap_or_default();
         let manifest = serde_json::from_slice(manifest)
-            .map_err(|error| format!("its manifest cannot be read: {error}"))?;
+            .map_err(|error| plugin(format!("its manifest cannot be read: {error}")))?;
         Ok(Self { footer, manifest })
     }
+}
+
+/// What keeps packaging tools away from plugin files, as help: the options of debhelper's dh_strip(1) and dh_dwz(1), and the
+/// macros of rpm that run find-debuginfo and brp-strip.
+pub const PACKAGING: &[&str] = &[
+    "in a Debian package: dh_strip -X.astro-plugin, and dh_dwz -X.astro-plugin",
+    "in an rpm package: %global debug_package %{nil}, and %global __os_install_post %{nil}",
+];
+
+/// Why a file that begins like this has no footer. A library that a tool wrote again is whole, one that was copied in part
+/// is not.
+fn no_footer(error: &FooterError, head: &[u8], length: u64, name: &Path) -> Failure {
+    let failure = plugin(error.to_string());
+    let is_rewritten = matches!(error, FooterError::NotAPlugin | FooterError::Field("manifest position"));
+    match elf_length(head).filter(|_| is_rewritten) {
+        None => failure,
+        Some(whole) if whole > length => {
+            failure.cause("it begins as a library and is incomplete").help("copy it again, whole")
+        }
+        Some(_) if is_plugin_file(name) => {
+            let failure = failure.cause(
+                "it begins as an ELF library, so a packaging tool (strip, debugedit, dwz, patchelf) rewrote it",
+            );
+            PACKAGING.iter().fold(failure, |failure, help| failure.help(*help))
+        }
+        Some(_) => failure
+            .cause("it is a library that was not packed")
+            .help("to use a build: astro plugin link FILE; to make a plugin file: astro plugin pack"),
+    }
+}
+
+/// How long an ELF file is at least, from its header: its table of sections is at the end of what linkers and such tools
+/// write. `None` when it is no ELF file.
+fn elf_length(head: &[u8]) -> Option<u64> {
+    let is_64 = head.starts_with(b"\x7fELF\x02");
+    let is_little = match head.get(..6)? {
+        [0x7f, b'E', b'L', b'F', 1 | 2, order @ (1 | 2)] => *order == 1,
+        _ => return None,
+    };
+    let number = |at: usize, width: usize| -> Option<u64> {
+        let bytes = head.get(at..at + width)?;
+        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        Some(if is_little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
+    };
+    // `e_shoff`, and `e_shentsize` and `e_shnum`, of elf(5).
+    let (table, sizes) = if is_64 { (number(0x28, 8)?, 0x3a) } else { (number(0x20, 4)?, 0x2e) };
+    table.checked_add(number(sizes, 2)? * number(sizes + 2, 2)?)
 }
 
 /// Reads footer and manifest of a `NAME.astro-plugin` file.
@@ -225,7 +343,16 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
         .checked_sub(FOOTER_LEN as u64)
         .ok_or_else(|| plugin(what()).cause("the file is too short to be a plugin"))?;
     file.read_exact_at(&mut footer, start).while_doing(code::PLUGIN, what)?;
-    let footer = Footer::parse(&footer, length).while_doing(code::PLUGIN, what)?;
+    let footer = match Footer::parse(&footer, length) {
+        Ok(footer) => footer,
+        Err(error) => {
+            let mut head = [0; 64];
+            let count = file.read_at(&mut head, 0).unwrap_or_default();
+            let failure = no_footer(&error, &head[..count], length, path);
+            let causes = std::iter::once(failure.message).chain(failure.causes).collect();
+            return Err(Failure { message: what(), causes, ..failure });
+        }
+    };
     // The footer's own check bounds the length to 4 MiB.
     let mut manifest = vec![0; usize::try_from(footer.manifest_len).while_doing(code::PLUGIN, what)?];
     file.read_exact_at(&mut manifest, footer.manifest_offset).while_doing(code::PLUGIN, what)?;
@@ -249,4 +376,81 @@ pub fn hash(mut file: impl std::io::Read) -> std::io::Result<String> {
         }
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::plugin_file::assemble;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_keeps_size_and_time_as_far_as_archives_do() {
+        let at = |seconds: i64, nanoseconds: i64| Stamp::new(10, seconds, nanoseconds, 1);
+        let original = at(1_700_000_000, 123_456_789);
+        for (copy, is_kept) in [
+            (Stamp { inode: 2, ..original }, true),
+            (at(1_700_000_000, 0), true),
+            (at(1_700_000_000, 123_456_788), false),
+            (at(1_700_000_001, 0), false),
+            (at(1_699_999_999, 0), false),
+            (Stamp { size: 11, ..at(1_700_000_000, 0) }, false),
+        ] {
+            assert_eq!(original.is_kept_by(&copy), is_kept, "{copy:?}");
+            assert_eq!(copy.is_kept_by(&original), is_kept, "{copy:?}");
+        }
+        assert!(at(-1, 500_000_000).is_kept_by(&at(-1, 0)), "before 1970");
+        assert!(!at(-1, 500_000_000).is_kept_by(&at(0, 0)));
+    }
+
+    /// A library as linkers write it: the table of sections at its end.
+    fn library(is_64: bool, is_little: bool) -> Vec<u8> {
+        let mut bytes = vec![0; 1024];
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 1 + u8::from(is_64), 2 - u8::from(is_little)]);
+        let (table, sizes) = if is_64 { (0x28, 0x3a) } else { (0x20, 0x2e) };
+        let mut put = |at: usize, width: usize, value: u64| {
+            let value = if is_little { value.to_le_bytes() } else { value.to_be_bytes() };
+            let value = if is_little { &value[..width] } else { &value[8 - width..] };
+            bytes[at..at + width].copy_from_slice(value);
+        };
+        put(table, if is_64 { 8 } else { 4 }, 1024 - 3 * 64);
+        put(sizes, 2, 64);
+        put(sizes + 2, 2, 3);
+        bytes
+    }
+
+    #[test]
+    fn a_library_without_a_footer_is_explained() {
+        let packed = Path::new("/x/hello.astro-plugin");
+        for (is_64, is_little) in [(true, true), (true, false), (false, true), (false, false)] {
+            let whole = library(is_64, is_little);
+            assert_eq!(elf_length(&whole), Some(1024));
+            let failure = Described::of(&whole, packed).expect_err("no footer");
+            assert_eq!(failure.message, "the file does not end with a plugin footer");
+            assert!(
+                failure.causes[0].contains("(strip, debugedit, dwz, patchelf) rewrote it"),
+                "{failure:?}"
+            );
+            assert!(failure.help[0].contains("dh_strip -X.astro-plugin"), "{failure:?}");
+            assert!(failure.help[1].contains("%global debug_package %{nil}"), "{failure:?}");
+            let failure = Described::of(&whole[..1000], packed).expect_err("no footer");
+            assert_eq!(failure.causes, ["it begins as a library and is incomplete"]);
+            let failure = Described::of(&whole, Path::new("libhello.so")).expect_err("no footer");
+            assert_eq!(failure.causes, ["it is a library that was not packed"]);
+        }
+        let failure = Described::of(&[b'x'; 1024], packed).expect_err("no footer");
+        assert_eq!((failure.causes.len(), failure.help.len()), (0, 0), "{failure:?}");
+        // The footer is there, behind a library of another length.
+        let file =
+            assemble(&library(true, true), b"{}", "x86_64-unknown-linux-gnu", 1, None).expect("assembled");
+        let longer = [library(true, true), vec![0; 64], file[1024..].to_vec()].concat();
+        let failure = Described::of(&longer, packed).expect_err("another length");
+        assert!(
+            failure.message.contains("manifest position") && failure.causes[0].contains("patchelf"),
+            "{failure:?}"
+        );
+        for length in 0..64 {
+            assert!(Described::of(&library(true, true)[..length], packed).is_err());
+        }
+    }
 }

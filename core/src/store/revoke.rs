@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use astro_plugin_protocol::plugin_index::PluginIndex;
 
-use super::{Kind, Store, record::Installed};
+use super::{
+    Kind, Store,
+    record::{Installed, Source},
+};
 use crate::{
     error::{Result, While, code},
     files,
@@ -40,6 +43,20 @@ impl Store {
         serde_json::from_str(&text).while_doing(code::CONFIG, || {
             format!("the list of revoked files `{}` cannot be read", path.display())
         })
+    }
+
+    /// What can be done about a plugin that is in use and was revoked, as help.
+    pub fn ways_out(&self, record: &Installed, revoked: &Revoked) -> Vec<String> {
+        let name = &record.name;
+        let upgrade = (record.source == Source::Index)
+            .then(|| format!("to use a newer version: astro plugin upgrade {name}"));
+        let before =
+            record.previous.as_ref().and_then(|directory| self.version(name, directory).ok().flatten());
+        let back = before
+            .filter(|before| !revoked.contains_key(&before.hash))
+            .map(|before| format!("to use {} again: astro plugin rollback {name}", before.version));
+        let remove = format!("to do without it: astro plugin remove {name}");
+        upgrade.into_iter().chain(back).chain([remove]).collect()
     }
 
     /// Remembers what a document revoked. Answers the plugins in use that this stops, each with the reason.

@@ -14,6 +14,7 @@ use super::{
     record::{self, Installed, Source},
 };
 use crate::{
+    access::Denied,
     error::{Result, While, code, failed, plugin},
     failpoint, files,
 };
@@ -30,7 +31,13 @@ impl Store {
             return Ok(None);
         }
         let path = self.plugin_dir(name).join("current");
-        let Some(text) = files::read(&path)? else { return Ok(None) };
+        let denied = |failure| match Denied::of(&path) {
+            Some(denied) => {
+                denied.failure(format!("cannot read which version of `{name}` is in use"), &self.dir)
+            }
+            None => failure,
+        };
+        let Some(text) = files::read(&path).map_err(denied)? else { return Ok(None) };
         let version = text.trim();
         match names::is_name(version) {
             true => Ok(Some(version.to_owned())),
@@ -81,8 +88,9 @@ impl Store {
     }
 
     /// Every plugin that has a directory in the user's store.
-    pub fn names(&self) -> Vec<String> {
-        record::names_in(&self.dir.join("store")).filter(|name| names::is_name(name)).collect()
+    pub fn names(&self) -> Result<Vec<String>> {
+        let all = record::listed(&self.dir.join("store"))?;
+        Ok(all.into_iter().filter(|name| names::is_name(name)).collect())
     }
 
     /// Writes the file of a version beside its record, without using it yet. Answers the path for the record.
@@ -107,6 +115,9 @@ impl Store {
             Some(name) => self.version(&record.name, &name).ok().flatten().map(|old| (old, name)),
             None => None,
         };
+        if let Some((old, _)) = before.as_ref().filter(|(_, name)| *name == directory) {
+            record.rolled_back_from.clone_from(&old.rolled_back_from);
+        }
         record.previous = match before {
             // Every build of a linked library is another version; what was installed before it is what one goes back to.
             Some((old, name))
@@ -119,7 +130,8 @@ impl Store {
         };
         self.write_version(&directory, &record)?;
         self.switch(&record.name, &directory)?;
-        self.clear(&record.name, &[Some(&directory), record.previous.as_ref()]);
+        let keep = [Some(&directory), record.previous.as_ref(), record.rolled_back_from.as_ref()];
+        self.clear(&record.name, &keep);
         Ok(())
     }
 

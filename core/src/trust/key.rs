@@ -3,12 +3,15 @@
 
 use std::{fmt, path::Path};
 
-use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN, Signature};
+use astro_plugin_protocol::{
+    plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN, Signature},
+    plugin_index::full_key_id,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use minisign::{PublicKey, SignatureBox};
 
 use crate::{
-    error::{Result, While, code},
+    error::{Result, usage},
     files,
 };
 
@@ -37,8 +40,15 @@ impl Key {
         let text = files::read(Path::new(given))?.unwrap_or_default();
         // A file has a comment above the key.
         let text = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-        Self::parse(text).ok_or("it has another form").while_doing(code::USAGE, || {
-            format!("`{given}` is neither a public key of minisign nor a file with one")
+        Self::parse(text).ok_or_else(|| {
+            let failure = usage(format!("`{given}` is neither a public key of minisign nor a file with one"));
+            match full_key_id(given) {
+                // In the form of astro or in that of minisign.
+                Some(_) => failure
+                    .cause("it is the id of a key, and a key with any id can be made")
+                    .help("pass the whole key: the second line of its .pub file, 56 characters"),
+                None => failure.cause("it has another form"),
+            }
         })
     }
 
@@ -47,7 +57,7 @@ impl Key {
         &self.text
     }
 
-    /// The id as minisign shows it: 16 hexadecimal digits.
+    /// The id in full: 16 hexadecimal digits. minisign shows it without the zeros it begins with.
     pub fn id(&self) -> String {
         self.public.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect()
     }
@@ -152,6 +162,18 @@ mod tests {
     use minisign::KeyPair;
 
     use super::*;
+
+    /// Anybody can make a key with any id, so an id never stands for a key, in whatever form it is typed.
+    #[test]
+    fn a_key_id_is_told_from_a_key_in_both_forms() {
+        for id in ["00000000000F00D1", "F00D1", "f00d1"] {
+            let failure = Key::given(id).expect_err("no key");
+            assert!(failure.causes[0].contains("it is the id of a key"), "{id}: {failure:?}");
+            assert!(failure.help[0].contains("the whole key"), "{id}: {failure:?}");
+        }
+        let failure = Key::given("/nowhere/x.pub").expect_err("no key");
+        assert_eq!(failure.causes, ["it has another form"]);
+    }
 
     #[test]
     fn no_character_of_a_signature_can_be_changed() {

@@ -1,4 +1,5 @@
-//! Which plugins are trusted: the table `[trust]` of the configuration, and keys ([`Key`]).
+//! Which plugins are trusted: the table `[trust]` of the configuration, keys ([`Key`]), and the judge of a plugin's state
+//! ([`verify`]).
 //!
 //! ```toml
 //! [trust]
@@ -13,7 +14,10 @@
 
 #![forbid(unsafe_code)]
 
+mod compatible;
 mod key;
+mod open;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +26,7 @@ use serde::Deserialize;
 pub use key::{Key, trusted_comment};
 
 use crate::{
+    access::Denied,
     config::{Config, Dirs, place_and_reason},
     error::{Failure, Result, config},
     files,
@@ -80,9 +85,30 @@ impl Policy {
             let _ = govern(dirs);
         }
         for path in governing.into_iter().filter(|path| *path != own) {
-            policy.others.push(Self::read(&path)?);
+            policy.others.push(Self::read_other(dirs, &path)?);
         }
         Ok(policy)
+    }
+
+    /// The policy of another configuration that the store names. One that cannot be read may hold a policy, so it is an error;
+    /// in a store that was copied from another user's home it is that user's.
+    fn read_other(dirs: &Dirs, path: &Path) -> Result<Self> {
+        let read = match path.is_absolute() {
+            true => Self::read(path),
+            false => Err(config(format!("`{}` is not a whole path", path.display()))),
+        };
+        read.map_err(|failure| {
+            let governing = governing_file(dirs);
+            let (file, line) = (governing.display(), path.display());
+            let help = format!("when it is not yours, as in a store copied from another user, remove the line `{line}` from `{file}`");
+            let message = format!("cannot read the trust policy of `{line}`, which `{file}` names");
+            let causes = match Denied::of(path) {
+                Some(denied) => denied.failure("", path).causes,
+                None => std::iter::once(failure.message).chain(failure.causes).collect(),
+            };
+            let reason = "until then no installed plugin is loaded: the file may say which publishers are trusted";
+            Failure { causes, ..config(message).help(help).help(reason) }
+        })
     }
 
     fn read(path: &Path) -> Result<Self> {
@@ -92,7 +118,9 @@ impl Policy {
             return Ok(Self::default());
         }
         let unreadable = |failure: Failure| {
-            failure.help("until then no installed plugin is loaded: the file may say whom you trust")
+            failure.help(
+                "until then no installed plugin is loaded: the file may say which publishers are trusted",
+            )
         };
         let config = Config::parse(&text).map_err(|error| unreadable(broken(path, &error.to_string())))?;
         // What looks like the table and is none would be no policy, without a word.
@@ -148,7 +176,8 @@ fn governing_file(dirs: &Dirs) -> PathBuf {
 }
 
 fn governing(dirs: &Dirs) -> Result<Vec<PathBuf>> {
-    Ok(files::read(&governing_file(dirs))?.unwrap_or_default().lines().map(PathBuf::from).collect())
+    let text = files::read(&governing_file(dirs))?.unwrap_or_default();
+    Ok(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect())
 }
 
 /// From now on the policy of this configuration holds for the store, from wherever the configuration in use is read. Done
@@ -221,6 +250,41 @@ mod tests {
         // Who takes the policy back where it was set has taken it back.
         files::write(&mine.config_file(), b"").expect("written");
         assert!(Policy::load(&mine).expect("read").refusal(None).is_none());
+    }
+
+    /// A store that was copied from another user names that user's configuration.
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_named_with_the_line_to_remove() {
+        let home = tempfile::tempdir().expect("a directory");
+        let all = home.path().to_owned();
+        let dirs = Dirs {
+            config: all.clone(),
+            data: all.clone(),
+            state: all.clone(),
+            cache: all,
+            private_home: true,
+        };
+        let governing = governing_file(&dirs);
+        let other = home.path().join("other.toml");
+        std::fs::create_dir(&other).expect("made");
+        for (line, cause) in [
+            (other.display().to_string(), "it is not a regular file"),
+            ("relative/config.toml".to_owned(), "`relative/config.toml` is not a whole path"),
+        ] {
+            files::write(&governing, format!("\n{line}\n").as_bytes()).expect("written");
+            let failure = Policy::load(&dirs).expect_err("refused");
+            assert_eq!(failure.code, crate::error::code::CONFIG, "{failure:?}");
+            let file = governing.display();
+            assert_eq!(
+                failure.message,
+                format!("cannot read the trust policy of `{line}`, which `{file}` names")
+            );
+            assert!(failure.causes.iter().any(|text| text.contains(cause)), "{failure:?}");
+            let remove = format!("remove the line `{line}` from `{file}`");
+            assert!(failure.help.iter().any(|help| help.contains(&remove)), "{failure:?}");
+        }
+        files::write(&governing, b"\n/nowhere/config.toml\n").expect("written");
+        assert_eq!(Policy::load(&dirs).expect("one that is gone holds no policy").refusal(None), None);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The id of the key, as minisign shows it: 16 hexadecimal digits.
+    /// The id of the key in full: 16 hexadecimal digits. minisign shows it without the zeros it begins with.
     pub fn key_id(&self) -> String {
         self.signature[2..10].iter().rev().map(|byte| format!("{byte:02X}")).collect()
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     manifest::{Manifest, Revisions},
@@ -37,8 +37,9 @@ pub struct PluginIndex {
     pub version: u64,
     /// From when on it is refused, `YYYY-MM-DDTHH:MM:SSZ`.
     pub expires: String,
-    /// The keys that plugin files are signed with, by key id (16 hexadecimal digits).
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// The keys that plugin files are signed with, by key id: 16 hexadecimal digits. Read also without the zeros it begins
+    /// with, as minisign prints it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "read_publishers")]
     pub publishers: BTreeMap<String, Publisher>,
     /// The plugins.
     pub plugins: Vec<Plugin>,
@@ -118,8 +119,8 @@ pub struct File {
     pub sha256: String,
     /// Where it is: a path below the document's own directory, or an `https` URL.
     pub location: String,
-    /// The id of the key it is signed with, one of `publishers`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The id of the key it is signed with, one of `publishers`. Read in any form that minisign prints, in full afterwards.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_key_id")]
     pub key_id: Option<String>,
 }
 
@@ -241,9 +242,37 @@ pub fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether a text is the id of a minisign key: 16 upper-case hexadecimal digits.
+/// Whether a text is the id of a minisign key in full: 16 upper-case hexadecimal digits.
 pub fn is_key_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+}
+
+/// The id of a minisign key in full. minisign prints an id as a number, without the zeros it begins with. `None` for any
+/// other text.
+pub fn full_key_id(text: &str) -> Option<String> {
+    let is_id = (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| format!("{:0>16}", text.to_ascii_uppercase()))
+}
+
+fn read_key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let id = Option::<String>::deserialize(deserializer)?;
+    Ok(id.map(|id| full_key_id(&id).unwrap_or(id)))
+}
+
+fn read_publishers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Publisher>, D::Error> {
+    let mut publishers = BTreeMap::new();
+    for (id, publisher) in BTreeMap::<String, Publisher>::deserialize(deserializer)? {
+        let full = full_key_id(&id).unwrap_or_else(|| id.clone());
+        if publishers.insert(full, publisher).is_some() {
+            return Err(serde::de::Error::custom(format!(
+                "the publisher's key `{}` stands in it twice",
+                shown(&id)
+            )));
+        }
+    }
+    Ok(publishers)
 }
 
 /// Whether a text is `YYYY-MM-DDTHH:MM:SSZ`. Two of them are in the order of time when they are in that of text.
@@ -310,6 +339,40 @@ mod tests {
                 ..Plugin::default()
             }],
         }
+    }
+
+    /// minisign prints the id 00000000000F00D1 as F00D1, so whoever makes an index by hand writes it like that.
+    #[test]
+    fn key_ids_are_read_with_and_without_leading_zeros() {
+        for (publisher, file) in [
+            ("F00D1", "00000000000F00D1"),
+            ("00000000000F00D1", "F00D1"),
+            ("f00d1", "F00D1"),
+            ("F00D1", "F00D1"),
+        ] {
+            let mut index = good();
+            let key = index.publishers.remove("0123456789ABCDEF").expect("there");
+            index.publishers.insert(publisher.into(), key);
+            index.plugins[0].versions[0].files[0].key_id = Some(file.into());
+            let text = serde_json::to_string(&index).expect("json");
+            let read: PluginIndex = serde_json::from_str(&text).expect("read");
+            assert_eq!(read.problems(), Vec::<String>::new(), "{publisher} {file}");
+            assert!(read.publishers.contains_key("00000000000F00D1"), "{publisher} {file}");
+            assert_eq!(read.plugins[0].versions[0].files[0].key_id.as_deref(), Some("00000000000F00D1"));
+        }
+        for id in ["", "x", "00000000000000F00D1", "0x1"] {
+            assert_eq!(full_key_id(id), None, "{id}");
+        }
+        let mut twice = good();
+        let key = twice.publishers["0123456789ABCDEF"].clone();
+        twice.publishers.insert("123456789abcdef".into(), key);
+        let text = serde_json::to_string(&twice).expect("json");
+        assert!(
+            serde_json::from_str::<PluginIndex>(&text)
+                .expect_err("twice")
+                .to_string()
+                .contains("stands in it twice")
+        );
     }
 
     #[test]

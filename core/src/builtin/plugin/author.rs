@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
-    service::{Column, ColumnKind, View},
+    service::{ColumnKind, View},
 };
 use serde_json::json;
 
@@ -271,10 +271,7 @@ pub(in crate::builtin) fn pack(request: &Request<'_>) -> Result<i32> {
     facts["path"] = json!(packed.file);
     let columns = ["name", "version", "target", "glibc", "size", "sha256", "key_id"];
     let view = View {
-        columns: columns
-            .iter()
-            .map(|key| Column { key: (*key).into(), title: key.to_uppercase(), ..Column::default() })
-            .collect(),
+        columns: columns.iter().map(|key| column(key, ColumnKind::default())).collect(),
         clean: vec!["path".to_owned()],
         ..View::default()
     };

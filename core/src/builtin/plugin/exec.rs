@@ -23,7 +23,7 @@ use crate::{
     },
     store::{
         Kind, Store,
-        build::{Known, broken},
+        build::Known,
         link,
         lookup::{Found, Owner},
         record::{Installed, Source},
@@ -81,8 +81,8 @@ pub(in crate::builtin) fn exec(request: &Request<'_>) -> Result<i32> {
     };
     let Known { facts, manifest } = known;
     // A manifest that is not accepted has nothing that may be shown or typed.
-    if let Some(reason) = &facts.broken {
-        return Err(broken(&facts, reason));
+    if let Some(failure) = facts.failure() {
+        return Err(failure);
     }
     let owner = Owner { facts, store };
     let found = Found {

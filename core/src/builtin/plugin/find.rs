@@ -1,5 +1,7 @@
 //! `astro plugin search|verify`, and what indexes know of the installed plugins.
 
+use std::collections::BTreeSet;
+
 use astro_plugin_protocol::{
     manifest::Command,
     service::{ColumnKind, View},
@@ -9,11 +11,11 @@ use serde_json::{Value, json};
 use super::super::{Request, column, command, dynamic, positional, switch};
 use crate::{
     cli::report,
-    error::{Failure, Result, failed, plugin, with_causes},
-    host::verify,
+    error::{Failure, Result, failed, plugin},
     indexes,
     install::{Installer, Options, resolve},
-    store::{Kind, lookup::Owner, record::Source},
+    store::{Kind, Store, lookup::Owner, record::Source},
+    trust::verify::{Comparison, Judge, Verdict},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -33,7 +35,7 @@ pub(super) fn commands() -> Vec<Command> {
         vec![dynamic(positional("name", "Name of one plugin; all without it", false))],
         &[("astro plugin verify", "Compare all plugins")],
     );
-    verify.long_about = "Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this astro can use it. No plugin code is run and nothing is asked of the network.".to_owned();
+    verify.long_about = "Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this astro can use it. An index of a store that no longer fits its files is named, and written again where that is possible. No plugin code is run and nothing is asked of the network.".to_owned();
     vec![search, verify]
 }
 
@@ -125,26 +127,32 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let app = request.app;
     let wanted = request.text("name");
+    // Looked at first: it is written again where that is possible.
+    let stale: Vec<(&Store, String)> =
+        app.stores.all.iter().filter_map(|store| Some((store, store.stale()?))).collect();
+    for (store, _) in &stale {
+        store.rebuild();
+    }
     let (owners, unreadable) = app.stores.plugins();
     if let Some(name) = wanted.filter(|name| !owners.iter().any(|owner| owner.facts.name == *name)) {
         return Err(failed(format!("no plugin `{name}` is installed"))
             .help("see the installed plugins with `astro plugin list`"));
     }
-    let mut bad = 0;
+    let judge = Judge::new(app.dirs.as_ref().ok(), Comparison::Afresh);
+    let (mut bad, mut helps) = (0, Vec::new());
     let mut rows = Vec::new();
     for owner in owners.iter().filter(|owner| wanted.is_none_or(|name| owner.facts.name == name)) {
         let facts = &owner.facts;
-        let found = match &facts.broken {
-            Some(reason) => Err(plugin(reason.clone())),
-            None if facts.is_linked() && !facts.is_current(&owner.store) => {
-                Ok("linked, and built again since it was last used".to_owned())
+        let verdict = judge.verdict(&owner.store, facts);
+        let detail = verdict.detail();
+        let state = match verdict {
+            Verdict::Usable(_) => "intact",
+            Verdict::BuiltAgain => "built again",
+            Verdict::Refused(failure) => {
+                bad += 1;
+                helps.extend(failure.help);
+                "refused"
             }
-            None => verify::reverify(&owner.store, facts, app.dirs.as_ref().ok()),
-        };
-        bad += i32::from(found.is_err());
-        let (state, detail) = match found {
-            Ok(detail) => ("intact", detail),
-            Err(failure) => ("refused", with_causes(&failure)),
         };
         let path = owner.store.file_of(&facts.path);
         rows.push(json!({
@@ -152,9 +160,12 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
             "sha256": facts.hash,
         }));
     }
-    for reason in unreadable {
+    for failure in &unreadable {
         bad += 1;
-        report::warning(&app.console, &plugin(reason));
+        report::warning(&app.console, failure);
+    }
+    for (store, reason) in stale {
+        report::warning(&app.console, &not_current(store, &reason));
     }
     let view = View {
         list: Some("plugins".to_owned()),
@@ -169,10 +180,26 @@ pub(in crate::builtin) fn verify_all(request: &Request<'_>) -> Result<i32> {
         ..View::default()
     };
     request.emit(format, view, rows)?;
-    match bad {
-        0 => Ok(0),
-        1 => Err(plugin("one plugin is not used as it is").help("install it again, or remove it")),
-        _ => Err(plugin(format!("{bad} plugins are not used as they are"))
-            .help("install them again, or remove them")),
+    let failure = match bad {
+        0 => return Ok(0),
+        1 => plugin("one plugin is not used as it is"),
+        _ => plugin(format!("{bad} plugins are not used as they are")),
+    };
+    let mut known = BTreeSet::new();
+    helps.retain(|help| known.insert(help.clone()));
+    Err(Failure { help: helps, ..failure })
+}
+
+/// That an index was not used as it was, and whether it is made again now.
+fn not_current(store: &Store, reason: &str) -> Failure {
+    let dir = store.dir.display();
+    match store.stale() {
+        None => plugin(format!(
+            "the index of the plugin store `{dir}` was stale, and was written again: {reason}"
+        )),
+        Some(_) => plugin(format!(
+            "the index of the plugin store `{dir}` is stale, which costs time in every command: {reason}"
+        ))
+        .help("to write it again, as its owner: astro plugin verify"),
     }
 }

@@ -16,11 +16,14 @@ use crate::{
     context::directory,
     error::{Failure, Result, While, code, failed, usage},
     install::{
-        Choice, Installer, Options, Outcome, change, lock_file,
+        Action, Choice, Installer, Options, Outcome, change, lock_file,
         source::{Named, Wanted},
     },
     output::Format,
-    store::record::Source,
+    store::{
+        Store,
+        record::{Installed, Source},
+    },
     trust::Key,
 };
 
@@ -104,10 +107,17 @@ fn rollback_command() -> Command {
     let mut rollback = command(
         "plugin rollback",
         "Go back to the version of a plugin that was in use before",
-        vec![dynamic(positional("name", "Name of the plugin", true)), dry_run()],
-        &[("astro plugin rollback lint", "Use the version before")],
+        vec![
+            dynamic(positional("name", "Name of the plugin", true)),
+            switch("undo", "Undo a rollback: use the version again that was in use before it"),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin rollback lint", "Use the version before"),
+            ("astro plugin rollback lint --undo", "Undo that"),
+        ],
     );
-    rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on, and a second rollback goes forward again.".to_owned();
+    rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on. One version is kept to go back to: a second rollback is refused, and `--undo` uses the newer version again, as it was.".to_owned();
     rollback
 }
 
@@ -231,6 +241,7 @@ pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
         }
     };
     for record in wanted {
+        let before = Some(record.clone());
         let name = record.name;
         let upgraded = match record.source {
             Source::Index => {
@@ -245,7 +256,7 @@ pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
         };
         match upgraded {
             Ok(outcome) => done.push(outcome),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(with_ways_out(store, failure, before.as_ref())),
         }
     }
     if done.is_empty() && failures.is_empty() {
@@ -265,7 +276,10 @@ pub(in crate::builtin) fn upgrade(request: &Request<'_>) -> Result<i32> {
 pub(in crate::builtin) fn rollback(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let dry_run = request.flag("dry-run");
-    let outcome = change::rollback(request.app, named(request)?, dry_run)?;
+    let outcome = match request.flag("undo") {
+        true => change::undo_rollback(request.app, named(request)?, dry_run)?,
+        false => change::rollback(request.app, named(request)?, dry_run)?,
+    };
     finish(request, format, &[outcome], Vec::new(), dry_run)
 }
 
@@ -332,7 +346,16 @@ fn finish(
     for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
         console.notice(&format!("It takes the place of the plugin `{}` that came with astro.", outcome.name));
     }
-    if done.iter().any(|outcome| outcome.action == "installed") && !dry_run {
+    for (outcome, link) in done.iter().filter_map(|outcome| Some((outcome, outcome.replaces_link.as_ref()?)))
+    {
+        let told = if dry_run { "It would take" } else { "It takes" };
+        console.notice(&format!(
+            "{told} the place of the linked {}; to use that again: astro plugin rollback {}",
+            link.display(),
+            outcome.name
+        ));
+    }
+    if done.iter().any(|outcome| outcome.action == Action::Installed) && !dry_run {
         console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
     }
     let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
@@ -355,35 +378,60 @@ fn finish(
     }
 }
 
+/// What was done to a plugin, or would be, as a sentence.
 fn told(outcome: &Outcome, dry_run: bool) -> String {
-    let Outcome { name, version, before, .. } = outcome;
+    let Outcome { name, version, before, voucher, .. } = outcome;
     let before = before.as_deref().unwrap_or_default();
-    let origin = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
-    let what = match outcome.action {
-        "installed" => format!("nstalled the plugin `{name}` {version}{origin}, {}", outcome.voucher),
-        "upgraded" => format!("pgraded the plugin `{name}` from {before} to {version}, {}", outcome.voucher),
-        "downgraded" => {
-            format!("ent back with the plugin `{name}` from {before} to {version}, {}", outcome.voucher)
+    let place = outcome.origin.as_deref().unwrap_or_default();
+    let from = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
+    let did = |done: &str, would: &str, what: String| {
+        let done = if dry_run { format!("Would have {would}") } else { done.to_owned() };
+        let pinned =
+            if outcome.pinned { "; it stays there until it is named in `plugin upgrade`" } else { "" };
+        format!("{done} the plugin `{name}` {what}{pinned}.")
+    };
+    match outcome.action {
+        Action::Installed => did("Installed", "installed", format!("{version}{from}, {voucher}")),
+        Action::Upgraded => did("Upgraded", "upgraded", format!("from {before} to {version}, {voucher}")),
+        Action::Downgraded => {
+            did("Downgraded", "downgraded", format!("from {before} to {version}, {voucher}"))
         }
-        "replaced" => format!("eplaced the plugin `{name}` {version}{origin}, {}", outcome.voucher),
-        "rolled back" => format!("olled back the plugin `{name}` from {before} to {version}"),
-        "pinned" => return format!("The plugin `{name}` stays at {version}."),
-        "unpinned" => return format!("Upgrades move the plugin `{name}` {version} again."),
-        _ => return format!("The plugin `{name}` {version} is already up to date."),
-    };
-    let (first, then) = match outcome.action {
-        "installed" => ("I", "Would have i"),
-        "upgraded" => ("U", "Would have u"),
-        "downgraded" => ("W", "Would have w"),
-        _ => ("R", "Would have r"),
-    };
-    let pinned = if outcome.pinned { "; it stays there until it is named in `plugin upgrade`" } else { "" };
-    format!("{}{what}{pinned}.", if dry_run { then } else { first })
+        Action::Replaced => did("Replaced", "replaced", format!("{version}{from}, {voucher}")),
+        Action::RolledBack => did("Rolled back", "rolled back", format!("from {before} to {version}")),
+        Action::RolledForward => {
+            did("Undid the rollback of", "undone the rollback of", format!("from {before} to {version}"))
+        }
+        Action::Repaired => did("Repaired", "repaired", format!("{version}: its file had been changed")),
+        Action::Moved => {
+            let comes = if dry_run { "it would come" } else { "from now on it comes" };
+            format!("The plugin `{name}` {version} is already installed; {comes} from {place}.")
+        }
+        Action::Verified => {
+            let is = if dry_run { "it would be" } else { "from now on it is" };
+            format!("The plugin `{name}` {version} is already installed; {is} known to be {voucher}.")
+        }
+        Action::Pinned => format!("The plugin `{name}` stays at {version}."),
+        Action::Unpinned => format!("Upgrades move the plugin `{name}` {version} again."),
+        Action::StillPinned => format!("The plugin `{name}` is already pinned and stays at {version}."),
+        Action::NotPinned => format!("The plugin `{name}` {version} is not pinned; upgrades move it."),
+        Action::Unchanged => format!("The plugin `{name}` {version} is already up to date."),
+    }
+}
+
+/// The failure of an upgrade of a revoked plugin names what can be done without a newer version.
+fn with_ways_out(store: &Store, failure: Failure, record: Option<&Installed>) -> Failure {
+    let Some((record, revoked)) = record.zip(store.revoked().ok()) else { return failure };
+    if !revoked.contains_key(&record.hash) {
+        return failure;
+    }
+    let upgrade = format!("astro plugin upgrade {}", record.name);
+    let ways = store.ways_out(record, &revoked).into_iter().filter(|way| !way.ends_with(&upgrade));
+    ways.fold(failure, Failure::help)
 }
 
 fn row(outcome: &Outcome, dry_run: bool) -> Value {
     json!({
-        "name": outcome.name, "version": outcome.version, "action": outcome.action, "before": outcome.before,
+        "name": outcome.name, "version": outcome.version, "action": outcome.action.name(), "before": outcome.before,
         "source": outcome.source.name(), "origin": outcome.origin, "sha256": outcome.sha256,
         "key_id": outcome.key_id, "pinned": outcome.pinned, "dry_run": dry_run,
     })

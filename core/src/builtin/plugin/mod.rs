@@ -23,13 +23,15 @@ use crate::{
     author::develop,
     cli::report,
     context::timestamp,
-    error::{Result, While, code, failed, plugin},
+    error::{Result, While, code, failed, with_causes},
     files,
-    host::verify,
     install::{Installer, Options, resolve},
     output::Format,
-    store::{Kind, build::broken, index::Facts, link, lookup::Owner, record},
-    trust::{Key, Policy},
+    store::{Kind, link, lookup::Owner, record},
+    trust::{
+        Key,
+        verify::{Comparison, Judge, Verdict},
+    },
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -87,15 +89,17 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
         return outdated(request, format);
     }
     let (owners, unreadable) = request.app.stores.plugins();
-    let policy = request.app.dirs.as_ref().map_or(Ok(Policy::default()), Policy::load);
-    let rows = owners.iter().map(|owner| row(owner, &policy)).collect();
+    let judge = Judge::new(request.app.dirs.as_ref().ok(), Comparison::Remembered);
+    let mut rows = Vec::new();
     for owner in &owners {
-        if let Some(reason) = &owner.facts.broken {
-            report::warning(&request.app.console, &broken(&owner.facts, reason));
+        let verdict = judge.verdict(&owner.store, &owner.facts);
+        rows.push(row(owner, &verdict));
+        if let Verdict::Refused(failure) = &verdict {
+            report::warning(&request.app.console, failure);
         }
     }
-    for reason in unreadable {
-        report::warning(&request.app.console, &plugin(reason));
+    for failure in &unreadable {
+        report::warning(&request.app.console, failure);
     }
     let view = View {
         list: Some("plugins".to_owned()),
@@ -149,37 +153,33 @@ fn outdated(request: &Request<'_>, format: Format) -> Result<i32> {
     failure.map_or(Ok(0), Err)
 }
 
-fn row(owner: &Owner, policy: &Result<Policy>) -> Value {
+fn row(owner: &Owner, verdict: &Verdict) -> Value {
     let facts = &owner.facts;
     let source = facts.source.name();
     let path = owner.store.file_of(&facts.path);
-    let status = match &facts.broken {
-        Some(reason) => format!("unusable: {reason}"),
-        None if !path.is_file() => "its file is missing".to_owned(),
-        None if facts.is_linked() && !facts.is_current(&owner.store) => {
-            "built again since it was last used".to_owned()
+    let status = match verdict {
+        Verdict::Refused(failure) => {
+            // Name and version stand beside it.
+            let loading = format!("cannot load plugin `{}` {}: ", facts.name, facts.version);
+            let reason = with_causes(failure);
+            format!("unusable: {}", reason.strip_prefix(&loading).unwrap_or(&reason))
         }
-        None if verify::is_under_policy(&owner.store, facts) && refusal(policy, facts).is_some() => {
-            format!("refused: {}", refusal(policy, facts).unwrap_or_default())
-        }
-        None if facts.pinned => "ready, pinned".to_owned(),
-        None => "ready".to_owned(),
+        Verdict::BuiltAgain => "built again since it was last used".to_owned(),
+        Verdict::Usable(_) if facts.pinned => "ready, pinned".to_owned(),
+        Verdict::Usable(_) => "ready".to_owned(),
+    };
+    let verified = match verdict {
+        Verdict::Usable(how) => Some(how),
+        _ => None,
     };
     let key = facts.publisher_key.as_deref().and_then(Key::parse);
     json!({
         "name": facts.name, "version": facts.version, "source": source, "status": status, "path": path,
         "abi": facts.abi, "protocol": facts.protocol, "triple": facts.triple,
         "glibc": facts.glibc.map(|(major, minor)| format!("{major}.{minor}")), "hash": facts.hash,
-        "pinned": facts.pinned, "key_id": key.map(|key| key.id()),
+        "pinned": facts.pinned, "key_id": key.map(|key| key.id()), "usable": verdict.is_usable(),
+        "verified": verified,
     })
-}
-
-/// Why the trust policy does not let a plugin be used.
-fn refusal(policy: &Result<Policy>, facts: &Facts) -> Option<String> {
-    match policy {
-        Ok(policy) => policy.refusal(facts.publisher_key.as_deref()).map(|failure| failure.message),
-        Err(failure) => Some(failure.message.clone()),
-    }
 }
 
 pub(super) fn info(request: &Request<'_>) -> Result<i32> {
@@ -191,8 +191,12 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         Some(owner) => {
             let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
             let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
-            let policy = request.app.dirs.as_ref().map_or(Ok(Policy::default()), Policy::load);
-            let mut facts = row(owner, &policy);
+            let judge = Judge::new(request.app.dirs.as_ref().ok(), Comparison::Remembered);
+            let verdict = judge.verdict(&owner.store, &owner.facts);
+            if let Verdict::Refused(failure) = &verdict {
+                report::warning(&request.app.console, failure);
+            }
+            let mut facts = row(owner, &verdict);
             let record =
                 (owner.store.kind == Kind::User).then(|| owner.store.installed(wanted)).transpose()?;
             let record = record.flatten();
@@ -252,6 +256,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         "installed_at",
         "previous",
         "pinned",
+        "verified",
     ];
     let view = View {
         columns: columns

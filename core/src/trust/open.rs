@@ -12,69 +12,60 @@ use std::{
 
 use rustix::{
     fs::{FileType, MemfdFlags, Mode, OFlags, SealFlags, Stat},
-    process::{getegid, geteuid},
+    io::Errno,
 };
 
-use crate::error::{Result, While, code, plugin};
+use crate::{
+    access::{Denied, Way},
+    error::{Failure, Result, While, code, plugin},
+};
 
 /// Opens a regular file and judges it and every directory above it, each on its own descriptor, so that nothing
 /// can be exchanged between looking and opening. Links on the way to the directory are followed first, and what
-/// they lead to is judged; the file itself may not be one. Answers whether root owns everything.
-pub(super) fn open(path: &Path) -> Result<(OwnedFd, Stat, bool)> {
+/// they lead to is judged; the file itself may not be one. `tree` is what should be readable where the file is not: the
+/// store, or the file itself. Answers whether root owns everything.
+pub(super) fn open(path: &Path, tree: &Path) -> Result<(OwnedFd, Stat, bool)> {
     let what = || format!("cannot open `{}`", path.display());
-    let opened = |result: rustix::io::Result<OwnedFd>| {
-        result.map_err(std::io::Error::from).while_doing(code::PLUGIN, what)
-    };
+    let opened =
+        |result: rustix::io::Result<OwnedFd>| result.map_err(|error| unopened(path, tree, &error.into()));
     let looked =
         |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(std::io::Error::from).while_doing(code::PLUGIN, what);
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(plugin(what()).cause("it is not the path of a file"));
     };
-    let dir = dir.canonicalize().while_doing(code::PLUGIN, what)?;
+    let dir = dir.canonicalize().map_err(|error| unopened(path, tree, &error))?;
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut at = opened(rustix::fs::open("/", step, Mode::empty()))?;
-    let mut root_owned = judge(Path::new("/"), &looked(&at)?)?;
+    let mut way = Way::default();
+    way.step(Path::new("/"), &looked(&at)?);
     let mut walked = PathBuf::from("/");
     for component in dir.components().skip(1) {
         walked.push(component);
         at = opened(rustix::fs::openat(&at, component.as_os_str(), step, Mode::empty()))?;
-        root_owned &= judge(&walked, &looked(&at)?)?;
+        way.step(&walked, &looked(&at)?);
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match rustix::fs::openat(&at, name, flags, Mode::empty()) {
-        Err(rustix::io::Errno::LOOP) => return Err(plugin(what()).cause("it is a symbolic link")),
+        Err(Errno::LOOP) => return Err(plugin(what()).cause("it is a symbolic link")),
         result => opened(result)?,
     };
     let stat = looked(&fd)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(plugin(what()).cause("it is not a regular file"));
     }
-    root_owned &= judge(path, &stat)?;
+    way.step(path, &stat);
+    let root_owned = way.finish()?;
     Ok((fd, stat, root_owned))
 }
 
-/// Refuses what somebody else may change; answers whether root owns it.
-fn judge(path: &Path, stat: &Stat) -> Result<bool> {
-    let refused =
-        |reason: &str| plugin(format!("`{}` cannot be trusted with a plugin: {reason}", path.display()));
-    let user = geteuid().as_raw();
-    if stat.st_uid != 0 && stat.st_uid != user {
-        return Err(refused("it belongs to another user")
-            .help(format!("use a directory of your own, or type `chown {user} {}`", path.display())));
+/// Why a file cannot be opened. What denies it is named with its mode.
+fn unopened(path: &Path, tree: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("cannot open `{}`", path.display());
+    let denied = (error.kind() == std::io::ErrorKind::PermissionDenied).then(|| Denied::of(path)).flatten();
+    match denied {
+        Some(denied) => denied.failure(format!("{message}: permission denied"), tree),
+        None => plugin(message).cause(crate::error::plain_io(&error.to_string())),
     }
-    // A directory such as /tmp: others may add to it and not change what is ours.
-    let sticky = FileType::from_raw_mode(stat.st_mode) == FileType::Directory && stat.st_mode & 0o1000 != 0;
-    let others = stat.st_mode & 0o002 != 0;
-    // Where every user has a group of their own (umask 002), the group is the user; it then has the user's
-    // number. A primary group that is shared (`users`) has not.
-    let private = stat.st_gid == getegid().as_raw() && stat.st_gid == user;
-    let group = stat.st_mode & 0o020 != 0 && !private;
-    if (others || group) && !sticky {
-        return Err(
-            refused("other users may write to it").help(format!("type `chmod go-w {}`", path.display()))
-        );
-    }
-    Ok(stat.st_uid == 0 && stat.st_mode & 0o022 == 0)
 }
 
 /// Copies an open file into memory that is then sealed: what is read from the copy is what is loaded from it.
