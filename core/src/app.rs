@@ -21,7 +21,7 @@ use crate::{
     error::{Failure, Result, code, failed, plugin, usage},
     failpoint,
     host::{Transport, crash, library, process, signals, verify},
-    install, logging,
+    install, logging, official,
     output::Format,
     redact,
     secret::recovery::Store,
@@ -136,10 +136,17 @@ impl App {
             }
         }
         match self.stores.word(first) {
-            Some(found) => self.plugin_word(&args, &found),
+            Some(found) => {
+                let Some((path, word)) = official::unknown_below(&found.set, &words) else {
+                    return self.plugin_word(&args, &found);
+                };
+                official::hand_over(self, &args, &found.set, &path, word)?;
+                self.plugin_word(&args, &found)
+                    .map_err(|failure| official::explained(failure, &self.dirs, &args, &path, word))
+            }
             None => {
-                builtin::hand_over(&self.dirs, &args)?;
-                Err(self.unknown(&args, &words))
+                official::hand_over(self, &args, &self.first_words(), "", first)?;
+                Err(official::explained(self.unknown(&args, &words), &self.dirs, &args, "", first))
             }
         }
     }
@@ -168,7 +175,8 @@ impl App {
         }
         let words: Vec<help::Word> =
             words.into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
-        self.print(&help::root(&self.binary, &words, &builtin::commands(), self.layout()))
+        let more = official::more_commands(&self.dirs, "");
+        self.print(&help::root(&self.binary, &words, &builtin::commands(), more.as_deref(), self.layout()))
     }
 
     /// `--version`, wherever it stands: a command it was typed after is not run.
@@ -184,7 +192,15 @@ impl App {
             let about =
                 set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
             self.start_conversation(&parsed.globals, Format::Table)?;
-            return self.print(&help::group(&self.binary, &parsed.path, about, set, &[], self.layout()));
+            return self.print(&help::group(
+                &self.binary,
+                &parsed.path,
+                about,
+                set,
+                &[],
+                None,
+                self.layout(),
+            ));
         };
         if parsed.globals.help {
             self.start_conversation(&parsed.globals, Format::Table)?;
@@ -261,7 +277,9 @@ impl App {
 
     pub(crate) fn group_page(&self, path: &str, found: &Found) -> String {
         let about = found.set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
-        help::group(&self.binary, path, about, &found.set, &found.owners_below(path), self.layout())
+        let more = official::more_commands(&self.dirs, path);
+        let owners = found.owners_below(path);
+        help::group(&self.binary, path, about, &found.set, &owners, more.as_deref(), self.layout())
     }
 
     /// Fixes what may be written to stderr, and starts the log.
@@ -315,8 +333,15 @@ impl App {
         self.print_bytes(&manifest)
     }
 
+    /// Every first word: the host's own and those of plugins.
+    pub(crate) fn first_words(&self) -> crate::cli::tree::CommandSet {
+        let mut all = builtin::commands();
+        all.groups.extend(self.stores.root_words());
+        all
+    }
+
     /// The failure for a line whose first word nobody owns.
-    fn unknown(&self, args: &[String], words: &[&str]) -> crate::error::Failure {
+    fn unknown(&self, args: &[String], words: &[&str]) -> Failure {
         if let Some(failure) = parse::unknown_option(args, "", 0) {
             return failure;
         }
@@ -334,25 +359,9 @@ impl App {
             Ok(dirs) => failure.help.extend(install::brought_by(dirs, word)),
             Err(reason) => failure.causes.push(format!("your own plugins are not known: {}", reason.message)),
         }
-        if OFFICIAL_WORDS.contains(&word) {
-            failure.help.retain(|help| !help.starts_with("did you mean"));
-            failure.help.insert(
-                0,
-                format!("`{word}` is a command of the official Astro CLI, which this astro is not"),
-            );
-            failure.help.insert(
-                1,
-                "to hand such words to it: astro config set official.command /PATH/OF/THE/OFFICIAL/astro"
-                    .to_owned(),
-            );
-        }
         failure
     }
 }
-
-/// First words of the official CLI (its root command, v1.45) that people will try here.
-const OFFICIAL_WORDS: &[&str] =
-    &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"];
 
 /// Before anything is parsed: whether the raw arguments or `ASTRO_OUTPUT` ask for json.
 fn guess_conversation(args: &[String], facts: TerminalFacts) -> Conversation {

@@ -8,6 +8,7 @@ use crate::{
     credential,
     error::Result,
     redact,
+    services::starter,
 };
 
 impl App {
@@ -104,7 +105,7 @@ impl App {
                 report::warning(&self.console, &failure);
                 Ok(context)
             }
-            Err(failure) => Err(failure),
+            Err(failure) => Err(starter::advised(failure, Some(dirs), &context.address.value)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `astro config`, the plugins' own tables, and the official CLI beside this one.
+//! `astro config` and the plugins' own tables.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -76,34 +76,4 @@ fn a_plugin_reads_its_own_table() {
     env.run(["config", "set", "plugins.sandbox.depth", "4"]).ok();
     let ran = env.run(["misbehave", "act", "--what", "config", "-o", "clean"]);
     assert_eq!(ran.ok(), "{\"depth\":3}\n");
-}
-
-/// Words that nobody owns go to the official CLI, if one is configured by its whole path; nothing else does.
-#[test]
-fn the_official_cli_gets_what_nobody_owns() {
-    let env = TestEnv::new();
-    let official = env.path("official astro");
-    fs::write(&official, "#!/bin/sh\necho \"official: $*\"\nexit 7\n").expect("written");
-    fs::set_permissions(&official, fs::Permissions::from_mode(0o755)).expect("set");
-    let mut session = env.transcript();
-    session.run("dev start");
-    session.run("config set official.command astro-official");
-    session.run("config set official.command /nowhere/astro");
-    session.run(&format!("config set official.command {}", astro_e2e::root().join("bin/astro").display()));
-    session.run(&format!("config set official.command \"{}\"", official.display()));
-    session.run("dev start --port 8080 -- -x");
-    session.run("deploy");
-    session.run("version");
-    session.run("deployment frobnicate");
-    session.write("official astro", "");
-    fs::set_permissions(&official, fs::Permissions::from_mode(0o644)).expect("set");
-    session.run("dev start");
-    session.assert("official");
-    // Nothing on the PATH is ever taken for it.
-    let bin = env.path("bin");
-    fs::create_dir(&bin).expect("made");
-    fs::copy(env.path("official astro"), bin.join("astro-dev")).expect("copied");
-    env.run(["config", "unset", "official.command"]).ok();
-    let ran = env.shell("sh", "PATH=\"$HOME/bin:$PATH\" astro dev");
-    assert_eq!(ran.code, Some(127), "{ran:?}");
 }

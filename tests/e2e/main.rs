@@ -21,6 +21,7 @@ mod loopholes;
 mod manual;
 mod misbehaving;
 mod network;
+mod official;
 mod ownership;
 mod platform;
 mod plugins;

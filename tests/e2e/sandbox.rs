@@ -12,6 +12,7 @@ fn start_use_reset_stop() {
     session.run("sandbox env");
     session.run("sandbox start -o clean");
     session.run("sandbox start -q -o clean");
+    session.run("sandbox start --rotate-refresh-tokens --rate-limits");
     session.run("sandbox env");
     session.run("sandbox env --organization Globex");
     session.run("sandbox env --organization Nobody");

@@ -1,13 +1,8 @@
 //! The sandbox's `/sandbox` endpoints: order faults, see what was asked and issued.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
-
 use serde_json::{Value, json};
 
-use crate::TestEnv;
+use crate::{TestEnv, client::send};
 
 /// A line to the running sandbox of a user, as an administrator.
 pub struct Control {
@@ -61,19 +56,10 @@ impl Control {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = body.to_string();
-        let mut stream = TcpStream::connect(&self.host).expect("the sandbox listens");
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            self.host,
-            self.token,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
-        serde_json::from_str(body).expect("json")
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let answer = send(method, &format!("http://{}{path}", self.host), &headers, &body.to_string());
+        assert_eq!(answer.status(), 200, "{method} {path}: {answer:?}");
+        answer.json()
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod book;
 mod canary;
+pub mod client;
 pub mod control;
 pub mod filesystem;
 pub mod fuzz;

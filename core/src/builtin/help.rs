@@ -6,6 +6,7 @@ use super::{Request, command, dynamic, positional};
 use crate::{
     cli::help,
     error::{Failure, Result, code},
+    official,
 };
 
 /// What is explained besides commands.
@@ -76,6 +77,13 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     };
     let (path, taken) = set.locate(words);
     if taken < words.len() {
+        let line: Vec<String> = ["help"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+        match (found, path.as_str()) {
+            (Some(found), _) => official::hand_over(app, &line, &found.set, &path, words[taken])?,
+            (None, "") => official::hand_over(app, &line, &app.first_words(), "", words[taken])?,
+            // The host's own words have nothing below them that is another program's.
+            (None, _) => {}
+        }
         let line = words.join(" ");
         return Err(Failure::new(
             code::UNKNOWN_COMMAND,
@@ -91,7 +99,7 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
         (None, Some(found)) => app.group_page(&path, found),
         (None, None) => {
             let about = set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
-            help::group(&app.binary, &path, about, set, &[], app.layout())
+            help::group(&app.binary, &path, about, set, &[], None, app.layout())
         }
     })
 }

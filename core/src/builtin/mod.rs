@@ -59,7 +59,6 @@ pub(crate) fn commands() -> CommandSet {
     }
 }
 
-pub(crate) use config::hand_over;
 pub(crate) use recover::mention;
 pub(crate) use values::values;
 

@@ -39,8 +39,14 @@ pub struct Word {
     pub about: String,
 }
 
-/// `astro --help`.
-pub fn root(binary: &str, plugin_words: &[Word], builtins: &CommandSet, layout: Layout) -> String {
+/// `astro --help`. `more`: what is said of words that are not on the page.
+pub fn root(
+    binary: &str,
+    plugin_words: &[Word],
+    builtins: &CommandSet,
+    more: Option<&str>,
+    layout: Layout,
+) -> String {
     let mut page = Page::new(layout);
     page.text("astro runs command plugins with one sign-in, one set of profiles and one way to show results. It is independent of Astronomer; `dev`, `deploy` and the rest stay with the official CLI.");
     page.heading("Usage");
@@ -57,6 +63,7 @@ pub fn root(binary: &str, plugin_words: &[Word], builtins: &CommandSet, layout: 
     own.retain(|child| !child.hidden);
     own.sort_by_key(|child| BUILTIN_WORDS.iter().position(|word| *word == child.word));
     page.table(own.iter().map(|child| (child.word.to_owned(), child.about.to_owned())));
+    page.more(more);
     page.heading("Options");
     page.globals_line();
     page.blank();
@@ -66,13 +73,14 @@ pub fn root(binary: &str, plugin_words: &[Word], builtins: &CommandSet, layout: 
     page.finish()
 }
 
-/// The page of a word that has commands below it.
+/// The page of a word that has commands below it. `more`: what is said of words that are not on the page.
 pub fn group(
     binary: &str,
     path: &str,
     about: &str,
     set: &CommandSet,
     owners: &[String],
+    more: Option<&str>,
     layout: Layout,
 ) -> String {
     let mut page = Page::new(layout);
@@ -89,6 +97,7 @@ pub fn group(
         };
         (word, child.about.to_owned())
     }));
+    page.more(more);
     page.globals();
     page.owner(owners);
     page.finish()
@@ -378,6 +387,14 @@ impl Page {
         }
         if let Some(list) = &output.list {
             self.text_indented(&format!("-o json: {{\"{list}\": [...]}}"));
+        }
+    }
+
+    /// What is said of words that are not on the page.
+    fn more(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            self.heading("More commands");
+            self.text_indented(text);
         }
     }
 

@@ -59,7 +59,7 @@ pub struct IndexSource {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Official {
-    /// Its program: it gets every first word that nobody here owns.
+    /// Its program: commands that no plugin has are forwarded to it.
     pub command: Option<PathBuf>,
 }
 
@@ -81,6 +81,8 @@ pub struct Profile {
     pub output: Option<String>,
     /// The plugin that wrote it, when a plugin did.
     pub owner: Option<String>,
+    /// The command of that plugin that starts what listens at its address.
+    pub start: Option<String>,
 }
 
 /// What is known about a credential; the value is in its source.

@@ -15,6 +15,7 @@ mod progress;
 mod prompt;
 pub(crate) mod runtime;
 mod select;
+pub(crate) mod starter;
 
 pub(crate) use http::{certificates, get as ask_api};
 pub use output::Queue;

@@ -23,6 +23,10 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     if !address.is_loopback() {
         return Err(failed("a plugin may only write profiles of an address on this machine"));
     }
+    let is_path = |path: &str| path.split(' ').all(astro_plugin_protocol::names::is_word);
+    if put.start.as_deref().is_some_and(|path| !is_path(path)) {
+        return Err(failed("the command that starts the server is not the path of a command"));
+    }
     let Some(dirs) = &invocation.dirs else {
         return Err(config_needs_home());
     };
@@ -47,6 +51,7 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
         }
         let profile = config::table(document, "profiles", &put.name)?;
         config::set(profile, "owner", Some(owner));
+        config::set(profile, "start", put.start.as_deref());
         config::set(profile, "credential", Some(&put.name));
         config::set(profile, "organization", put.organization.as_deref());
         config::set(profile, "workspace", put.workspace.as_deref());

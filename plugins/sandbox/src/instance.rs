@@ -26,6 +26,9 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     /// RFC 3339.
     pub(crate) started_at: String,
+    /// The options that say under which conditions it serves.
+    #[serde(default)]
+    pub(crate) conditions: Vec<String>,
 }
 
 impl Running {

@@ -22,10 +22,12 @@ fn text(failure: &Failure, color: bool) -> String {
     let mut lines = vec![format!("{} {}", styled(Style::Error, "error:", color), escaped(&failure.message))];
     lines.extend(failure.causes.iter().map(|cause| format!("caused by: {}", escaped(cause))));
     if let Some(HttpFailure { request_id, fields, .. }) = &failure.http {
+        // Some servers repeat the first field in their message.
+        let others = fields
+            .iter()
+            .filter(|field| field.message.is_empty() || !failure.message.contains(&field.message));
         lines.extend(
-            fields
-                .iter()
-                .map(|field| format!("field `{}`: {}", escaped(&field.field), escaped(&field.message))),
+            others.map(|field| format!("field `{}`: {}", escaped(&field.field), escaped(&field.message))),
         );
         lines.extend(request_id.iter().map(|id| format!("request id: {}", escaped(id))));
     }

@@ -398,6 +398,9 @@ pub struct ProfilePut {
     pub workspace: Option<String>,
     /// Deployment id.
     pub deployment: Option<String>,
+    /// The path of the command that starts what listens at the address, such as `sandbox start`. It is named in errors
+    /// when nothing listens there.
+    pub start: Option<String>,
 }
 
 /// The token is not part of what a log or a panic may show.

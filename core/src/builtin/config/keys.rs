@@ -1,6 +1,6 @@
 //! Which keys there are, and whether a value is one for its key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use astro_plugin_cli::plugin_config;
 use astro_plugin_protocol::{
@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::{
     cli::suggest,
-    config::{self, Config},
-    error::{Failure, Result, While, code, failed, usage},
+    config::Config,
+    error::{Failure, Result, code, failed, usage},
+    official,
     trust::Key,
 };
 
@@ -21,7 +22,7 @@ pub(in crate::builtin) const KEYS: &[(&str, &str)] = &[
     ("default_profile", "The profile of shells and directories that chose nothing"),
     (
         "official.command",
-        "The official Astro CLI, a whole path: it gets every first word that nobody here owns",
+        "The whole path of the official Astro CLI; commands that no plugin has are forwarded to it",
     ),
     ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
     ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
@@ -66,7 +67,7 @@ pub(super) fn checked(
                 .help("see the profiles with `astro profile list`"))
         }
         "official.command" => {
-            official(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
+            official::checked(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
         }
         "default_profile" => Ok(value.into()),
         "trust.require" => one_of(key, value, REQUIRE),
@@ -129,28 +130,6 @@ fn of_plugin(
         Value::Number(number) => number.as_i64().unwrap_or_default().into(),
         _ => text.into(),
     })
-}
-
-/// The official CLI's program: a whole path, so that no directory on the PATH decides what runs.
-pub(super) fn official(path: &Path) -> Result<PathBuf> {
-    let refused = |reason: &str| {
-        crate::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display())).help(
-            "set it to the whole path of the official Astro CLI: astro config set official.command PATH",
-        )
-    };
-    if !path.is_absolute() {
-        return Err(refused("it is not an absolute path"));
-    }
-    let found = path.canonicalize().map_err(|error| refused(&crate::error::plain_io(&error.to_string())))?;
-    if !found.is_file() || rustix::fs::access(&found, rustix::fs::Access::EXEC_OK).is_err() {
-        return Err(refused("it is not a program"));
-    }
-    if config::this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
-        == Some(found)
-    {
-        return Err(refused("that is this program"));
-    }
-    Ok(path.to_owned())
 }
 
 /// What has commands of its own.

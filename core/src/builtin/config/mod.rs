@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
 pub(super) use keys::{KEYS, REQUIRE, VERIFY};
-use keys::{checked, elsewhere, official};
+use keys::{checked, elsewhere};
 
 use super::{Request, column, command, dynamic, positional};
 use crate::{
@@ -252,20 +252,6 @@ fn replace(dirs: &Dirs, before: &str, after: &str) -> Result<()> {
             after.parse().map_err(|error: toml_edit::TomlError| crate::error::config(error.message()))?;
         Ok(())
     })
-}
-
-/// Becomes the official CLI, when one is configured: for a first word that nobody here owns. It gets the arguments and
-/// the environment as they are; nothing comes back.
-pub(crate) fn hand_over(dirs: &Result<Dirs>, args: &[String]) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    // A configuration that cannot be read is told by the commands that need it.
-    let Some(command) = dirs.as_ref().ok().and_then(|dirs| Config::load(dirs).ok()?.official.command) else {
-        return Ok(());
-    };
-    let program = official(&command)?;
-    let error = process::Command::new(&program).args(args).exec();
-    Err(crate::error::config(format!("`official.command` (`{}`) cannot be run", program.display()))
-        .cause(error.to_string()))
 }
 
 fn not_set(key: &str, document: &DocumentMut) -> Failure {

@@ -16,7 +16,7 @@ use reqwest::Url;
 use crate::{
     console::{Console, escaped},
     credential::issuer::{Issuer, refused, send},
-    error::{Failure, Result, While, auth, code, failed},
+    error::{Failure, Result, While, auth, code, failed, plain_io},
 };
 
 /// The only place the issuer sends a browser back to (astronomer/astro-cli#1158).
@@ -33,10 +33,15 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST_REQUEST: usize = 16 * 1024;
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
-/// With the browser. `open`: it is opened; the address is shown either way.
-pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool) -> Result<BasicTokenResponse> {
+/// With the browser. `open`: it is opened; the address is shown either way. `name`: that of the credential, for advice.
+pub(super) fn browser(
+    console: &Console,
+    issuer: &Issuer,
+    open: bool,
+    name: &str,
+) -> Result<BasicTokenResponse> {
     // Before anybody is sent away: the way back must be there.
-    let listeners = listen()?;
+    let listeners = listen(issuer, name)?;
     let redirect = RedirectUrl::new(REDIRECT.to_owned())
         .map_err(|error| failed("the way back from the browser is no address").cause(error.to_string()))?;
     let client = issuer.client()?.set_redirect_uri(redirect);
@@ -106,11 +111,18 @@ pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<BasicTokenRes
 }
 
 /// Listens on both loopback addresses: which one `localhost` is, the browser decides.
-fn listen() -> Result<Vec<TcpListener>> {
+fn listen(issuer: &Issuer, name: &str) -> Result<Vec<TcpListener>> {
     let busy = |address: SocketAddr, error: &std::io::Error| {
-        failed(format!("cannot listen on {address}, where the browser comes back to"))
-            .cause(error.to_string())
-            .help("end the program that uses the port (another `astro login`?), or store a token: astro login --with-token")
+        let failure = failed(format!("cannot listen on {address}, where the browser comes back to"))
+            .cause(plain_io(&error.to_string()))
+            .help("end the program that uses the port: another `astro login`?");
+        let failure = match &issuer.device_url {
+            Some(_) => {
+                failure.help(format!("sign in with a code instead: astro login --device --credential {name}"))
+            }
+            None => failure,
+        };
+        failure.help(format!("or store a token: astro login --with-token --credential {name} < FILE"))
     };
     let mut listeners = Vec::new();
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {

@@ -16,6 +16,7 @@ use crate::{
     context::{Address, Claims, Environment, Origin, Sources},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     error::{Failure, Result, auth, failed, usage},
+    services::starter,
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -97,10 +98,11 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
                     .help(format!("store a token: astro login --with-token --credential {name} < FILE"))
                     .help("or sign in on another device: astro login --device"));
             }
-            let issuer = Issuer::of(&address)?;
+            let issuer =
+                Issuer::of(&address).map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
             let granted = match way {
                 Some(&"device") => flow::device(&app.console, &issuer)?,
-                way => flow::browser(&app.console, &issuer, way.is_none())?,
+                way => flow::browser(&app.console, &issuer, way.is_none(), &name)?,
             };
             let (token, session) = issuer.session(&granted);
             let who = issuer.who(&token);

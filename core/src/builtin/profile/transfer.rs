@@ -12,7 +12,6 @@ use astro_plugin_protocol::{
     names,
     service::View,
 };
-use saphyr::{LoadableYamlNode, Yaml};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,8 +22,9 @@ use crate::{
     config::{self, Config, Profile},
     context::Address,
     credential,
-    error::{Failure, Result, failed, usage},
+    error::{Result, failed, usage},
     files,
+    official::own_context::{self, OwnContext},
     output::Format,
 };
 
@@ -271,60 +271,13 @@ fn parse(file: &str, text: &str) -> Result<Portable> {
     Ok(portable)
 }
 
-/// The parts of the official CLI's `config.yaml` that become profiles (astronomer/astro-cli, `config/types.go`).
-#[derive(Default)]
-struct Official {
-    contexts: BTreeMap<String, OfficialContext>,
-    /// `local.core`
-    local_core: Option<String>,
-}
-
-/// One slot; it is named by its domain.
-struct OfficialContext {
-    domain: Option<String>,
-    organization: Option<String>,
-    workspace: Option<String>,
-}
-
-impl Official {
-    /// Reads the file's text. Fails with the line that cannot be read, when there is one.
-    fn read(text: &str) -> std::result::Result<Self, Option<usize>> {
-        let documents = Yaml::load_from_str(text).map_err(|error| Some(error.marker().line()))?;
-        let Some(root) = documents.first().filter(|root| !root.is_null()) else { return Ok(Self::default()) };
-        let part =
-            |of: &Yaml<'_>, key: &str| of.as_mapping_get(key).and_then(Yaml::as_str).map(str::to_owned);
-        if !root.is_mapping() {
-            return Err(None);
-        }
-        let local_core = root.as_mapping_get("local").and_then(|local| part(local, "core"));
-        let Some(contexts) = root.as_mapping_get("contexts") else {
-            return Ok(Self { local_core, ..Self::default() });
-        };
-        let contexts = contexts.as_mapping().ok_or(None)?.iter().map(|(slot, context)| {
-            let slot = slot.as_str().filter(|_| context.is_mapping()).ok_or(None)?;
-            let context = OfficialContext {
-                domain: part(context, "domain"),
-                organization: part(context, "organization"),
-                workspace: part(context, "workspace"),
-            };
-            Ok::<_, Option<usize>>((slot.to_owned(), context))
-        });
-        Ok(Self { contexts: contexts.collect::<std::result::Result<_, _>>()?, local_core })
-    }
-}
-
 fn of_official(path: &Path, text: &str) -> Result<Portable> {
-    let official = Official::read(text).map_err(|line| unreadable(path, line))?;
+    let mut official = OwnContext::parse(path, text)?;
     let mut portable = Portable::default();
-    for (slot, context) in official.contexts {
+    for (slot, context) in std::mem::take(&mut official.contexts) {
         let domain =
             context.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| slot.replace('_', "."));
-        let address = match (domain.as_str(), &official.local_core) {
-            ("localhost", Some(core)) => {
-                Address::parse(&format!("{}/v1", core.trim_end_matches('/')), "`local.core`")?
-            }
-            _ => Address::of_domain(&domain)?,
-        };
+        let address = official.address(&domain)?;
         if !names::is_name(&domain) {
             return Err(failed(format!("`{}`: the domain `{domain}` cannot name a profile", path.display())));
         }
@@ -344,20 +297,11 @@ fn of_official(path: &Path, text: &str) -> Result<Portable> {
     Ok(portable)
 }
 
-/// The parser's message would quote the text, which holds tokens: only the place is told.
-fn unreadable(path: &Path, line: Option<usize>) -> Failure {
-    let line = line.map_or_else(String::new, |line| format!(": line {line}"));
-    failed(format!("`{}` cannot be read as the official CLI's configuration{line}", path.display()))
-}
-
-/// `$ASTRO_HOME/.astro/config.yaml`, else the same below the home (astronomer/astro-cli, `config/config.go`).
 fn official_file() -> Result<PathBuf> {
-    let home = ["ASTRO_HOME", "HOME"].into_iter().filter_map(std::env::var_os).find(|home| !home.is_empty());
-    match home {
-        Some(home) => Ok(Path::new(&home).join(".astro/config.yaml")),
-        None => Err(usage("the home directory is not known")
-            .help("name the file: astro profile import --from-official FILE")),
-    }
+    own_context::file().ok_or_else(|| {
+        usage("the home directory is not known")
+            .help("name the file: astro profile import --from-official FILE")
+    })
 }
 
 fn text_of(path: &Path) -> Result<String> {

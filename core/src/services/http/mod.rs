@@ -25,7 +25,7 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Invocation, runtime, to_value};
+use super::{Invocation, runtime, starter, to_value};
 use crate::{
     context::{Address, Context, Effect, renewal, unix_now},
     error::{Failure, Result, While, auth, code, config, failed, innermost, plain_io, usage},
@@ -52,6 +52,7 @@ pub(super) fn request(invocation: &Arc<Invocation>, request: HttpRequest, reply:
                     Some(secret) => once::perform(&invocation, &request, secret).await,
                     None => retry::perform(&invocation, &request).await,
                 };
+                let answer = answer.map_err(|failure| advised(failure, &invocation));
                 reply.send(answer.and_then(to_value));
                 drop(under_way);
             });
@@ -65,7 +66,13 @@ pub(crate) fn get(invocation: &Invocation, path: &[&str], query: &[(&str, &str)]
     let path = path.iter().map(|segment| (*segment).to_owned()).collect();
     let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
-    Ok(runtime::handle()?.block_on(retry::perform(invocation, &request))?.body)
+    let answer = runtime::handle()?.block_on(retry::perform(invocation, &request));
+    answer.map(|answer| answer.body).map_err(|failure| advised(failure, invocation))
+}
+
+/// With what to type when nothing listens at the address of a plugin's profile.
+fn advised(failure: Failure, invocation: &Invocation) -> Failure {
+    starter::advised(failure, invocation.dirs.as_ref(), &invocation.context.address.value)
 }
 
 /// A request with a one-time secret that is under way; also when its task panics it ends.

@@ -10,6 +10,8 @@ use crate::{database, issuer::Session, token};
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) id: String,
+    /// A person who signed in; else a token.
+    pub(super) is_person: bool,
     /// The one that is asked about.
     pub(super) organization: String,
     /// Those it belongs to: of a token one, of a person all.
@@ -73,7 +75,7 @@ impl Caller {
             })?
             .collect::<rusqlite::Result<_>>()?;
         let organizations = vec![organization.clone()];
-        Ok(Self { id: claims.token_id, organization, organizations, roles })
+        Ok(Self { id: claims.token_id, is_person: false, organization, organizations, roles })
     }
 
     /// A person who signed in owns every organization.
@@ -87,7 +89,7 @@ impl Caller {
             role: "ORGANIZATION_OWNER".to_owned(),
         });
         let organization = organizations.first().cloned().unwrap_or_default();
-        Ok(Self { id: session.user, organization, roles: roles.collect(), organizations })
+        Ok(Self { id: session.user, is_person: true, organization, roles: roles.collect(), organizations })
     }
 
     /// What it may do in the whole organization.

@@ -7,6 +7,7 @@ use super::{
     Answer, Call, Reach, Refusal, json_body,
     organizations::SORTABLE,
     page::{Source, filter},
+    people,
 };
 
 const COLUMNS: &str = "id, name, namespace, organization_id, workspace_id, status, executor, created_at,
@@ -59,12 +60,23 @@ pub(super) fn workspace_of(connection: &Connection, organization: &str, id: &str
     found.ok_or_else(|| Refusal::not_found("Deployment not found"))
 }
 
+/// Addresses lie below `sandbox.localhost`, which is no other host's (RFC 6761).
 fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
     let text = |at: usize| row.get::<_, String>(at);
+    let (id, namespace, workspace) = (text(0)?, text(2)?, text(4)?);
+    let airflow = format!("airflow.sandbox.localhost/{namespace}");
+    let author = people::subject(None, None);
     Ok(json!({
-        "id": text(0)?, "name": text(1)?, "namespace": text(2)?, "organizationId": text(3)?, "workspaceId": text(4)?,
+        "id": id, "name": text(1)?, "namespace": namespace, "organizationId": text(3)?, "workspaceId": workspace,
         "workspaceName": text(8)?, "status": text(5)?, "type": "STANDARD", "executor": text(6)?,
-        "cloudProvider": "AWS", "region": "us-east-1", "astroRuntimeVersion": "13.2.0", "airflowVersion": "3.0.4",
-        "isCicdEnforced": false, "isDagDeployEnabled": true, "createdAt": text(7)?, "updatedAt": text(7)?,
+        "cloudProvider": "AWS", "region": "us-east-1",
+        "astroRuntimeVersion": "3.0-7", "runtimeVersion": "3.0-7", "airflowVersion": "3.0.4",
+        "apiUrl": format!("https://{airflow}/api/v2"), "webServerAirflowApiUrl": format!("https://{airflow}/api/v2"),
+        "webServerUrl": format!("https://{airflow}"), "webServerIngressHostname": "airflow.sandbox.localhost",
+        "uiUrl": format!("https://ui.sandbox.localhost/{workspace}/deployments/{id}"),
+        "imageRepository": format!("images.sandbox.localhost/{namespace}"), "imageTag": "deploy-1",
+        "schedulerCpu": "1", "schedulerMemory": "2Gi", "schedulerReplicas": 1, "webServerCpu": "1", "webServerMemory": "2Gi",
+        "isCicdEnforced": false, "isDagDeployEnabled": true,
+        "createdAt": text(7)?, "createdBy": author, "updatedAt": text(7)?, "updatedBy": author,
     }))
 }

@@ -2,16 +2,18 @@
 //! refusal looks. Field names, limits and statuses are those of `openapi.yaml`. Beside it `/sandbox`, by which
 //! tests make the server misbehave and look at what it did.
 
+mod body;
 mod caller;
 mod control;
 mod deployments;
 mod faults;
 mod organizations;
 mod page;
+mod people;
 mod refusal;
 mod roles;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tokens;
 mod workspaces;
 
@@ -35,7 +37,8 @@ use axum::{
 };
 use rusqlite::Connection;
 
-use crate::database;
+use crate::{database, issuer::Terms};
+use body::Body;
 use caller::{Caller, Reach};
 pub(crate) use faults::{Limits, Wire, Wires};
 use page::Query;
@@ -49,15 +52,11 @@ pub(crate) struct Server {
     /// Milliseconds after `started` of the newest request.
     last_request: AtomicU64,
     faults: faults::Faults,
-    session_lifetime: Duration,
+    terms: Terms,
 }
 
 impl Server {
-    pub(crate) fn new(
-        connection: Connection,
-        limits: Limits,
-        session_lifetime: Duration,
-    ) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: Connection, limits: Limits, terms: Terms) -> rusqlite::Result<Self> {
         let key = database::key(&connection)?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -65,13 +64,13 @@ impl Server {
             started: Instant::now(),
             last_request: AtomicU64::new(0),
             faults: faults::Faults::new(limits),
-            session_lifetime,
+            terms,
         })
     }
 
-    /// How long an access token of the issuer works.
-    pub(crate) fn session_lifetime(&self) -> Duration {
-        self.session_lifetime
+    /// What the issuer's sessions are like.
+    pub(crate) fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// The database for one piece of work.
@@ -142,6 +141,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(&below("/deployments"), get(in_organization(deployments::list)))
         .route(&below("/deployments/{deployment}"), get(on_one(deployments::get)))
         .route(&below("/roles"), get(in_organization(roles::list)))
+        .route(&below("/users"), get(in_organization(people::list)))
+        .route("/v1/users/self", get(endpoint(|call, _| people::own(call))))
         .route(&below("/tokens"), get(in_organization(tokens::list)).post(in_organization(tokens::create)))
         .route(
             &below("/tokens/{token}"),

@@ -29,6 +29,18 @@ impl Query {
         self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Every value of a key, each of which must be one of these; empty ones count as absent.
+    pub(super) fn choices(&self, key: &'static str, allowed: &[&str]) -> Result<Vec<&str>, Refusal> {
+        let values: Vec<&str> = self.all(key).into_iter().filter(|value| !value.is_empty()).collect();
+        match values.iter().find(|value| !allowed.contains(value)) {
+            None => Ok(values),
+            Some(other) => {
+                let message = format!("must be one of {}, not `{other}`", allowed.join(", "));
+                Err(Refusal::field("oneof", key, message))
+            }
+        }
+    }
+
     pub(super) fn boolean(&self, key: &'static str) -> Result<bool, Refusal> {
         match self.one(key) {
             None | Some("false") => Ok(false),
@@ -71,6 +83,16 @@ impl Query {
     ) -> Answer {
         let envelope = self.envelope(connection, source, params, row)?;
         json_body(&envelope)
+    }
+
+    /// One page of rows that are all there, in the envelope of the API.
+    pub(super) fn page_of(&self, key: &'static str, rows: Vec<Value>, max_limit: Option<u64>) -> Answer {
+        let limit = self.number("limit", DEFAULT_LIMIT, max_limit)?;
+        let offset = self.number("offset", 0, None)?;
+        let total = rows.len();
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let rows: Vec<Value> = rows.into_iter().skip(place(offset)).take(place(limit)).collect();
+        json_body(&json!({ key: rows, "totalCount": total, "limit": limit, "offset": offset }))
     }
 
     /// The envelope, for lists that add to it.

@@ -52,15 +52,21 @@ impl Refusal {
         Self::status(StatusCode::BAD_REQUEST, message)
     }
 
+    /// A 400 that is going to name fields.
+    pub(super) fn invalid() -> Self {
+        Self::bad_request("Invalid request")
+    }
+
     /// A 400 that names a field.
     pub(super) fn field(code: &'static str, field: &str, message: impl Into<String>) -> Self {
-        Self::bad_request("Invalid request").and(code, field, message)
+        let mut refusal = Self::invalid();
+        refusal.add(code, field, message);
+        refusal
     }
 
     /// Names one more field.
-    pub(super) fn and(mut self, code: &'static str, field: &str, message: impl Into<String>) -> Self {
+    pub(super) fn add(&mut self, code: &'static str, field: &str, message: impl Into<String>) {
         self.fields.push(Field { code, field: field.to_owned(), message: message.into() });
-        self
     }
 
     /// Refuses when any field was named.
@@ -78,8 +84,13 @@ impl Refusal {
             #[serde(skip_serializing_if = "Vec::is_empty")]
             field_errors: Vec<Field>,
         }
+        // Clients that print the message alone, such as the official CLI, would say nothing of the reason.
+        let message = match self.fields.first() {
+            Some(first) => format!("{}: {}: {}", self.message, first.field, first.message),
+            None => self.message,
+        };
         let error = Error {
-            message: self.message,
+            message,
             request_id: new_id(),
             status_code: self.status.as_u16(),
             field_errors: self.fields,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Call, Reach, Refusal, json_body,
     page::{Sortable, Source, filter},
+    people,
 };
 
 const SORTABLE: &Sortable = &[
@@ -35,12 +36,7 @@ pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
     if call.caller.in_organization() == Reach::None {
         return Err(Refusal::forbidden("The token may not read the roles of the organization"));
     }
-    let scopes = call.query.all("scopeTypes");
-    if let Some(unknown) =
-        scopes.iter().find(|scope| !matches!(**scope, "DEPLOYMENT" | "WORKSPACE" | "ORGANIZATION" | "DAG"))
-    {
-        return Err(Refusal::field("oneof", "scopeTypes", format!("`{unknown}` is not a scope")));
-    }
+    let scopes = call.query.choices("scopeTypes", &["DEPLOYMENT", "WORKSPACE", "ORGANIZATION", "DAG"])?;
     let condition = format!("organization_id = ?1{}", filter("scope_type", &scopes));
     let source = Source {
         key: "roles",
@@ -80,8 +76,7 @@ pub(super) fn fits(
 
 fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
     let text = |at: usize| row.get::<_, String>(at);
-    let author =
-        json!({ "id": "cm00sandbox0000000seed001", "subjectType": "USER", "fullName": "Sandbox Seed" });
+    let author = people::subject(None, None);
     Ok(json!({
         "id": text(0)?, "name": text(1)?, "description": text(2)?, "scopeType": text(3)?, "restrictedWorkspaceIds": [],
         "createdAt": text(4)?, "createdBy": author, "updatedAt": text(4)?, "updatedBy": author,

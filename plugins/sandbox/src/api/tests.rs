@@ -1,7 +1,9 @@
 //! The API in-process: every answer validates against `openapi.yaml`, and the request sequences of the
 //! official CLI are served.
 
-use std::sync::Arc;
+mod checks;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -13,13 +15,16 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{Server, router};
-use crate::database::{self, Administrator};
+use crate::{
+    database::{self, Administrator},
+    issuer::Terms,
+};
 
 const ACME: &str = "cm00acme00organization001";
 const INGEST: &str = "cm00acme000deployment0001";
 const NIGHTLY: &str = "cm00acme0token0deployment";
 
-struct Api {
+pub(crate) struct Api {
     router: Router,
     spec: Value,
     acme: Administrator,
@@ -27,7 +32,7 @@ struct Api {
 }
 
 impl Api {
-    fn new() -> Self {
+    fn new(rotates: bool) -> Self {
         let connection = database::in_memory();
         let administrator =
             |name| database::administrator(&connection, Some(name)).expect("query").expect("seeded");
@@ -35,8 +40,12 @@ impl Api {
         let spec = serde_saphyr::from_str(include_str!("../../openapi.yaml")).expect("YAML");
         Self {
             router: router(Arc::new(
-                Server::new(connection, super::Limits::default(), std::time::Duration::from_secs(60))
-                    .expect("a key"),
+                Server::new(
+                    connection,
+                    super::Limits::default(),
+                    Terms { lifetime: Duration::from_secs(60), rotates },
+                )
+                .expect("a key"),
             )),
             spec,
             acme,
@@ -45,7 +54,13 @@ impl Api {
     }
 
     /// Sends a request below `/v1`, validates the answer, and answers status and body.
-    async fn send(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn send(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let mut request = Request::builder().method(method).uri(format!("/v1{path}"));
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -81,8 +96,7 @@ impl Api {
         body: Option<Value>,
     ) -> (u16, Value) {
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request = request.body(body).expect("a request");
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.plain(request.body(body).expect("a request")).await;
         let status = response.status();
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().expect("text").to_owned());
         assert!(
@@ -93,6 +107,11 @@ impl Api {
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
         self.validate(method, path, status, &body);
         (status.as_u16(), body)
+    }
+
+    /// Sends a request without a look at the answer.
+    pub(crate) async fn plain(&self, request: Request<Body>) -> http::Response<Body> {
+        self.router.clone().oneshot(request).await.expect("an answer")
     }
 
     /// The schema that the specification gives for this operation and status.
@@ -126,8 +145,13 @@ impl Api {
 
 /// Runs a test on a runtime of its own.
 fn run(test: impl AsyncFnOnce(Api)) {
+    run_with(false, test);
+}
+
+/// The same with an issuer that rotates refresh tokens, or one that does not.
+pub(crate) fn run_with(rotates: bool, test: impl AsyncFnOnce(Api)) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(test(Api::new()));
+    runtime.block_on(test(Api::new(rotates)));
 }
 
 fn tokens(rest: &str) -> String {
@@ -151,6 +175,9 @@ fn reads_validate() {
             format!("/organizations/{ACME}/roles?includeDefaultRoles=true&scopeTypes=DEPLOYMENT"),
             tokens(&format!("?deploymentId={INGEST}&limit=100&offset=0")),
             tokens(&format!("/{NIGHTLY}")),
+            tokens("?dagId=x&dagTags=y&dagTags=z"),
+            format!("/organizations/{ACME}/users?limit=100&offset=0"),
+            format!("/organizations/{ACME}/users?deploymentId={INGEST}"),
         ] {
             assert_eq!(api.send(&token, "GET", &path, None).await.0, 200, "{path}");
         }
@@ -270,6 +297,9 @@ fn refusals_validate() {
             (&token, "GET", tokens("?limit=1001"), None, 400),
             (&token, "GET", tokens("?offset=-1"), None, 400),
             (&token, "GET", tokens("?sorts=size%3Aasc"), None, 400),
+            (&token, "GET", "/users/self".to_owned(), None, 403),
+            (&token, "GET", format!("/organizations/{ACME}/users?workspaceId=nothing"), None, 404),
+            (&other, "GET", format!("/organizations/{ACME}/users"), None, 403),
             (&token, "POST", tokens(""), with("name", "".into()), 400),
             (&token, "POST", tokens(""), with("name", "n".repeat(257).into()), 400),
             (&token, "POST", tokens(""), with("description", "d".repeat(501).into()), 400),

@@ -3,13 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Call, Caller, Reach, Refusal, deployments, json_body, no_content,
+    Answer, Body, Call, Caller, Reach, Refusal, deployments, json_body, no_content,
     page::{Sortable, Source, filter},
-    roles,
+    people, roles, workspaces,
 };
 use crate::database::{new_id, timestamp, value_of};
 
@@ -27,34 +27,45 @@ const SORTABLE: &Sortable = &[
 const NAME_MAX: usize = 256;
 const DESCRIPTION_MAX: usize = 500;
 
+const SCOPES: &[&str] = &["DEPLOYMENT", "WORKSPACE", "ORGANIZATION"];
+const KINDS: &[&str] = &["STANDARD", "DIRECT_ACCESS"];
+const ENTITY_TYPES: &[&str] = &["DEPLOYMENT", "WORKSPACE", "ORGANIZATION", "DAG", "DAG_TAG"];
+
 /// One entry of a token's roles (schema `ApiTokenRole`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TokenRole {
     entity_type: String,
     entity_id: String,
     role: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     deployment_id: Option<String>,
 }
 
 pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
     let mut condition = String::from("organization_id = ?1");
-    let on = |entity_type: &str, id: &str| {
+    let on = |entity_type: &str, ids: &[&str]| {
         format!(
             " AND id IN (SELECT token_id FROM token_roles WHERE entity_type = '{entity_type}'{})",
-            filter("entity_id", &[id])
+            filter("entity_id", ids)
         )
     };
     let mut reach = call.caller.in_organization();
     if let Some(deployment) = call.query.one("deploymentId") {
         let workspace = deployments::workspace_of(call.connection, organization, deployment)?;
         reach = call.caller.in_deployment(&workspace, deployment);
-        condition += &on("DEPLOYMENT", deployment);
+        condition += &on("DEPLOYMENT", &[deployment]);
     }
     if let Some(workspace) = call.query.one("workspaceId") {
         reach = reach.max(call.caller.in_workspace(workspace));
-        condition += &on("WORKSPACE", workspace);
+        condition += &on("WORKSPACE", &[workspace]);
+    }
+    if let Some(dag) = call.query.one("dagId") {
+        condition += &on("DAG", &[dag]);
+    }
+    let tags = call.query.all("dagTags");
+    if !tags.is_empty() {
+        condition += &on("DAG_TAG", &tags);
     }
     if reach == Reach::None {
         return Err(Refusal::forbidden("The token may not list these tokens"));
@@ -62,12 +73,7 @@ pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
     if call.query.boolean("includeOnlyOrganizationTokens")? {
         condition += " AND scope = 'ORGANIZATION'";
     }
-    if let Some(kind) = call.query.one("kind") {
-        if !is_kind(kind) {
-            return Err(Refusal::field("oneof", "kind", "must be STANDARD or DIRECT_ACCESS"));
-        }
-        condition += &filter("kind", &[kind]);
-    }
+    condition += &filter("kind", &call.query.choices("kind", KINDS)?);
     let source = Source {
         key: "tokens",
         table: "tokens",
@@ -91,90 +97,62 @@ pub(super) fn get(call: &mut Call<'_>, organization: &str, id: &str) -> Answer {
     json_body(&read(call.connection, id)?)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Create {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    role: String,
-    #[serde(default)]
-    scope: String,
-    entity_id: Option<String>,
-    kind: Option<String>,
-    token_expiry_period_in_days: Option<i64>,
-}
-
 pub(super) fn create(call: &mut Call<'_>, organization: &str) -> Answer {
-    let create: Create = body(call)?;
-    let mut refusal = check_texts(Refusal::bad_request("Invalid request"), &create.name, &create.description);
-    if !matches!(create.scope.as_str(), "DEPLOYMENT" | "WORKSPACE" | "ORGANIZATION") {
-        refusal = refusal.and("oneof", "scope", "must be DEPLOYMENT, WORKSPACE or ORGANIZATION");
+    let mut body = Body::read(&call.body)?;
+    let name = body.required_short_text("/name", NAME_MAX);
+    let description = body.short_text("/description", DESCRIPTION_MAX).unwrap_or_default();
+    let scope = body.required_choice("/scope", SCOPES);
+    let kind = body.choice("/kind", KINDS);
+    let days = body.integer("/tokenExpiryPeriodInDays", &(1..=3650));
+    let entity = body.text("/entityId").filter(|id| !id.is_empty());
+    let role = body.required("/role");
+    if let Some(scope) = &scope {
+        if scope != "ORGANIZATION" && entity.is_none() {
+            body.refuse("required", "/entityId", "is needed for this scope");
+        }
+        if !roles::fits(call.connection, organization, scope, &role)? {
+            body.refuse("oneof", "/role", &format!("`{role}` is not a role of this scope"));
+        }
     }
-    if create.kind.as_deref().is_some_and(|kind| !is_kind(kind)) {
-        refusal = refusal.and("oneof", "kind", "must be STANDARD or DIRECT_ACCESS");
-    }
-    if create.token_expiry_period_in_days.is_some_and(|days| !(1..=3650).contains(&days)) {
-        refusal = refusal.and("range", "tokenExpiryPeriodInDays", "must be from 1 to 3650");
-    }
-    if create.scope != "ORGANIZATION" && create.entity_id.as_deref().unwrap_or_default().is_empty() {
-        refusal = refusal.and("required", "entityId", "is needed for this scope");
-    }
-    if create.role.is_empty() || !roles::fits(call.connection, organization, &create.scope, &create.role)? {
-        refusal = refusal.and("oneof", "role", format!("`{}` is not a role of this scope", create.role));
-    }
-    refusal.if_any()?;
-    let entity = create.entity_id.clone().unwrap_or_else(|| organization.to_owned());
-    let (reach, workspace) = place(call, organization, &create.scope, &entity)?;
+    body.end()?;
+    let scope = scope.unwrap_or_default();
+    let entity = entity.unwrap_or_else(|| organization.to_owned());
+    let (reach, workspace) = place(call, organization, &scope, &entity)?;
     if reach != Reach::Manage {
         return Err(Refusal::forbidden("The token may not create tokens here"));
     }
     let (id, now) = (new_id(), Timestamp::now());
-    let ends = create.token_expiry_period_in_days.map(|days| now + SignedDuration::from_hours(24 * days));
+    let ends = days.map(|days| now + SignedDuration::from_hours(24 * days));
     let transaction = call.connection.transaction()?;
     transaction.execute(
         "INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', 0, ?8, ?9, ?10, ?11, ?12, NULL, NULL, ?11, ?11, ?13, ?13)",
         params![
-            id, organization, create.name, create.description, create.scope, create.kind.as_deref().unwrap_or("STANDARD"), workspace,
-            now.as_second(), ends.map(Timestamp::as_second), create.token_expiry_period_in_days, timestamp(now), ends.map(timestamp),
+            id, organization, name, description, scope, kind.as_deref().unwrap_or("STANDARD"), workspace,
+            now.as_second(), ends.map(Timestamp::as_second), days, timestamp(now), ends.map(timestamp),
             call.caller.id
         ],
     )?;
     insert_roles(
         &transaction,
         &id,
-        &[TokenRole { entity_type: create.scope, entity_id: entity, role: create.role, deployment_id: None }],
+        &[TokenRole { entity_type: scope, entity_id: entity, role, deployment_id: None }],
     )?;
     let answer = with_value(&transaction, &id)?;
     transaction.commit()?;
     json_body(&answer)
 }
 
-#[derive(Deserialize)]
-struct Update {
-    #[serde(default)]
-    name: String,
-    description: Option<String>,
-}
-
 pub(super) fn update(call: &mut Call<'_>, organization: &str, id: &str) -> Answer {
     manage(call, organization, id)?;
-    let update: Update = body(call)?;
-    let description = update.description.unwrap_or_default();
-    check_texts(Refusal::bad_request("Invalid request"), &update.name, &description).if_any()?;
+    let mut body = Body::read(&call.body)?;
+    let name = body.required_short_text("/name", NAME_MAX);
+    let description = body.short_text("/description", DESCRIPTION_MAX).unwrap_or_default();
+    body.end()?;
     call.connection.execute(
         "UPDATE tokens SET name = ?2, description = ?3, updated_at = ?4, updated_by = ?5 WHERE id = ?1",
-        params![id, update.name, description, timestamp(Timestamp::now()), call.caller.id],
+        params![id, name, description, timestamp(Timestamp::now()), call.caller.id],
     )?;
     json_body(&read(call.connection, id)?)
-}
-
-#[derive(Deserialize)]
-struct UpdateRoles {
-    #[serde(default)]
-    roles: Vec<TokenRole>,
 }
 
 /// Replaces the whole set. Who manages one place may change the entries of that place only; others must
@@ -182,21 +160,24 @@ struct UpdateRoles {
 pub(super) fn update_roles(call: &mut Call<'_>, organization: &str, id: &str) -> Answer {
     let before = roles_of(call.connection, id)?;
     reach(call.connection, &call.caller, organization, id)?;
-    let UpdateRoles { roles } = body(call)?;
-    let mut refusal = Refusal::bad_request("Invalid request");
-    if roles.is_empty() {
-        refusal = refusal.and("min", "roles", "must have at least 1 item");
-    }
-    for (at, role) in roles.iter().enumerate() {
-        if !roles::fits(call.connection, organization, &role.entity_type, &role.role)? {
-            refusal = refusal.and(
-                "oneof",
-                &format!("roles[{at}].role"),
-                format!("`{}` is not a role of {}", role.role, role.entity_type),
-            );
+    let mut body = Body::read(&call.body)?;
+    let mut roles = Vec::new();
+    for at in 0..body.items("/roles") {
+        let entity_type = body.required_choice(&format!("/roles/{at}/entityType"), ENTITY_TYPES);
+        let entity_id = body.required(&format!("/roles/{at}/entityId"));
+        let role = body.required(&format!("/roles/{at}/role"));
+        let deployment_id = body.text(&format!("/roles/{at}/deploymentId"));
+        let Some(entity_type) = entity_type else { continue };
+        if entity_type.starts_with("DAG") && deployment_id.is_none() {
+            body.refuse("required", &format!("/roles/{at}/deploymentId"), "is needed for this entity type");
         }
+        if !roles::fits(call.connection, organization, &entity_type, &role)? {
+            let message = format!("`{role}` is not a role of {entity_type}");
+            body.refuse("oneof", &format!("/roles/{at}/role"), &message);
+        }
+        roles.push(TokenRole { entity_type, entity_id, role, deployment_id });
     }
-    refusal.if_any()?;
+    body.end()?;
     let changed = roles
         .iter()
         .filter(|role| !before.contains(role))
@@ -239,26 +220,6 @@ pub(super) fn delete(call: &mut Call<'_>, organization: &str, id: &str) -> Answe
     no_content()
 }
 
-fn body<T: for<'de> Deserialize<'de>>(call: &Call<'_>) -> Result<T, Refusal> {
-    serde_json::from_slice(&call.body)
-        .map_err(|error| Refusal::bad_request(&format!("The body cannot be read: {error}")))
-}
-
-fn is_kind(kind: &str) -> bool {
-    matches!(kind, "STANDARD" | "DIRECT_ACCESS")
-}
-
-fn check_texts(mut refusal: Refusal, name: &str, description: &str) -> Refusal {
-    if !(1..=NAME_MAX).contains(&name.chars().count()) {
-        refusal = refusal.and("length", "name", format!("must have 1 to {NAME_MAX} characters"));
-    }
-    if description.chars().count() > DESCRIPTION_MAX {
-        refusal =
-            refusal.and("length", "description", format!("must have at most {DESCRIPTION_MAX} characters"));
-    }
-    refusal
-}
-
 /// What the caller may do in a place, and the workspace it is in.
 fn place(
     call: &Call<'_>,
@@ -272,11 +233,8 @@ fn place(
             Ok((call.caller.in_deployment(&workspace, entity), Some(workspace)))
         }
         "WORKSPACE" => {
-            let sql = "SELECT id FROM workspaces WHERE id = ?1 AND organization_id = ?2";
-            let found: Option<String> =
-                call.connection.query_row(sql, [entity, organization], |row| row.get(0)).optional()?;
-            let workspace = found.ok_or_else(|| Refusal::not_found("Workspace not found"))?;
-            Ok((call.caller.in_workspace(&workspace), Some(workspace)))
+            workspaces::exists(call.connection, organization, entity)?;
+            Ok((call.caller.in_workspace(entity), Some(entity.to_owned())))
         }
         _ if entity == organization => Ok((call.caller.in_organization(), None)),
         _ => Err(Refusal::not_found("Organization not found")),
@@ -384,15 +342,7 @@ fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
     }
     for (key, id, name) in [("createdBy", 13, 15), ("updatedBy", 14, 16)] {
         let (id, name): (Option<String>, Option<String>) = (row.get(id)?, row.get(name)?);
-        let who = match (id, name) {
-            (Some(id), name) => {
-                json!({ "id": id, "subjectType": "SERVICEKEY", "apiTokenName": name.unwrap_or_default() })
-            }
-            (None, _) => {
-                json!({ "id": "cm00sandbox0000000seed001", "subjectType": "USER", "fullName": "Sandbox Seed" })
-            }
-        };
-        token.insert(key.to_owned(), who);
+        token.insert(key.to_owned(), people::subject(id.as_deref(), name.as_deref()));
     }
     Ok(Value::Object(token))
 }
@@ -402,10 +352,13 @@ fn subject_roles(roles: &[TokenRole]) -> Value {
     let of = |entity_type: &str| {
         roles.iter().filter(move |role| role.entity_type == entity_type).cloned().collect::<Vec<_>>()
     };
+    let dag = |key: &str, role: &TokenRole| json!({ "deploymentId": role.deployment_id, key: role.entity_id, "role": role.role });
+    let dags = of("DAG").into_iter().map(|role| dag("dagId", &role));
+    let dags = dags.chain(of("DAG_TAG").into_iter().map(|role| dag("dagTag", &role)));
     let mut grouped = json!({
         "workspaceRoles": of("WORKSPACE").iter().map(|role| json!({ "workspaceId": role.entity_id, "role": role.role })).collect::<Vec<_>>(),
         "deploymentRoles": of("DEPLOYMENT").iter().map(|role| json!({ "deploymentId": role.entity_id, "role": role.role })).collect::<Vec<_>>(),
-        "dagRoles": of("DAG").iter().map(|role| json!({ "deploymentId": role.deployment_id, "dagId": role.entity_id, "role": role.role })).collect::<Vec<_>>(),
+        "dagRoles": dags.collect::<Vec<_>>(),
     });
     if let Some(role) = of("ORGANIZATION").first() {
         grouped["organizationRole"] = role.role.clone().into();

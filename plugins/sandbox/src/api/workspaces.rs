@@ -1,12 +1,13 @@
 //! ListWorkspaces: those the caller can see.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Value, json};
 
 use super::{
     Answer, Call, Caller, Reach, Refusal,
     organizations::SORTABLE,
     page::{Source, filter},
+    people,
 };
 
 pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
@@ -48,10 +49,19 @@ fn visible(connection: &Connection, caller: &Caller, organization: &str) -> Resu
     Ok(visible)
 }
 
+/// Refuses with 404 when the organization has no such workspace.
+pub(super) fn exists(connection: &Connection, organization: &str, id: &str) -> Result<(), Refusal> {
+    let sql = "SELECT 1 FROM workspaces WHERE id = ?1 AND organization_id = ?2";
+    let found: Option<i64> = connection.query_row(sql, [id, organization], |row| row.get(0)).optional()?;
+    found.map(|_| ()).ok_or_else(|| Refusal::not_found("Workspace not found"))
+}
+
 fn to_json(row: &Row<'_>) -> rusqlite::Result<Value> {
     let text = |at: usize| row.get::<_, String>(at);
+    let author = people::subject(None, None);
     Ok(json!({
         "id": text(0)?, "name": text(1)?, "description": text(2)?, "organizationId": text(3)?,
-        "organizationName": text(5)?, "cicdEnforcedDefault": false, "createdAt": text(4)?, "updatedAt": text(4)?,
+        "organizationName": text(5)?, "cicdEnforcedDefault": false, "createdAt": text(4)?, "createdBy": author,
+        "updatedAt": text(4)?, "updatedBy": author,
     }))
 }

@@ -8,7 +8,7 @@ use crate::instance::Instance;
 /// Print the variables by which other clients reach the local Astro API
 ///
 /// One `export NAME=value` line each, for `eval`. With `--organization` they are those of another organization
-/// of the sandbox (Acme, Globex).
+/// of the sandbox (Acme, Globex). Comment lines at the end say what the official Astro CLI needs besides.
 #[derive(Args)]
 pub(crate) struct Env {}
 
@@ -62,8 +62,13 @@ impl Command for Env {
             astro_workspace_id,
             astro_deployment_id,
         } = variables;
+        let base = astro_api_url.trim_end_matches("/v1").to_owned();
+        // The comments come last: `eval $(astro sandbox env)` without quotes makes one line of all.
         ctx.text(format!(
-            "export ASTRO_API_URL={astro_api_url}\nexport ASTRO_API_TOKEN={astro_api_token}\nexport ASTRO_ORGANIZATION_ID={astro_organization_id}\nexport ASTRO_WORKSPACE_ID={astro_workspace_id}\nexport ASTRO_DEPLOYMENT_ID={astro_deployment_id}\n"
+            "export ASTRO_API_URL={astro_api_url}\nexport ASTRO_API_TOKEN={astro_api_token}\nexport ASTRO_ORGANIZATION_ID={astro_organization_id}\nexport ASTRO_WORKSPACE_ID={astro_workspace_id}\nexport ASTRO_DEPLOYMENT_ID={astro_deployment_id}\n\
+             # The official Astro CLI reads ASTRO_API_TOKEN, too, and finds this server with:\n\
+             #   export ASTRO_DOMAIN=localhost\n\
+             #   OFFICIAL_ASTRO config set -g local.core {base}\n"
         ))
         .await
     }

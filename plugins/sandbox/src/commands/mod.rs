@@ -24,6 +24,7 @@ use crate::{
     api::Limits,
     database::{self, Administrator},
     instance::{Instance, Running},
+    issuer::Terms,
 };
 
 /// The profile that `start` leaves.
@@ -39,8 +40,25 @@ struct Conditions {
     #[arg(long)]
     rate_limits: bool,
     /// How many seconds a sign-in's access token works
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = SESSION_SECONDS)]
     session_lifetime: u32,
+    /// Give a new refresh token at each renewal of a sign-in, and end the session when an old one comes again
+    #[arg(long)]
+    rotate_refresh_tokens: bool,
+}
+
+/// How long an access token works when no other time is given.
+const SESSION_SECONDS: u32 = 86_400;
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            latency: 0,
+            rate_limits: false,
+            session_lifetime: SESSION_SECONDS,
+            rotate_refresh_tokens: false,
+        }
+    }
 }
 
 impl Conditions {
@@ -48,15 +66,21 @@ impl Conditions {
         Limits { latency: Duration::from_millis(u64::from(self.latency)), rate_limits: self.rate_limits }
     }
 
-    fn session_lifetime(&self) -> Duration {
-        Duration::from_secs(u64::from(self.session_lifetime))
+    fn terms(&self) -> Terms {
+        Terms {
+            lifetime: Duration::from_secs(u64::from(self.session_lifetime)),
+            rotates: self.rotate_refresh_tokens,
+        }
     }
 
     /// The same conditions for the process in the background.
     fn arguments(&self) -> Vec<String> {
         let latency = format!("--latency={}", self.latency);
         let lifetime = format!("--session-lifetime={}", self.session_lifetime);
-        [latency, lifetime].into_iter().chain(self.rate_limits.then(|| "--rate-limits".to_owned())).collect()
+        let flags =
+            [("--rate-limits", self.rate_limits), ("--rotate-refresh-tokens", self.rotate_refresh_tokens)];
+        let flags = flags.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.to_owned());
+        [latency, lifetime].into_iter().chain(flags).collect()
     }
 }
 
@@ -124,6 +148,7 @@ async fn put_profile(ctx: &Context, instance: &Instance, running: &Running) -> R
             organization: Some(found.organization),
             workspace: Some(found.workspace),
             deployment: Some(found.deployment),
+            start: Some("sandbox start".to_owned()),
         })
         .await?;
     if answer.active {

@@ -74,9 +74,9 @@ impl Command for Serve {
             pid: std::process::id(),
             port: listener.local_addr()?.port(),
             started_at: database::now(),
+            conditions: self.conditions.arguments(),
         };
-        let server =
-            Arc::new(Server::new(connection, self.conditions.limits(), self.conditions.session_lifetime())?);
+        let server = Arc::new(Server::new(connection, self.conditions.limits(), self.conditions.terms())?);
         let idle = Duration::from_secs(u64::from(self.idle_minutes) * 60);
         let database = instance.database();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -53,6 +53,15 @@ impl Command for Start {
                         "stop it first: astro sandbox stop; then astro sandbox start --port {port}"
                     )));
             }
+            let (mut wanted, usual) = (self.conditions.arguments(), Conditions::default().arguments());
+            // Without options whatever runs is wanted.
+            if wanted != running.conditions && wanted != usual {
+                wanted.retain(|option| !usual.contains(option));
+                return Err(Error::new("the sandbox is running already, with other options").help(format!(
+                    "start it again with these: astro sandbox stop && astro sandbox start {}",
+                    wanted.join(" ")
+                )));
+            }
             ctx.notice("The sandbox is running already.").await?;
             put_profile(&ctx, &instance, &running).await?;
             return ctx.emit(State::view(), &State::of(&instance, Some(&running))).await;

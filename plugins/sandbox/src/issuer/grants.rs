@@ -11,39 +11,47 @@ use serde_json::json;
 use super::{CLIENT, Fields, REDIRECT, Shared, base, refusal, sessions};
 use sessions::{DeviceState, Refusal};
 
+fn unknown_client() -> Response {
+    refusal("invalid_client", "the client_id is not that of the sandbox's auth-config")
+}
+
 /// Code, refresh token or device code to tokens.
 pub(super) async fn token(State(server): Shared, Form(fields): Fields) -> Response {
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
     if field("client_id") != CLIENT {
-        return refusal("invalid_client");
+        return unknown_client();
     }
-    let lifetime = server.session_lifetime();
+    let terms = server.terms();
     let granted = server.with_key(|connection, key| match field("grant_type") {
         "authorization_code" if field("redirect_uri") != REDIRECT => Ok(Err(Refusal::Grant)),
         "authorization_code" => {
-            sessions::redeem_code(connection, key, field("code"), field("code_verifier"), lifetime)
+            sessions::redeem_code(connection, key, field("code"), field("code_verifier"), terms)
         }
-        "refresh_token" => sessions::refresh(connection, key, field("refresh_token"), lifetime),
+        "refresh_token" => sessions::refresh(connection, key, field("refresh_token"), terms),
         "urn:ietf:params:oauth:grant-type:device_code" => {
             match sessions::poll_device(connection, field("device_code"))? {
                 DeviceState::Pending => Ok(Err(Refusal::Pending)),
                 DeviceState::TooFast => Ok(Err(Refusal::TooFast)),
                 DeviceState::Unknown => Ok(Err(Refusal::Expired)),
-                DeviceState::Approved => sessions::begin(connection, key, lifetime).map(Ok),
+                DeviceState::Approved => sessions::begin(connection, key, terms).map(Ok),
             }
         }
         _ => Ok(Err(Refusal::GrantType)),
     });
     match granted {
-        Ok(Ok(tokens)) => Json(json!({
-            "access_token": tokens.access,
-            "refresh_token": tokens.refresh,
-            "token_type": "Bearer",
-            "expires_in": lifetime.as_secs(),
-            "scope": "openid profile email offline_access",
-        }))
-        .into_response(),
-        Ok(Err(why)) => refusal(why.name()),
+        Ok(Ok(tokens)) => {
+            let mut answer = json!({
+                "access_token": tokens.access,
+                "token_type": "Bearer",
+                "expires_in": terms.lifetime.as_secs(),
+                "scope": "openid profile email offline_access",
+            });
+            if let Some(refresh) = tokens.refresh {
+                answer["refresh_token"] = refresh.into();
+            }
+            Json(answer).into_response()
+        }
+        Ok(Err(why)) => refusal(why.name(), why.description()),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": error.to_string() }))).into_response()
         }
@@ -53,7 +61,7 @@ pub(super) async fn token(State(server): Shared, Form(fields): Fields) -> Respon
 /// A code for a device without a browser (RFC 8628, section 3.1).
 pub(super) async fn device(State(server): Shared, headers: HeaderMap, Form(fields): Fields) -> Response {
     if fields.get("client_id").map(String::as_str) != Some(CLIENT) {
-        return refusal("invalid_client");
+        return unknown_client();
     }
     match server.with_database(sessions::new_device) {
         Ok((device, user)) => {
@@ -77,7 +85,7 @@ pub(super) async fn device(State(server): Shared, headers: HeaderMap, Form(field
 /// Ends a session (RFC 7009): a token that is not known is fine, too.
 pub(super) async fn revoke(State(server): Shared, Form(fields): Fields) -> Response {
     if fields.get("client_id").map(String::as_str) != Some(CLIENT) {
-        return refusal("invalid_client");
+        return unknown_client();
     }
     let token = fields.get("token").cloned().unwrap_or_default();
     match server.with_database(|connection| sessions::revoke(connection, &token)) {

@@ -1,11 +1,13 @@
 //! The issuer of the sandbox: what the hosted API's sign-in looks like from outside. OAuth 2.0 authorization code with
-//! PKCE (RFC 7636), device code (RFC 8628), refresh with rotation, revocation (RFC 7009) and userinfo, for one user
-//! who belongs to every organization. Nobody is asked for a password: the page says so and goes on.
+//! PKCE (RFC 7636), device code (RFC 8628), refresh with and without rotation, revocation (RFC 7009) and userinfo, for
+//! one user who belongs to every organization. No password is asked for: the page says so and goes on.
 
 mod grants;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -18,7 +20,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::Server;
-pub(crate) use sessions::{EMAIL, SCHEMA, Session};
+pub(crate) use sessions::{EMAIL, NAME, SCHEMA, Session, USER};
+
+/// What sessions are like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// How long an access token works.
+    pub(crate) lifetime: Duration,
+    /// Each renewal brings the refresh token of the next one, and ends the one before (RFC 9700, section 4.14.2). Else
+    /// the first one serves until the sign-out, as at the hosted issuer.
+    pub(crate) rotates: bool,
+}
 
 /// The one client.
 const CLIENT: &str = "sandbox-cli";
@@ -70,6 +82,7 @@ struct Authorize {
     client_id: String,
     response_type: String,
     redirect_uri: String,
+    /// Optional (RFC 6749, section 4.1.1); what protects the code is PKCE. An empty one counts as none (section 3.1).
     state: String,
     code_challenge: String,
     code_challenge_method: String,
@@ -85,7 +98,6 @@ impl Authorize {
             _ if self.response_type != "code" => Some("response_type must be code"),
             _ if self.code_challenge_method != "S256" => Some("PKCE with S256 is required"),
             _ if !is_challenge(&self.code_challenge) => Some("the code challenge is not one"),
-            _ if self.state.is_empty() => Some("a state is required"),
             _ => None,
         }
     }
@@ -114,9 +126,14 @@ async fn approve(State(server): Shared, Query(query): Query<Authorize>) -> Respo
     }
     match server.with_database(|connection| sessions::new_code(connection, &query.code_challenge)) {
         Ok(code) => {
-            let mut back = form_urlencoded::Serializer::new(format!("{REDIRECT}?"));
-            Redirect::to(&back.append_pair("code", &code).append_pair("state", &query.state).finish())
-                .into_response()
+            let start = format!("{REDIRECT}?");
+            let end = start.len();
+            let mut back = form_urlencoded::Serializer::for_suffix(start, end);
+            back.append_pair("code", &code);
+            if !query.state.is_empty() {
+                back.append_pair("state", &query.state);
+            }
+            Redirect::to(&back.finish()).into_response()
         }
         Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, "Sign-in failed", &format!("<p>{error}</p>")),
     }
@@ -144,7 +161,7 @@ async fn userinfo(State(server): Shared, headers: HeaderMap) -> Response {
     let value = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
     match server.with_key(|connection, key| Session::of(connection, key, &value)) {
         Ok(Some(session)) => {
-            Json(json!({ "sub": session.user, "email": EMAIL, "name": "Sandbox User" })).into_response()
+            Json(json!({ "sub": session.user, "email": EMAIL, "name": NAME })).into_response()
         }
         _ => (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_token" }))).into_response(),
     }
@@ -155,9 +172,10 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
     (status, Html(page)).into_response()
 }
 
-/// An error of the token endpoint (RFC 6749, section 5.2).
-fn refusal(error: &str) -> Response {
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response()
+/// An error of the token endpoint (RFC 6749, section 5.2). The official CLI prints the description alone.
+fn refusal(error: &str, description: &str) -> Response {
+    let body = json!({ "error": error, "error_description": description });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
 type Fields = Form<std::collections::HashMap<String, String>>;

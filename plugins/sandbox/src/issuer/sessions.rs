@@ -1,7 +1,5 @@
-//! Codes, devices and sessions in the database. A refresh token works once; one that comes again ends its session, since
+//! Codes, devices and sessions in the database. Where refresh tokens rotate, one that comes again ends its session, since
 //! two hold it (RFC 9700, section 4.14.2).
-
-use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -10,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Terms;
 use crate::{database::Result, signing};
 
 /// The tables.
@@ -22,9 +21,12 @@ CREATE TABLE IF NOT EXISTS issuer_sessions (id TEXT PRIMARY KEY, refresh TEXT NO
 CREATE TABLE IF NOT EXISTS issuer_used (refresh TEXT PRIMARY KEY, session TEXT NOT NULL) STRICT;
 ";
 
-/// Who everybody is.
+/// The mail address of the one who signs in.
 pub(crate) const EMAIL: &str = "user@sandbox.localhost";
-const USER: &str = "cm00sandbox0user000000001";
+/// Their name.
+pub(crate) const NAME: &str = "Sandbox User";
+/// Their ID.
+pub(crate) const USER: &str = "cm00sandbox0user000000001";
 const ISSUER: &str = "https://sandbox.localhost/issuer/";
 const AUDIENCE: &str = "astronomer-ee";
 const CODE_SECONDS: i64 = 60;
@@ -36,7 +38,8 @@ pub(super) const INTERVAL_SECONDS: i64 = 1;
 /// What a session is known by.
 pub(super) struct Tokens {
     pub(super) access: String,
-    pub(super) refresh: String,
+    /// None when the former one goes on.
+    pub(super) refresh: Option<String>,
 }
 
 /// Why there are none; the names are of RFC 6749 and RFC 8628.
@@ -56,6 +59,16 @@ impl Refusal {
             Self::Pending => "authorization_pending",
             Self::TooFast => "slow_down",
             Self::Expired => "expired_token",
+        }
+    }
+
+    pub(super) fn description(&self) -> &'static str {
+        match self {
+            Self::Grant => "the code or refresh token is not known, was used before or has expired",
+            Self::GrantType => "the grant type is not one of this issuer",
+            Self::Pending => "the sign-in on the other device is not finished",
+            Self::TooFast => "the device asks more often than it may",
+            Self::Expired => "the device code is not known or has expired",
         }
     }
 }
@@ -117,7 +130,7 @@ pub(super) fn redeem_code(
     key: &[u8],
     code: &str,
     verifier: &str,
-    lifetime: Duration,
+    terms: Terms,
 ) -> Result<std::result::Result<Tokens, Refusal>> {
     let found: Option<(String, i64)> = connection
         .query_row("DELETE FROM issuer_codes WHERE code = ?1 RETURNING challenge, expires", [code], |row| {
@@ -126,25 +139,33 @@ pub(super) fn redeem_code(
         .optional()?;
     match found {
         Some((challenge, expires)) if expires > now() && challenge == hash(verifier) => {
-            begin(connection, key, lifetime).map(Ok)
+            begin(connection, key, terms).map(Ok)
         }
         _ => Ok(Err(Refusal::Grant)),
     }
 }
 
-pub(super) fn begin(connection: &Connection, key: &[u8], lifetime: Duration) -> Result<Tokens> {
+pub(super) fn begin(connection: &Connection, key: &[u8], terms: Terms) -> Result<Tokens> {
     let (id, refresh) = (random(), random());
     connection.execute("INSERT INTO issuer_sessions VALUES (?1, ?2)", params![id, hash(&refresh)])?;
-    Ok(Tokens { access: access(key, &id, lifetime)?, refresh })
+    Ok(Tokens { access: access(key, &id, terms)?, refresh: Some(refresh) })
 }
 
 pub(super) fn refresh(
     connection: &Connection,
     key: &[u8],
     refresh: &str,
-    lifetime: Duration,
+    terms: Terms,
 ) -> Result<std::result::Result<Tokens, Refusal>> {
     let (old, new) = (hash(refresh), random());
+    if !terms.rotates {
+        let sql = "SELECT id FROM issuer_sessions WHERE refresh = ?1";
+        let id: Option<String> = connection.query_row(sql, [old], |row| row.get(0)).optional()?;
+        return match id {
+            Some(id) => Ok(Ok(Tokens { access: access(key, &id, terms)?, refresh: None })),
+            None => Ok(Err(Refusal::Grant)),
+        };
+    }
     let id: Option<String> = connection
         .query_row(
             "UPDATE issuer_sessions SET refresh = ?2 WHERE refresh = ?1 RETURNING id",
@@ -153,7 +174,7 @@ pub(super) fn refresh(
         )
         .optional()?;
     let Some(id) = id else {
-        // Used before: somebody else has it, too.
+        // It was used before: another client has it, too.
         connection.execute(
             "DELETE FROM issuer_sessions WHERE id IN (SELECT session FROM issuer_used WHERE refresh = ?1)",
             [old],
@@ -161,7 +182,7 @@ pub(super) fn refresh(
         return Ok(Err(Refusal::Grant));
     };
     connection.execute("INSERT INTO issuer_used VALUES (?1, ?2)", params![old, id])?;
-    Ok(Ok(Tokens { access: access(key, &id, lifetime)?, refresh: new }))
+    Ok(Ok(Tokens { access: access(key, &id, terms)?, refresh: Some(new) }))
 }
 
 pub(super) fn revoke(connection: &Connection, refresh: &str) -> Result<()> {
@@ -211,14 +232,14 @@ pub(super) fn poll_device(connection: &Connection, device: &str) -> Result<Devic
     Ok(if is_early { DeviceState::TooFast } else { DeviceState::Pending })
 }
 
-fn access(key: &[u8], session: &str, lifetime: Duration) -> Result<String> {
+fn access(key: &[u8], session: &str, terms: Terms) -> Result<String> {
     let issued = now();
     let claims = Claims {
         iss: ISSUER.to_owned(),
         aud: AUDIENCE.to_owned(),
         sub: USER.to_owned(),
         iat: issued,
-        exp: issued + i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2),
+        exp: issued + i64::try_from(terms.lifetime.as_secs()).unwrap_or(i64::MAX / 2),
         jti: format!("{session}.{}", random()),
     };
     encode(&Header::new(Algorithm::HS256), &claims, &signing::encoding_key(key))

@@ -1,0 +1,216 @@
+//! The official Astro CLI beside this one: it gets the lines whose words no plugin has.
+//!
+//! [`own_context`]: its own `config.yaml`, which is only read. [`notice`]: what is said once per shell.
+
+mod notice;
+pub(crate) mod own_context;
+
+use std::{
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    app::App,
+    cli::tree::CommandSet,
+    config::{self, Config, Dirs},
+    error::{Failure, Result, While, code, plain_io},
+};
+
+/// Words of the official CLI (v1.45) that are not words here, below each path: for the advice where it is not configured.
+const WORDS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"],
+    ),
+    (
+        "deployment",
+        &[
+            "create",
+            "update",
+            "delete",
+            "logs",
+            "variable",
+            "airflow-variable",
+            "connection",
+            "pool",
+            "worker-queue",
+            "hibernate",
+            "wake-up",
+            "user",
+            "team",
+        ],
+    ),
+    ("deployment token", &["organization-token", "workspace-token"]),
+    ("organization", &["user", "team", "token", "role", "audit-logs"]),
+    ("workspace", &["create", "update", "delete", "user", "team", "token"]),
+];
+
+/// The deepest word that is known, as a path, and the word after it that is not; none when the words are a command or a
+/// group, or ask for help.
+pub(crate) fn unknown_below<'w>(set: &CommandSet, words: &[&'w str]) -> Option<(String, &'w str)> {
+    let (path, taken) = set.locate(words);
+    let word = words.get(taken).copied().filter(|word| *word != "help")?;
+    set.command(&path).is_none().then_some((path, word))
+}
+
+/// Becomes the official CLI, when one is configured, for a line in which `word` is not known below `path`: unless it is
+/// one slip away from a word that is. It gets the arguments and the environment as they are, with `ASTRO_API_TOKEN`,
+/// which it reads itself; nothing that is stored here is handed over, and nothing comes back.
+pub(crate) fn hand_over(app: &App, args: &[String], set: &CommandSet, path: &str, word: &str) -> Result<()> {
+    let Some(command) = configured(&app.dirs) else { return Ok(()) };
+    if is_slip(set, path, word) {
+        return Ok(());
+    }
+    let program = checked(&command)?;
+    notice::say_once(app, &program);
+    let error = Command::new(&program).args(args).exec();
+    Err(crate::error::config(format!("cannot run `{}` (`official.command`)", program.display()))
+        .cause(plain_io(&error.to_string())))
+}
+
+/// Adds to the failure for an unknown word what the official CLI has to do with it.
+pub(crate) fn explained(
+    mut failure: Failure,
+    dirs: &Result<Dirs>,
+    args: &[String],
+    path: &str,
+    word: &str,
+) -> Failure {
+    if let Some(command) = configured(dirs) {
+        let program = command.to_string_lossy();
+        let line = shlex::try_join(std::iter::once(&*program).chain(args.iter().map(String::as_str)));
+        return match line {
+            Ok(line) => failure.help(format!("to run it with the official Astro CLI: {line}")),
+            Err(_) => failure,
+        };
+    }
+    if WORDS.iter().any(|(above, words)| *above == path && words.contains(&word)) {
+        let line = if path.is_empty() { word.to_owned() } else { format!("{path} {word}") };
+        let advice = [
+            format!("`{line}` is a command of the official Astro CLI, a separate program"),
+            "to hand such commands to it: astro config set official.command /PATH/OF/THE/OFFICIAL/astro"
+                .to_owned(),
+        ];
+        failure.help.splice(0..0, advice);
+    }
+    failure
+}
+
+/// What a help page says of words that are not on it; none where no official CLI is configured.
+pub(crate) fn more_commands(dirs: &Result<Dirs>, path: &str) -> Option<String> {
+    let program = configured(dirs)?;
+    let words = std::iter::once(program.to_str()?).chain(path.split_whitespace()).chain(["--help"]);
+    let line = shlex::try_join(words).ok()?;
+    Some(format!("Every other word goes to the official Astro CLI; see its commands with `{line}`"))
+}
+
+/// What is configured. A configuration that cannot be read is reported by the commands that need it.
+fn configured(dirs: &Result<Dirs>) -> Option<PathBuf> {
+    Config::load(dirs.as_ref().ok()?).ok()?.official.command
+}
+
+/// The official CLI's program: a whole path, so that no directory on the PATH decides what runs.
+pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
+    let refused = |reason: &str| {
+        crate::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display())).help(
+            "set it to the whole path of the official Astro CLI: astro config set official.command PATH",
+        )
+    };
+    if !path.is_absolute() {
+        return Err(refused("it is not an absolute path"));
+    }
+    let found = path.canonicalize().map_err(|error| refused(&plain_io(&error.to_string())))?;
+    if !found.is_file() || rustix::fs::access(&found, rustix::fs::Access::EXEC_OK).is_err() {
+        return Err(refused("it is not a program"));
+    }
+    if config::this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
+        == Some(found)
+    {
+        return Err(refused("that is this program"));
+    }
+    Ok(path.to_owned())
+}
+
+/// Whether a word is one slip of the fingers away from a word below this path: one letter more, less, wrong or swapped
+/// with its neighbour, in any case. Short aliases do not count: `de` would hold back `dev`.
+fn is_slip(set: &CommandSet, path: &str, word: &str) -> bool {
+    const SHORTEST_ALIAS: usize = 4;
+    let typed = word.to_lowercase();
+    set.children(path).iter().any(|child| {
+        let aliases = child.aliases.iter().map(String::as_str).filter(|alias| alias.len() >= SHORTEST_ALIAS);
+        std::iter::once(child.word)
+            .chain(aliases)
+            .any(|known| strsim::damerau_levenshtein(&typed, &known.to_lowercase()) <= 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::manifest::{Command, Group};
+
+    use super::*;
+
+    fn set() -> CommandSet {
+        let command = |path: &str| Command { path: path.to_owned(), ..Command::default() };
+        CommandSet {
+            groups: vec![Group {
+                path: "deployment".to_owned(),
+                about: String::new(),
+                aliases: vec!["de".to_owned(), "deployments".to_owned()],
+            }],
+            commands: ["deployment list", "deployment inspect", "deployment token create"]
+                .map(command)
+                .to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_deepest_known_word_decides() {
+        for (line, expected) in [
+            ("deployment logs", Some(("deployment", "logs"))),
+            ("de logs x", Some(("deployment", "logs"))),
+            ("deployments token workspace-token list", Some(("deployment token", "workspace-token"))),
+            ("dev start", Some(("", "dev"))),
+            ("deployment", None),
+            ("deployment token", None),
+            ("deployment list logs", None),
+            ("deployment token create x", None),
+            ("deployment help", None),
+            ("deployment token help create", None),
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            let found = unknown_below(&set(), &words);
+            assert_eq!(found.as_ref().map(|(path, word)| (path.as_str(), *word)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn one_slip_is_not_another_programs_word() {
+        for (path, word, expected) in [
+            ("deployment", "lsit", true),
+            ("deployment", "lis", true),
+            ("deployment", "LIST", true),
+            ("deployment", "Inspekt", true),
+            ("deployment", "tokens", true),
+            ("", "deploymet", true),
+            ("", "deploymnets", true),
+            ("", "deploy", false),
+            ("", "dev", false),
+            ("", "deplyomnet", false),
+            ("deployment", "logs", false),
+            ("deployment", "team", false),
+            ("deployment token", "update", false),
+            ("deployment token", "delete", false),
+        ] {
+            assert_eq!(is_slip(&set(), path, word), expected, "{path} {word}");
+        }
+        // None of its own words is held back by ours.
+        for (path, words) in WORDS {
+            for word in *words {
+                assert!(!is_slip(&set(), path, word), "{path} {word}");
+            }
+        }
+    }
+}
