@@ -1,12 +1,21 @@
 //! Named steps at which a test can make the program die, fail or panic: `ASTRO_FAILPOINT=STEP=ACTION`, the action
 //! being a signal (`KILL`, `TERM`, `INT`, `HUP`), `INT INT` for two of them, an error (`ENOSPC`, `EPIPE`, `EIO`) or `panic`. The file named by
-//! `ASTRO_FAILPOINT_MARK` then tells that the step was reached. Builds without debug assertions hold none of it.
+//! `ASTRO_FAILPOINT_MARK` then tells that the step was reached. `ASTRO_FAILPOINT_CLOCK` sets this machine's clock forward or
+//! back. Builds without debug assertions hold none of it.
 
 #![forbid(unsafe_code)]
 
 use std::io;
 
 use rustix::process::{Signal, getpid, kill_process};
+
+/// How many seconds this machine's clock is off: `ASTRO_FAILPOINT_CLOCK`.
+pub fn clock_offset() -> i64 {
+    if !cfg!(debug_assertions) {
+        return 0;
+    }
+    std::env::var("ASTRO_FAILPOINT_CLOCK").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
 
 /// The steps between the answer that carries a one-time secret and the end of the process, in order.
 pub const STEPS: &[&str] = &[

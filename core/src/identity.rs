@@ -5,8 +5,8 @@ use crate::{
     cli::{globals::Globals, report},
     config::{Config, Credential},
     context::{self, Context, Directory, Environment, Origin, Sources},
-    credential,
-    error::Result,
+    credential::{self, session::Reason},
+    error::{Result, code, with_causes},
     redact,
     services::starter,
 };
@@ -91,7 +91,7 @@ impl App {
             return Ok(context);
         }
         let Some(described) = Config::load(dirs)?.credentials.remove(name) else { return Ok(context) };
-        match credential::session::renew(dirs, name, &described) {
+        match credential::session::renew(dirs, name, &described, &context.trust(), Reason::Due) {
             Ok((stored, unstored)) => {
                 if let Some(failure) = unstored {
                     report::warning(&self.console, &failure);
@@ -105,7 +105,13 @@ impl App {
                 report::warning(&self.console, &failure);
                 Ok(context)
             }
-            Err(failure) => Err(starter::advised(failure, Some(dirs), &context.address.value)),
+            // The issuer did not say that it is over, and this machine's clock may be wrong: the API decides, and when
+            // it refuses the issuer is asked once more.
+            Err(failure) if failure.code == code::NETWORK => {
+                tracing::info!("{}", with_causes(&failure));
+                Ok(context)
+            }
+            Err(failure) => Err(failure),
         }
     }
 }

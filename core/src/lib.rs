@@ -29,6 +29,7 @@ pub mod install;
 mod invocation;
 pub mod logging;
 mod naming;
+pub mod net;
 mod official;
 pub mod redact;
 pub mod secret;

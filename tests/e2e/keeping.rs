@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use astro_e2e::{Ran, TestEnv, has_service};
+use astro_e2e::{Ran, TestEnv, has_service, may_mount, says};
 
 use crate::{
     profiles::{address, token},
@@ -50,7 +50,9 @@ fn a_command_prints_the_token() {
         assert_eq!(env.run(["context", "--profile", "own"]).code, Some(0), "{text}");
     }
     fs::remove_file(&keeper).expect("removed");
-    assert!(login("/nowhere/keeper").stderr.contains("gave no token"));
+    let failed = login("/nowhere/keeper");
+    says(&failed, 4, &["gave no token", "nothing was stored; run the command by hand: /nowhere/keeper"]);
+    assert!(!failed.stderr.contains("config list"), "{failed:?}");
     script("touch \"$HOME/was-run\"");
     assert!(env.run(["context", "-o", "clean", "--profile", "own"]).ok().contains("\tunread\t"));
     assert!(!env.path("was-run").exists(), "a prompt runs nothing");
@@ -69,6 +71,7 @@ struct Keyring {
 impl Keyring {
     fn start(env: &TestEnv, unlocked: bool) -> Self {
         let mut bus = Command::new("dbus-daemon");
+        bus.arg(format!("--address=unix:path={}", env.path("bus").display()));
         bus.args(["--session", "--nofork", "--print-address"]).env("HOME", env.home()).stdout(Stdio::piped());
         let mut bus = bus.stderr(Stdio::null()).spawn().expect("dbus-daemon runs");
         let mut address = String::new();
@@ -193,4 +196,168 @@ fn a_keyring_that_does_not_answer() {
         let locked = login(&env, &keyring.address, "");
         assert!(locked.code == Some(0) && locked.stderr.contains("cannot be used"), "{locked:?}");
     }
+}
+
+/// The keyring with one credential in it; the user that its item has.
+fn with_one_credential(env: &TestEnv) -> (Keyring, String) {
+    let keyring = Keyring::start(env, true);
+    assert_eq!(login(env, &keyring.address, "").code, Some(0));
+    env.run(["profile", "add", "ring", "--credential", "ring"]).ok();
+    (keyring, format!("ring ({})", env.path(".astro-host").display()))
+}
+
+/// Other programs put an item of the same service and user beside ours, as Python's keyring does.
+#[test]
+fn a_second_item_in_the_keyring_changes_nothing() {
+    if !["dbus-daemon", "gnome-keyring-daemon", "secret-tool"].into_iter().all(has_service) {
+        eprintln!("skipped: dbus-daemon, gnome-keyring-daemon or secret-tool is missing");
+        return;
+    }
+    let env = TestEnv::with_sandbox();
+    let (keyring, user) = with_one_credential(&env);
+    let secret_tool = |line: &str| {
+        let line = format!("export DBUS_SESSION_BUS_ADDRESS='{}'; {line}", keyring.address);
+        env.shell("bash", &line)
+    };
+    let put = |text: &str, application: &str| {
+        let line = format!(
+            "printf '%s' '{text}' | secret-tool store --label=second service astro-host username '{user}' application '{application}'"
+        );
+        secret_tool(&line).ok();
+    };
+    let list =
+        || with_bus(&env, &keyring.address, &["deployment", "list", "--profile", "ring", "-o", "clean"]);
+    put("a password of somebody", "Python keyring");
+    assert!(list().ok().contains("Production"));
+    // Storing again replaces what astro wrote.
+    assert_eq!(login(&env, &keyring.address, "").code, Some(0));
+    assert!(list().ok().contains("Production"));
+    // Two that astro could have written: which one counts is not known.
+    put(r#"{"address":"https://api.astronomer.io/v1","token":"another-token"}"#, "a copy");
+    let ran = list();
+    says(
+        &ran,
+        4,
+        &[
+            "3 items are for it",
+            "application `Python keyring`",
+            "application `a copy`",
+            "astro logout --credential ring",
+        ],
+    );
+    assert!(!ran.stderr.contains("Wrapper") && !ran.stderr.contains("another-token"), "{ran:?}");
+    let out = with_bus(&env, &keyring.address, &["logout", "--credential", "ring"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let left = secret_tool(&format!("secret-tool search --all service astro-host username '{user}' 2>&1"));
+    assert!(
+        left.stdout.contains("a password of somebody") && !left.stdout.contains("another-token"),
+        "{left:?}"
+    );
+}
+
+/// cron, agents and `env -i` start programs with HOME and PATH alone: the bus is where systemd has it.
+#[test]
+fn the_keyring_is_found_without_the_variables_of_the_session() {
+    if !has_service("dbus-daemon") || !has_service("gnome-keyring-daemon") || !may_mount() {
+        eprintln!("skipped: dbus-daemon or gnome-keyring-daemon is missing, or mounts of its own need root");
+        return;
+    }
+    let env = TestEnv::with_sandbox();
+    let (_keyring, _) = with_one_credential(&env);
+    let bare = "env -i HOME=\"$HOME\" ASTRO_HOME=\"$HOME\" PATH=\"$PATH\" astro deployment list --profile ring -o clean";
+    let found = format!(
+        "mount -t tmpfs none /run && mkdir -p /run/user/$(id -u) && ln -s '{}' /run/user/$(id -u)/bus && {bare}",
+        env.path("bus").display()
+    );
+    let ran = env.ran(env.on_path("unshare").args(["-m", "sh", "-c", &found]));
+    assert!(ran.code == Some(0) && ran.stdout.contains("Production"), "{ran:?}");
+    let ran = env.ran(env.on_path("unshare").args([
+        "-m",
+        "sh",
+        "-c",
+        &format!("mount -t tmpfs none /run && {bare}"),
+    ]));
+    says(
+        &ran,
+        4,
+        &[
+            "DBUS_SESSION_BUS_ADDRESS and XDG_RUNTIME_DIR are not set",
+            "/run/user/",
+            "pass the variables of your session",
+        ],
+    );
+    assert!(!ran.stderr.contains("unlock"), "{ran:?}");
+}
+
+/// A token is checked at the API before it is stored, and what cannot be checked says so.
+#[test]
+fn a_token_is_checked_before_it_is_stored() {
+    let env = TestEnv::with_sandbox();
+    let api = address(&env);
+    let store = |text: &str| {
+        env.shell("bash", &format!("{text} | ASTRO_API_URL={api} astro login --with-token --credential x"))
+    };
+    let good = token(&env, "Globex");
+    for (text, code, parts) in [
+        (
+            "echo garbage-that-is-no-token",
+            4,
+            vec!["the API does not accept the token (401)", "nothing was stored"],
+        ),
+        ("head -c 20000 /dev/zero | tr '\\0' x", 2, vec!["a token has at most 16384 bytes"]),
+        ("head -c 1000000 /dev/zero | tr '\\0' x", 2, vec!["a token has at most 16384 bytes"]),
+    ] {
+        says(&store(text), code, &parts);
+        assert!(!kept(&env).contains("[x]"), "{text}");
+        let config = fs::read_to_string(env.path(".astro-host/config.toml")).expect("there");
+        assert!(!config.contains("[credentials.x]"), "{text}: {config}");
+    }
+    let stored = store(&format!("printf '  %s\\n\\n' {good}"));
+    assert!(stored.code == Some(0) && !stored.stderr.contains("not checked"), "{stored:?}");
+    // The hosted API cannot be reached from here.
+    let unchecked = env.shell("bash", &format!("echo {good} | astro login --with-token --credential y"));
+    says(&unchecked, 0, &["Stored the credential `y`", "The token was not checked", "HTTPS_PROXY"]);
+    // What a command prints is checked as well.
+    let line = format!("ASTRO_API_URL={api} astro login --credential z --command 'echo no-token-at-all'");
+    says(&env.shell("bash", &line), 4, &["(401)", "nothing was stored"]);
+}
+
+/// No keyring is opened and no program is run for it.
+#[test]
+fn the_stored_credentials_are_listed() {
+    let env = TestEnv::with_sandbox();
+    let hanging = env.path("hanging");
+    let _listener = UnixListener::bind(&hanging).expect("bound");
+    let config = env.path(".astro-host/config.toml");
+    let mut text = fs::read_to_string(&config).expect("there");
+    let (ran, address) = (env.path("was-run"), address(&env));
+    text.push_str(&format!(
+        "[profiles.a]\ncredential = \"sandbox\"\n[credentials.own]\naddress = \"{address}\"\nsource = \"command\"\ncommand = \"touch {}\"\n[credentials.ring]\naddress = \"{address}\"\nsource = \"keyring\"\n",
+        ran.display()
+    ));
+    fs::write(&config, text).expect("written");
+    let list = |format: &str| {
+        let mut command = env.astro();
+        command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", hanging.display()));
+        env.ran(command.args(["credential", "list", "-o", format]))
+    };
+    let clean = list("clean").ok();
+    let mut lines = clean.lines();
+    assert_eq!(lines.next(), Some(format!("own\t{address}\tcommand\t\t\t").as_str()));
+    assert_eq!(lines.next(), Some(format!("ring\t{address}\tkeyring\t\t\t").as_str()));
+    let sandbox = lines.next().expect("the sandbox's own");
+    assert!(
+        sandbox.starts_with(&format!("sandbox\t{address}\tfile\t"))
+            && sandbox.ends_with("\tfalse\ta,sandbox"),
+        "{sandbox}"
+    );
+    let json = list("json").json();
+    assert_eq!(json["credentials"][2]["profiles"], serde_json::json!(["a", "sandbox"]));
+    assert_eq!(json["credentials"][0]["renews"], serde_json::Value::Null);
+    let table = list("table").ok();
+    assert!(table.starts_with("NAME"), "{table}");
+    assert!(!ran.exists(), "no program is run");
+    fs::remove_file(&config).expect("removed");
+    let nothing = env.run(["credential", "ls"]);
+    assert!(nothing.code == Some(0) && nothing.stderr.contains("Sign in with `astro login`"), "{nothing:?}");
 }

@@ -1,5 +1,8 @@
 //! The way to the API: https with a company's certificates, proxies, compressed answers, rates.
 
+mod certificates;
+mod proxies;
+
 use std::{
     fs,
     sync::{Arc, Barrier, Mutex},

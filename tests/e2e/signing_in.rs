@@ -1,5 +1,7 @@
 //! Signing in at the sandbox's issuer, and what keeps the session: renewal, two at once, signing out.
 
+mod clocks;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -19,10 +21,20 @@ fn port() -> MutexGuard<'static, ()> {
 }
 
 /// Begins `astro login` and reads up to the address to open.
-#[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
 fn begin(env: &TestEnv, args: &[&str]) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    begin_at(env, 0, args)
+}
+
+/// The same with a clock that is this many seconds off.
+#[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
+fn begin_at(
+    env: &TestEnv,
+    offset: i64,
+    args: &[&str],
+) -> (Child, BufReader<std::process::ChildStderr>, String) {
     let mut command = env.astro();
-    command.env("ASTRO_API_URL", address(env)).arg("login").args(args);
+    command.env("ASTRO_API_URL", address(env)).env("ASTRO_FAILPOINT_CLOCK", offset.to_string());
+    command.arg("login").args(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     let mut said = BufReader::new(child.stderr.take().expect("piped"));
     let mut text = String::new();

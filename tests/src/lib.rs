@@ -13,6 +13,7 @@ pub mod filesystem;
 pub mod fuzz;
 mod needs;
 pub mod plugin_files;
+pub mod proxy;
 mod random;
 pub mod stub;
 pub mod tls;
@@ -28,6 +29,9 @@ use std::{
 pub use needs::{has_service, may_mount, shells, skip};
 pub use random::Random;
 pub use transcript::{Transcript, assert_file};
+
+/// A proxy that is not there.
+pub const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// The administrators' organizations of the sandbox, and one deployment of each.
 pub const ACME: &str = "cm00acme00organization001";
@@ -150,6 +154,10 @@ impl TestEnv {
             .env("HOME", self.home())
             .env("ASTRO_HOME", self.home())
             .env("LANG", "C.UTF-8")
+            // Nothing leaves this machine, whatever network it is in: nobody listens there.
+            .env("HTTPS_PROXY", NOWHERE)
+            // The keyring of whoever runs the tests is not theirs.
+            .env("DBUS_SESSION_BUS_ADDRESS", "")
             .envs(self.variables.iter().cloned())
             .current_dir(self.home());
         command

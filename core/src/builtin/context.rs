@@ -15,7 +15,7 @@ use crate::{
     error::{Failure, Result, usage},
     naming::{self, Names, beside},
     output::Format,
-    services::{Invocation, ask_api},
+    services::{Invocation, Renewed, ask_api},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -179,11 +179,12 @@ fn directory_files(context: &Context) -> Vec<Value> {
 /// accepted.
 fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, Value, &'static str)>> {
     const API: &str = "the API";
-    context.authority(unix_now())?;
+    context.authority()?;
     let app = request.app;
     let needs = Needs { api: true, ..Needs::default() };
     let command = Command { path: "context".to_owned(), needs, ..Command::default() };
-    let invocation = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
+    let silent = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
+    let invocation = Invocation { renewed: Renewed::default(), ..silent };
     naming::ask(&invocation);
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
     if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
@@ -200,7 +201,7 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     let names: Vec<&str> = names.collect();
     let mut rows = Vec::new();
     if let (Some(_), Some(credential)) = (&context.session, &context.credential) {
-        let who = Issuer::of(&context.address.value)?.who(&credential.value);
+        let who = Issuer::of(&context.address.value, context.trust())?.who(&credential.value);
         rows.push(("belongs_to", who.into(), "the issuer"));
     }
     rows.push(("organizations", names.join(", ").into(), API));

@@ -6,6 +6,7 @@
 mod completion;
 mod config;
 mod context;
+mod credential;
 mod help;
 mod login;
 mod plugin;
@@ -40,6 +41,7 @@ pub(crate) fn commands() -> CommandSet {
         context::commands,
         config::commands,
         login::commands,
+        credential::commands,
         plugin::commands,
         recover::commands,
         completion::commands,
@@ -50,6 +52,7 @@ pub(crate) fn commands() -> CommandSet {
     CommandSet {
         groups: vec![
             group("profile", "Choose who you are and where: named profiles"),
+            group("credential", "Look at what is stored to sign in with"),
             group("config", "Look at the configuration and change it"),
             group("recover", "Get tokens that were made and not delivered"),
             group("plugin", "Use plugins, and write your own"),
@@ -84,6 +87,7 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
         "context" => context::show(&request),
         "login" => login::login(&request),
         "logout" => login::logout(&request),
+        "credential list" => credential::list(&request),
         "plugin list" => plugin::list(&request),
         "plugin info" => plugin::info(&request),
         "plugin link" => plugin::link(&request),

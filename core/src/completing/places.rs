@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     app::App,
     cli::globals::Globals,
-    context::{self, Context},
+    context::Context,
     error::{Result, failed},
     services::{Invocation, ask_api},
 };
@@ -22,7 +22,7 @@ const MOST: &str = "1000";
 
 /// The values of a kind: names, or the ID where a name stands for several.
 pub(super) fn of(app: &App, kind: ValueKind, context: Context, globals: &Globals) -> Result<Vec<Candidate>> {
-    context.authority(context::unix_now())?;
+    context.authority()?;
     let wanted = context.organization.as_ref().map(|organization| organization.value.clone());
     let needs = Needs { api: true, ..Needs::default() };
     let command = Command { path: "completion".to_owned(), needs, ..Command::default() };

@@ -113,6 +113,13 @@ impl Config {
         }
     }
 
+    /// The profiles that use a credential.
+    pub fn users_of(&self, credential: &str) -> Vec<&str> {
+        let users =
+            self.profiles.iter().filter(|(_, profile)| profile.credential.as_deref() == Some(credential));
+        users.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Reads the text of the file.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)

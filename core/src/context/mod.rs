@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-mod address;
 mod claims;
 pub mod directory;
 mod effect;
@@ -10,11 +9,15 @@ mod resolve;
 
 pub use astro_plugin_cli::time::timestamp;
 
-pub use address::{Address, is_https_or_local, is_loopback};
 pub use claims::Claims;
 pub use directory::Directory;
 pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
+
+pub use crate::net::{
+    address::{Address, is_https_or_local, is_loopback},
+    clock::unix_now,
+};
 
 use std::{fmt, path::PathBuf};
 
@@ -23,6 +26,7 @@ use astro_plugin_protocol::invocation::{Setting, Source};
 use crate::{
     credential::{self, Secret, Session, Stored},
     error::{Failure, Result, auth},
+    net::tls::Trust,
     output::Format,
 };
 
@@ -157,19 +161,36 @@ impl Context {
         }
     }
 
+    /// Whose certificates count on the way to the API and its issuer.
+    pub fn trust(&self) -> Trust {
+        let profile = self.profile.as_ref().map(|profile| profile.value.as_str());
+        Trust::of_profile(profile, self.ca_file.clone())
+    }
+
     /// The id of the token in use, where it says so itself (claim `apiTokenId`).
     pub fn token_id(&self) -> Option<&str> {
         self.claims.as_ref()?.token_id.as_deref()
     }
 
-    /// Why no request could be sent now. A sign-in that has expired is no reason: it is renewed when it is used.
+    /// Why no request could be sent, or would be refused by a server whose clock is this machine's. A sign-in that has
+    /// expired is no reason: it is renewed when it is used.
     pub fn obstacle(&self, now: i64) -> Option<Failure> {
-        let now = if self.session.is_some() { i64::MIN } else { now };
-        self.authority(now).err()
+        self.authority().err().or_else(|| {
+            let expired = self.expired(now).filter(|_| self.session.is_none())?;
+            let origin = &self.credential.as_ref()?.origin;
+            Some(auth(format!("the token from {origin} {expired}")).help(renewal(origin)))
+        })
     }
 
-    /// The credential, when everything allows a request. `now` is in seconds since 1970.
-    pub fn authority(&self, now: i64) -> Result<&Secret> {
+    /// That the token has expired, when it says so itself: `expired on 2026-01-31`.
+    pub fn expired(&self, now: i64) -> Option<String> {
+        let expires = self.claims.as_ref()?.expires.filter(|expires| *expires <= now)?;
+        Some(format!("expired on {}", day(expires)))
+    }
+
+    /// The credential, when everything allows a request. Whether it has expired the server decides: this machine's
+    /// clock may be wrong.
+    pub fn authority(&self) -> Result<&Secret> {
         if let Some(contradiction) = &self.contradiction {
             return Err(contradiction.clone());
         }
@@ -183,12 +204,6 @@ impl Context {
             };
             return Err(failure.help("see what is in use with `astro context`"));
         };
-        if let Some(expires) =
-            self.claims.as_ref().and_then(|claims| claims.expires).filter(|expires| *expires <= now)
-        {
-            return Err(auth(format!("the token from {} expired on {}", credential.origin, day(expires)))
-                .help(renewal(&credential.origin)));
-        }
         Ok(&credential.value)
     }
 }
@@ -207,10 +222,4 @@ pub fn renewal(origin: &Origin) -> String {
 /// The day of a time in seconds since 1970, `YYYY-MM-DD` in UTC.
 pub fn day(seconds: i64) -> String {
     timestamp(seconds).split('T').next().unwrap_or_default().to_owned()
-}
-
-/// Seconds since 1970.
-pub fn unix_now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

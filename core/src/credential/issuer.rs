@@ -1,19 +1,25 @@
 //! The issuer of sign-ins: found through the API's own configuration, spoken to in OAuth 2.0.
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use oauth2::{
-    AccessToken, AuthUrl, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken,
-    RequestTokenError, TokenResponse, TokenUrl,
-    basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse},
+    AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
 };
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::{Url, header};
 use serde::Deserialize;
 
-use super::{Secret, Session};
+use super::{
+    Secret, Session,
+    grant::{self, Denied, Device, Granted},
+};
 use crate::{
-    context::{Address, is_https_or_local, unix_now},
-    error::{Failure, Result, While, auth, code, failed, innermost},
+    context::{Address, is_https_or_local},
+    error::{Failure, Result, While, code, failed},
+    net::{
+        client::{self, Purpose, Unreached},
+        clock, runtime,
+        tls::Trust,
+    },
 };
 
 /// How long one question may take. Others wait for the answer under the lock of a renewal.
@@ -39,6 +45,8 @@ pub struct Issuer {
     pub device_url: Option<String>,
     /// Where a session is ended, when that is offered.
     pub revoke_url: Option<String>,
+    /// Whose certificates count on the way to it.
+    trust: Trust,
 }
 
 /// The API's configuration of the official CLI: `GET /private/v1alpha1/cli/auth-config`.
@@ -60,15 +68,15 @@ struct Discovery {
 
 impl Issuer {
     /// The issuer of an API.
-    pub fn of(address: &Address) -> Result<Self> {
+    pub fn of(address: &Address, trust: Trust) -> Result<Self> {
         let base = address.as_str().trim_end_matches("/v1");
         let url = format!("{base}/private/v1alpha1/cli/auth-config");
-        let configuration: Configuration = get(&url, None)?;
+        let configuration: Configuration = get(&url, &trust, None)?;
         let domain = format!("{}/", configuration.domain_url.trim_end_matches('/'));
         safe(&domain)?;
         // Not every issuer has this page, and nothing in it is needed.
         let discovery: Discovery =
-            get(&format!("{domain}.well-known/openid-configuration"), None).unwrap_or_default();
+            get(&format!("{domain}.well-known/openid-configuration"), &trust, None).unwrap_or_default();
         for url in
             [&discovery.device_authorization_endpoint, &discovery.revocation_endpoint].into_iter().flatten()
         {
@@ -82,34 +90,73 @@ impl Issuer {
             userinfo_url: format!("{domain}userinfo"),
             device_url: discovery.device_authorization_endpoint,
             revoke_url: discovery.revocation_endpoint,
+            trust,
         })
     }
 
-    /// The crate's client.
-    pub fn client(
+    /// The address for a browser, with the state that comes back and the proof that goes with the code (RFC 7636).
+    pub fn authorization(
         &self,
-    ) -> Result<BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>> {
+        redirect: &str,
+        scopes: &[&str],
+    ) -> Result<(Url, CsrfToken, PkceCodeVerifier)> {
         let wrong = |error: oauth2::url::ParseError| {
             failed("the issuer's address is not one").cause(error.to_string())
         };
-        Ok(BasicClient::new(ClientId::new(self.client_id.clone()))
+        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::new(self.authorize_url.clone()).map_err(wrong)?)
-            .set_token_uri(TokenUrl::new(self.token_url.clone()).map_err(wrong)?))
+            .set_redirect_uri(RedirectUrl::new(redirect.to_owned()).map_err(wrong)?);
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (url, state) = client
+            .authorize_url(CsrfToken::new_random)
+            .add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
+            .add_extra_param("audience", &self.audience)
+            .set_pkce_challenge(challenge)
+            .url();
+        Ok((url, state, verifier))
+    }
+
+    /// Exchanges the code that the browser brought back.
+    pub fn redeem(&self, code: &str, redirect: &str, verifier: &PkceCodeVerifier) -> Result<Granted> {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect),
+            ("client_id", self.client_id.as_str()),
+            ("code_verifier", verifier.secret().as_str()),
+        ];
+        Ok(grant::tokens(&self.token_url, &self.trust, &fields)?)
+    }
+
+    /// Asks for a code for another device; none where that is not offered.
+    pub fn device(&self, scopes: &[&str]) -> Result<Option<Device>> {
+        let Some(url) = &self.device_url else { return Ok(None) };
+        let scope = scopes.join(" ");
+        let fields =
+            [("client_id", self.client_id.as_str()), ("scope", &scope), ("audience", &self.audience)];
+        Ok(Some(Device::begin(url, &self.trust, &fields)?))
+    }
+
+    /// Asks once whether somebody signed in on the other device.
+    pub fn poll(&self, device: &Device) -> Result<Granted, Denied> {
+        grant::tokens(&self.token_url, &self.trust, &device.fields(&self.client_id))
     }
 
     /// What the issuer gave, as it is kept.
-    pub fn session(&self, granted: &BasicTokenResponse) -> (Secret, Option<Session>) {
-        let token = secret(granted.access_token());
-        let lifetime = seconds(granted);
-        let session = granted.refresh_token().map(|refresh| Session {
-            refresh: hidden(refresh),
-            client_id: self.client_id.clone(),
-            token_url: self.token_url.clone(),
-            revoke_url: self.revoke_url.clone(),
-            expires: unix_now() + lifetime,
-            lifetime,
+    pub fn session(&self, granted: &Granted) -> (Secret, Option<Session>) {
+        let session = granted.refresh_token.as_ref().map(|refresh| {
+            Session {
+                refresh: hidden(refresh),
+                client_id: self.client_id.clone(),
+                token_url: self.token_url.clone(),
+                revoke_url: self.revoke_url.clone(),
+                expires: 0,
+                lifetime: 0,
+                renewed_at: None,
+            }
+            .begun(granted.expires_in)
         });
-        (token, session)
+        (hidden(&granted.access_token), session)
     }
 
     /// The mail address of whoever signed in, when the issuer tells it.
@@ -119,150 +166,127 @@ impl Issuer {
             email: Option<String>,
             name: Option<String>,
         }
-        let info: Userinfo = get(&self.userinfo_url, Some(token)).ok()?;
+        let info: Userinfo = get(&self.userinfo_url, &self.trust, Some(token)).ok()?;
         info.email.or(info.name)
     }
 }
 
 /// Exchanges a refresh token for the next pair.
-pub fn refresh(name: &str, session: &Session) -> Result<(Secret, Session)> {
+pub fn refresh(name: &str, session: &Session, trust: &Trust) -> Result<(Secret, Session)> {
     safe(&session.token_url)?;
-    let url = TokenUrl::new(session.token_url.clone())
-        .map_err(|error| failed("the issuer's address is not one").cause(error.to_string()))?;
-    let client = BasicClient::new(ClientId::new(session.client_id.clone())).set_token_uri(url);
-    let granted = client
-        .exchange_refresh_token(&RefreshToken::new(session.refresh.expose().to_owned()))
-        .request(&send)
-        .map_err(|error| refused(error).help(format!("sign in again: astro login --credential {name}")))?;
-    let lifetime = seconds(&granted);
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", session.refresh.expose()),
+        ("client_id", session.client_id.as_str()),
+    ];
+    let granted = grant::tokens(&session.token_url, trust, &fields).map_err(|denied| {
+        let failure = Failure::from(denied);
+        match failure.code.as_str() {
+            // The same refresh token may work in a moment.
+            code::NETWORK | code::CONFIG => failure,
+            _ => failure.help(format!("sign in again: astro login --credential {name}")),
+        }
+    })?;
     let next = Session {
-        refresh: granted.refresh_token().map_or_else(|| session.refresh.clone(), hidden),
-        expires: unix_now() + lifetime,
-        lifetime,
+        refresh: granted.refresh_token.as_deref().map_or_else(|| session.refresh.clone(), hidden),
         ..session.clone()
     };
-    Ok((secret(granted.access_token()), next))
+    Ok((hidden(&granted.access_token), next.begun(granted.expires_in)))
 }
 
 /// Ends a session.
-pub fn revoke(session: &Session) -> Result<bool> {
+pub fn revoke(session: &Session, trust: &Trust) -> Result<bool> {
     let Some(url) = &session.revoke_url else { return Ok(false) };
     safe(url)?;
-    let body = [
+    let body = form(&[
         ("client_id", session.client_id.as_str()),
         ("token", session.refresh.expose()),
         ("token_type_hint", "refresh_token"),
-    ];
-    let body: String = Url::parse_with_params("http://x/", body)
-        .ok()
-        .and_then(|url| url.query().map(str::to_owned))
-        .unwrap_or_default();
-    let request = oauth2::http::Request::post(url)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(body.into_bytes())
-        .map_err(|error| failed("the session cannot be ended").cause(error.to_string()))?;
-    let response = send(request).map_err(|error| Failure::new(code::NETWORK, error.to_string()))?;
-    match response.status().is_success() {
-        true => Ok(true),
-        false => Err(failed(format!("the issuer answered {}", response.status()))),
+    ]);
+    match ask(url, trust, Asked::Form(body))?.status {
+        200..300 => Ok(true),
+        status => Err(failed(format!("the issuer answered {status}"))),
     }
 }
 
-/// An error of the crate in words. What the issuer says is escaped where it is printed.
-pub fn refused<E: std::error::Error + 'static>(error: RequestTokenError<E, BasicErrorResponse>) -> Failure {
-    match error {
-        RequestTokenError::ServerResponse(said) => {
-            let reason = said.error_description().cloned().unwrap_or_else(|| said.error().to_string());
-            match said.error() {
-                BasicErrorResponseType::InvalidGrant => {
-                    auth("the sign-in has ended: the issuer does not renew it").cause(reason)
-                }
-                _ => auth("the issuer refused").cause(reason),
-            }
-        }
-        RequestTokenError::Request(error) => {
-            Failure::new(code::NETWORK, "the issuer cannot be reached").cause(innermost(&error))
-        }
-        // The rest may quote what was answered, which may hold tokens.
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            failed("the issuer's answer cannot be read")
-        }
-    }
-}
-
-fn seconds(granted: &BasicTokenResponse) -> i64 {
-    let lifetime = granted.expires_in().unwrap_or(Duration::from_secs(3600));
-    i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
-}
-
-fn secret(token: &AccessToken) -> Secret {
-    crate::redact::hide(token.secret());
-    Secret::new(token.secret().clone())
-}
-
-fn hidden(token: &RefreshToken) -> Secret {
-    crate::redact::hide(token.secret());
-    Secret::new(token.secret().clone())
+fn hidden(token: &str) -> Secret {
+    crate::redact::hide(token);
+    Secret::new(token.to_owned())
 }
 
 /// Tokens go over https, or stay on this machine.
-fn safe(url: &str) -> Result<()> {
+fn safe(url: &str) -> Result<Url> {
     let refused = |reason: &str| failed(format!("the issuer's address `{url}` {reason}"));
-    let url = Url::parse(url).map_err(|_| refused("is not a URL"))?;
-    if is_https_or_local(&url) { Ok(()) } else { Err(refused("is not https")) }
+    let parsed = Url::parse(url).map_err(|_| refused("is not a URL"))?;
+    if is_https_or_local(&parsed) { Ok(parsed) } else { Err(refused("is not https")) }
 }
 
-/// Sends one request of the crate. No redirects: they could carry a secret elsewhere.
-pub fn send(request: HttpRequest) -> std::result::Result<HttpResponse, reqwest::Error> {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        built.expect("the system gives what a runtime needs")
-    });
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    runtime.block_on(async {
-        let request = reqwest::Request::try_from(request)?;
-        let is_plain = request.url().scheme() == "http";
-        let builder = Client::builder()
-            .user_agent(concat!("astro-host/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .timeout(TIMEOUT);
-        let builder = if is_plain { builder.no_proxy().tls_certs_only([]) } else { builder };
-        let mut response = builder.build()?.execute(request).await?;
-        let mut answer = oauth2::http::Response::builder().status(response.status());
-        if let Some(kind) = response.headers().get("content-type") {
-            answer = answer.header("content-type", kind);
+/// What is asked of an issuer.
+pub(super) enum Asked<'a> {
+    /// With this credential, or without one.
+    Get(Option<&'a Secret>),
+    /// A form, encoded.
+    Form(String),
+}
+
+/// What it answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+/// The fields of a form, encoded.
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    let url = Url::parse_with_params("http://x/", fields).ok();
+    url.and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
+}
+
+/// One request, waited for.
+pub(super) fn ask(url: &str, trust: &Trust, asked: Asked<'_>) -> Result<Answer> {
+    let url = safe(url)?;
+    let client = client::client(&url, trust, Purpose::Credential)?;
+    let request = match asked {
+        Asked::Get(token) => {
+            let request = client.get(url.clone());
+            token.into_iter().fold(request, |request, token| request.bearer_auth(token.expose()))
         }
+        Asked::Form(body) => client
+            .post(url.clone())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body),
+    };
+    let request = request.header(header::ACCEPT, "application/json").timeout(TIMEOUT);
+    let lost = |error: reqwest::Error| {
+        let unreached = Unreached::of(&error);
+        let host = url.host_str().unwrap_or_default();
+        let what = format!("cannot reach `{host}`{}", unreached.through);
+        unreached.explain(Failure::new(code::NETWORK, what), trust)
+    };
+    runtime::handle()?.block_on(async {
+        let mut response = request.send().await.map_err(lost)?;
+        clock::observe(response.headers());
+        let (status, retry_after) = (response.status().as_u16(), client::retry_after(response.headers()));
         let mut body = Vec::new();
         // Half an answer is not read as one; more than this is none.
-        while let Some(piece) = response.chunk().await? {
+        while let Some(piece) = response.chunk().await.map_err(lost)? {
             body.extend_from_slice(&piece);
             if body.len() > LARGEST_ANSWER {
                 body.clear();
                 break;
             }
         }
-        Ok(answer.body(body).expect("a status and a header that were one before"))
+        Ok(Answer { status, retry_after, body })
     })
 }
 
-fn get<T: serde::de::DeserializeOwned>(url: &str, token: Option<&Secret>) -> Result<T> {
-    let mut request = oauth2::http::Request::get(url).header("accept", "application/json");
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {}", token.expose()));
-    }
-    let request = request
-        .body(Vec::new())
-        .map_err(|error| failed("the issuer's address is not one").cause(error.to_string()))?;
-    let response = send(request).map_err(|error| {
-        Failure::new(code::NETWORK, format!("cannot ask `{url}`")).cause(innermost(&error))
-    })?;
-    if !response.status().is_success() {
-        return Err(failed(format!("`{url}` answered {}", response.status())).help(
+fn get<T: serde::de::DeserializeOwned>(url: &str, trust: &Trust, token: Option<&Secret>) -> Result<T> {
+    let answer = ask(url, trust, Asked::Get(token))?;
+    if !(200..300).contains(&answer.status) {
+        return Err(failed(format!("`{url}` answered {}", answer.status)).help(
             "is ASTRO_API_URL the Astro API? a token works without a sign-in: astro login --with-token",
         ));
     }
-    serde_json::from_slice(response.body())
+    serde_json::from_slice(&answer.body)
         .while_doing(code::FAILED, || format!("the answer of `{url}` cannot be read"))
 }

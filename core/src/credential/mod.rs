@@ -2,7 +2,8 @@
 //!
 //! * [`mod@file`]: `credentials.toml`, readable by its owner alone; [`keyring`]: the system's keyring;
 //!   [`command`]: a program that prints the value.
-//! * [`issuer`]: who gives them out, and how it is spoken to; [`session`]: renewing one before it expires.
+//! * [`issuer`]: who gives them out, and how it is spoken to; [`grant`]: its token endpoint; [`session`]: renewing one before
+//!   it expires.
 //! * [`token`]: what a value looks like.
 //!
 //! Which one it is says `[credentials.NAME]` of `config.toml`, which never holds the value. A directory file or the
@@ -12,6 +13,7 @@
 
 pub mod command;
 pub mod file;
+pub mod grant;
 pub mod issuer;
 pub mod keyring;
 pub mod session;

@@ -1,20 +1,19 @@
 //! Getting a file from a web server. Nothing secret is sent, and what comes is believed only after its hash or signature
 //! was compared; so redirects are followed, as the releases of code hosts need them, but never away from https.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::Url;
 
 use crate::{
-    context::{is_https_or_local, is_loopback},
-    error::{Failure, Result, While, code, failed, innermost, usage},
-    services::{certificates, runtime},
+    context::is_https_or_local,
+    error::{Failure, Result, code, failed, usage},
+    net::{
+        client::{self, Purpose, Unreached},
+        runtime,
+        tls::Trust,
+    },
 };
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long nothing may arrive.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-const MOST_REDIRECTS: usize = 5;
 
 /// How a download goes on: bytes that are there, bytes that there will be.
 pub(crate) type Watch<'w> = &'w mut dyn FnMut(u64, Option<u64>);
@@ -39,15 +38,21 @@ pub(crate) fn get(
     url: &Url,
     most: u64,
     timeout: Option<Duration>,
-    ca_file: Option<&Path>,
+    trust: &Trust,
     watch: Watch<'_>,
 ) -> Result<Option<Vec<u8>>> {
-    let client = client(url, timeout, ca_file)?;
+    let client = client::client(url, trust, Purpose::Files)?;
     runtime::handle()?.block_on(async {
         let broken = |error: reqwest::Error| {
-            Failure::new(code::NETWORK, format!("cannot get `{url}`")).cause(innermost(&error))
+            let unreached = Unreached::of(&error);
+            let what = format!("cannot get `{url}`{}", unreached.through);
+            unreached.explain(Failure::new(code::NETWORK, what), trust)
         };
-        let mut response = client.get(url.clone()).send().await.map_err(broken)?;
+        let mut request = client.get(url.clone());
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout);
+        }
+        let mut response = request.send().await.map_err(broken)?;
         match response.status().as_u16() {
             200 => {}
             404 | 410 => return Ok(None),
@@ -68,33 +73,4 @@ pub(crate) fn get(
         }
         Ok(Some(bytes))
     })
-}
-
-fn client(url: &Url, timeout: Option<Duration>, ca_file: Option<&Path>) -> Result<Client> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let is_plain = url.scheme() == "http";
-    let policy = Policy::custom(move |attempt| {
-        // From a server on this machine one may go anywhere that is allowed at all, from https never to http.
-        let is_fine = is_https_or_local(attempt.url()) && (is_plain || attempt.url().scheme() == "https");
-        match (is_fine, attempt.previous().len() > MOST_REDIRECTS) {
-            (false, _) => attempt.error("a redirect leads away from https"),
-            (true, true) => attempt.error("too many redirects"),
-            (true, false) => attempt.follow(),
-        }
-    });
-    let mut builder = Client::builder()
-        .user_agent(concat!("astro-host/", env!("CARGO_PKG_VERSION")))
-        .redirect(policy)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT);
-    if let Some(timeout) = timeout {
-        builder = builder.timeout(timeout);
-    }
-    if url.host_str().is_some_and(is_loopback) {
-        builder = builder.no_proxy();
-    }
-    if let Some(path) = ca_file {
-        builder = builder.tls_certs_merge(certificates(path, "index")?);
-    }
-    builder.build().while_doing(code::NETWORK, || "the HTTP client cannot be built".to_owned())
 }

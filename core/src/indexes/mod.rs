@@ -25,6 +25,7 @@ use crate::{
     context::{timestamp, unix_now},
     error::{Failure, Result, While, code, config, failed, usage},
     files,
+    net::tls::Trust,
     store::record,
     trust::Key,
 };
@@ -178,8 +179,8 @@ fn document(dir: &Path, source: &IndexSource) -> Result<(Vec<u8>, String)> {
 
 fn downloaded(reach: Reach<'_>, url: &Url, source: &IndexSource) -> Result<(Vec<u8>, String)> {
     let get = |url: &Url, most: u64| {
-        let ca_file = source.ca_file.as_deref();
-        download::get(url, most, reach.timeout, ca_file, &mut |_, _| {})
+        let trust = Trust::of_index(source.ca_file.clone());
+        download::get(url, most, reach.timeout, &trust, &mut |_, _| {})
             .map_err(|failure| failure.help(format!("the index `{}` is needed for this", source.name)))
     };
     let bytes = get(url, MAX_INDEX as u64)?.ok_or_else(|| missing(source, url.as_str()))?;
@@ -287,8 +288,8 @@ impl Opened {
             return Err(failed(format!("`{url}` is not on this machine"))
                 .help("run it without --offline, or use an index in a directory"));
         }
-        let ca_file = self.source.ca_file.as_deref();
-        download::get(&url, file.size, reach.timeout, ca_file, watch)?.ok_or_else(|| gone(url.as_str()))
+        let trust = Trust::of_index(self.source.ca_file.clone());
+        download::get(&url, file.size, reach.timeout, &trust, watch)?.ok_or_else(|| gone(url.as_str()))
     }
 
     /// The key that a file must be signed with, when it must.

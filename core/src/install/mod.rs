@@ -35,6 +35,7 @@ use crate::{
     config::{Dirs, IndexSource},
     error::{Failure, Result, failed, plugin, usage},
     indexes::{self, Opened, Reach, download},
+    net::tls::Trust,
     store::{
         self, Store,
         record::{self, Installed, Source},
@@ -254,7 +255,7 @@ impl<'a> Installer<'a> {
             return Err(failed(format!("`{url}` is not on this machine")).help("run it without --offline"));
         }
         let found = self.watched(&format!("Getting {url}"), |watch| {
-            download::get(url, MAX_FILE, self.timeout, None, watch)
+            download::get(url, MAX_FILE, self.timeout, &Trust::system(), watch)
         })?;
         let bytes = found.ok_or_else(|| nothing_at(url.as_str()))?;
         let expected = Expected {

@@ -34,7 +34,7 @@ use crate::{
     logging,
     output::{Format, Renderer, Sheet},
     secret::Delivery,
-    services::{Invocation, Queue, ResultState, Shared},
+    services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
 };
 
@@ -70,7 +70,7 @@ impl App {
         }
         if command.needs.api {
             // Better said once and first than by whatever the plugin would have missed next.
-            context.authority(context::unix_now())?;
+            context.authority()?;
             context.allow(Effect::of_command(command))?;
         }
 
@@ -89,12 +89,14 @@ impl App {
             reads_only: false,
             result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
             queue: Queue::default(),
+            renewed: Renewed::default(),
         });
         let request = message::encode_request(invocation::kind::RUN, &run)?;
         let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
         let answering = loaded.invoke(services, request);
         let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
             .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        invocation.renewed.wait();
         self.console.end_progress();
         match ended {
             executor::Ended::Done(answer) => {

@@ -22,12 +22,12 @@ use crate::{
     app::App,
     cli::{globals::Globals, parse::Parsed, report},
     config::{Config, environment},
-    context::{self, Context},
+    context::Context,
     error::{Failure, Result, plugin, usage},
     exit_code,
     host::{Answering, Services, Transport, executor, port, signals},
     output::{Collected, Format, Renderer},
-    services::{Invocation, Queue, ResultState, Shared},
+    services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
 };
 
@@ -90,6 +90,7 @@ impl App {
                 reads_only: false,
                 result: Mutex::new(ResultState::new(Renderer::collecting())),
                 queue: Queue::default(),
+                renewed: Renewed::default(),
             });
             let services: Arc<dyn Services> =
                 Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
@@ -100,6 +101,7 @@ impl App {
         let identity = identity(owner);
         let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
             .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        running.iter().for_each(|(_, invocation)| invocation.renewed.wait());
         let answers = match ended {
             executor::Ended::Done(answers) => answers,
             executor::Ended::Interrupted => {
@@ -151,7 +153,7 @@ impl App {
             return Ok(context);
         }
         let context = self.renewed(context)?;
-        context.authority(context::unix_now())?;
+        context.authority()?;
         Ok(context)
     }
 }

@@ -13,11 +13,11 @@ mod process;
 mod profile;
 mod progress;
 mod prompt;
-pub(crate) mod runtime;
 mod select;
 pub(crate) mod starter;
 
-pub(crate) use http::{certificates, get as ask_api};
+pub use http::Renewed;
+pub(crate) use http::get as ask_api;
 pub use output::Queue;
 
 use std::sync::{Arc, Mutex};
@@ -39,6 +39,7 @@ use crate::{
     error::{Failure, Result, code, failed},
     host::{Services, port::Reply, signals},
     logging,
+    net::clock,
     output::Renderer,
     secret::Delivery,
     threads,
@@ -70,6 +71,8 @@ pub struct Invocation {
     pub result: Mutex<ResultState>,
     /// What is still to be written of it.
     pub queue: Queue,
+    /// The credential that took the place of the context's.
+    pub renewed: Renewed,
 }
 
 impl Invocation {
@@ -88,6 +91,7 @@ impl Invocation {
             reads_only: true,
             result: Mutex::new(ResultState::new(Renderer::collecting())),
             queue: Queue::default(),
+            renewed: Renewed::never(),
         }
     }
 }
@@ -157,7 +161,7 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
         }
         service::PROCESS_RUN => with(body, reply, |body, reply| process::run(invocation, body, reply)),
         service::CANCEL_WAIT => signals::wait(reply),
-        service::CLOCK => reply.send(clock()),
+        service::CLOCK => reply.send(time()),
         service::PROFILE_PUT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);
             in_background(reply, move || profile::put(&invocation, &body));
@@ -195,10 +199,8 @@ fn in_background(reply: Reply, work: impl FnOnce() -> Result<Value> + Send + 'st
     threads::start_or_run("service", move || reply.send(work()));
 }
 
-fn clock() -> Result<Value> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let unix_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-    to_value(service::Clock { unix_ms })
+fn time() -> Result<Value> {
+    to_value(service::Clock { unix_ms: clock::unix_ms() })
 }
 
 fn to_value(value: impl serde::Serialize) -> Result<Value> {

@@ -179,6 +179,7 @@ pub const BUILTIN_WORDS: &[&str] = &[
     "config",
     "login",
     "logout",
+    "credential",
     "plugin",
     "recover",
     "completion",

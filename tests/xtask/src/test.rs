@@ -17,6 +17,7 @@ const SERVICES: &[(&str, &str, &str)] = &[
     ("chromium", "chromium", "signing in with a browser"),
     ("dbus-daemon", "dbus", "the system's keyring"),
     ("gnome-keyring-daemon", "gnome-keyring", "the system's keyring"),
+    ("secret-tool", "libsecret-tools", "a second item in the system's keyring"),
     ("minisign", "minisign", "signatures of plugin files"),
 ];
 

@@ -7,26 +7,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oauth2::{
-    AuthorizationCode, CsrfToken, DeviceAuthorizationUrl, PkceCodeChallenge, RedirectUrl, Scope,
-    StandardDeviceAuthorizationResponse, basic::BasicTokenResponse,
-};
+use oauth2::CsrfToken;
 use reqwest::Url;
 
 use crate::{
     console::{Console, escaped},
-    credential::issuer::{Issuer, refused, send},
+    credential::{grant::Granted, issuer::Issuer},
     error::{Failure, Result, While, auth, code, failed, plain_io},
+    net::clock::span,
 };
 
 /// The only place the issuer sends a browser back to (astronomer/astro-cli#1158).
 const REDIRECT: &str = "http://localhost:12345/callback";
 const PORT: u16 = 12345;
-/// How long a person may take.
+/// How long a person may take in the browser.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The longest pause between two questions that an issuer may ask for, and the longest time for the other device.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const LONGEST_DEVICE: Duration = Duration::from_secs(3600);
 /// How long a browser may take for one request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest request that is read.
@@ -34,24 +29,10 @@ const LARGEST_REQUEST: usize = 16 * 1024;
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// With the browser. `open`: it is opened; the address is shown either way. `name`: that of the credential, for advice.
-pub(super) fn browser(
-    console: &Console,
-    issuer: &Issuer,
-    open: bool,
-    name: &str,
-) -> Result<BasicTokenResponse> {
+pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool, name: &str) -> Result<Granted> {
     // Before anybody is sent away: the way back must be there.
     let listeners = listen(issuer, name)?;
-    let redirect = RedirectUrl::new(REDIRECT.to_owned())
-        .map_err(|error| failed("the way back from the browser is no address").cause(error.to_string()))?;
-    let client = issuer.client()?.set_redirect_uri(redirect);
-    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (url, state) = client
-        .authorize_url(CsrfToken::new_random)
-        .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
-        .add_extra_param("audience", &issuer.audience)
-        .set_pkce_challenge(challenge)
-        .url();
+    let (url, state, verifier) = issuer.authorization(REDIRECT, &SCOPES)?;
     let opened = open && webbrowser::open(url.as_str()).is_ok();
     let how = if opened {
         "Your browser was opened; if it was not, open"
@@ -61,51 +42,30 @@ pub(super) fn browser(
     // Without the address nobody gets on, whatever is quiet.
     console.stderr_line(&format!("{how}\n\n    {}\n", escaped(url.as_str())));
     let code = wait(&listeners, &state)?;
-    client
-        .exchange_code(AuthorizationCode::new(code))
-        .set_pkce_verifier(verifier)
-        .request(&send)
-        .map_err(refused)
+    issuer.redeem(&code, REDIRECT, &verifier)
 }
 
 /// With a code on another device.
-pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<BasicTokenResponse> {
-    let url = issuer.device_url.clone().ok_or_else(|| {
+pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<Granted> {
+    let device = issuer.device(&SCOPES)?.ok_or_else(|| {
         failed("the issuer does not offer to sign in on another device")
             .help("sign in with the browser: astro login, or store a token: astro login --with-token")
     })?;
-    let url = DeviceAuthorizationUrl::new(url)
-        .map_err(|error| failed("the issuer's address is not one").cause(error.to_string()))?;
-    let client = issuer.client()?.set_device_authorization_url(url);
-    let details: StandardDeviceAuthorizationResponse = client
-        .exchange_device_code()
-        .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
-        .add_extra_param("audience", &issuer.audience)
-        .request(&send)
-        .map_err(refused)?;
-    if details.interval() > LONGEST_PAUSE || details.expires_in() > LONGEST_DEVICE {
-        return Err(failed("the issuer asks for pauses or times that nobody waits"));
-    }
-    let page = details
-        .verification_uri_complete()
-        .map_or_else(|| details.verification_uri().to_string(), |complete| complete.secret().clone());
+    let started = Instant::now();
+    let page = device.verification_uri_complete.as_ref().unwrap_or(&device.verification_uri);
     console.stderr_line(&format!(
-        "Open this address on any device, and compare the code {}:\n\n    {}\n",
-        escaped(details.user_code().secret()),
-        escaped(&page)
+        "Open this address on any device, and compare the code {}; it works for {}:\n\n    {}\n",
+        escaped(&device.user_code),
+        span(i64::try_from(device.lifetime().as_secs()).unwrap_or(i64::MAX)),
+        escaped(page)
     ));
-    client.exchange_device_access_token(&details).request(&send, std::thread::sleep, Some(PATIENCE)).map_err(
-        |error| match error {
-            oauth2::RequestTokenError::ServerResponse(said) => {
-                let reason = said.error_description().cloned().unwrap_or_else(|| said.error().to_string());
-                auth("the sign-in on the other device did not come about")
-                    .cause(reason)
-                    .help("try again: astro login --device")
-            }
-            oauth2::RequestTokenError::Request(error) => {
-                Failure::new(code::NETWORK, "the issuer cannot be reached").cause(error.to_string())
-            }
-            _ => auth("nobody signed in on the other device in time").help("try again: astro login --device"),
+    device.wait(
+        || issuer.poll(&device),
+        std::thread::sleep,
+        || started.elapsed(),
+        |reason| {
+            console
+                .notice(&format!("The issuer does not answer ({reason}). Asking on until the code expires."));
         },
     )
 }

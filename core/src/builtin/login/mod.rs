@@ -1,23 +1,33 @@
 //! `astro login` and `astro logout`.
 //!
-//! [`flow`]: the two ways to sign in at the issuer.
+//! [`flow`]: the two ways to sign in at the issuer. [`check`]: whether the API accepts a token before it is stored.
 
+mod check;
 mod flow;
 
-use std::io::Read;
+use std::{io::Read, path::PathBuf};
 
-use astro_plugin_protocol::{manifest::Command, names};
+use astro_plugin_protocol::{
+    manifest::{Arg, Command, ValueKind},
+    names,
+};
 use dialoguer::console::Term;
 
 use super::{Request, command, dynamic, option, switch};
 use crate::{
     cli::report,
     config::{self, Config, Credential, Dirs, environment},
-    context::{Address, Claims, Environment, Origin, Sources},
+    context::{Address, Claims, Environment, Origin, Sources, day, timestamp, unix_now},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     error::{Failure, Result, auth, failed, usage},
+    net::tls::Trust,
     services::starter,
 };
+use check::Checked;
+
+/// The largest token that is stored, in bytes: servers take no longer header. Issuers of companies give out some with
+/// fourteen thousand.
+const LARGEST_TOKEN: usize = 16 * 1024;
 
 pub(super) fn commands() -> Vec<Command> {
     let credential = || {
@@ -44,6 +54,14 @@ pub(super) fn commands() -> Vec<Command> {
                 "insecure-storage",
                 "Keep the token in a file that only you can read, and do not ask the keyring",
             ),
+            Arg {
+                kind: ValueKind::File,
+                ..option(
+                    "ca-file",
+                    "FILE",
+                    "Certificates (PEM) to trust besides the system's, here and in the profiles that use the credential",
+                )
+            },
         ],
         &[
             ("astro login", "Sign in with the browser"),
@@ -55,7 +73,7 @@ pub(super) fn commands() -> Vec<Command> {
             ),
         ],
     );
-    login.long_about = "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `astro logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API.".to_owned();
+    login.long_about = "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `astro logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.".to_owned();
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",
@@ -77,19 +95,38 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         return Err(usage(format!("`--{one}` and `--{other}` cannot be used together")));
     }
     let address = address(request, &dirs, &name)?;
+    let given = request.text("ca-file").map(std::path::absolute).transpose();
+    let given = given.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
+    let trust = Trust::of_login(given.clone().or(ca_file(request, &dirs, &name)?));
     let described = |source: Source| Credential {
         address: address.to_string(),
         source: source.name().to_owned(),
         command: request.text("command").map(str::to_owned),
     };
+    let mut unchecked = None;
+    let mut checked = |token: &Secret| -> Result<()> {
+        if let Checked::Not(reason) = check::check(&address, &trust, token)? {
+            refuse_expired(token)?;
+            unchecked = Some(reason);
+        }
+        Ok(())
+    };
     let (stored, who) = match ways.first() {
         Some(&"with-token") => {
             let token = read_token(app.console.facts.stdin && app.console.facts.stderr)?;
+            checked(&token)?;
             (Stored { address: address.to_string(), token, session: None }, None)
         }
         // Run once: what does not work is better known now.
         Some(&"command") => {
-            (credential::read(&dirs, &name, &described(Source::Command))?.ok_or_else(gone)?, None)
+            let line = request.text("command").unwrap_or_default();
+            let stored = credential::read(&dirs, &name, &described(Source::Command)).map_err(|failure| {
+                Failure { help: Vec::new(), ..failure }
+                    .help(format!("nothing was stored; run the command by hand: {line}"))
+            })?;
+            let stored = stored.ok_or_else(gone)?;
+            checked(&stored.token)?;
+            (stored, None)
         }
         way => {
             let facts = app.console.facts;
@@ -98,8 +135,8 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
                     .help(format!("store a token: astro login --with-token --credential {name} < FILE"))
                     .help("or sign in on another device: astro login --device"));
             }
-            let issuer =
-                Issuer::of(&address).map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
+            let issuer = Issuer::of(&address, trust.clone())
+                .map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
             let granted = match way {
                 Some(&"device") => flow::device(&app.console, &issuer)?,
                 way => flow::browser(&app.console, &issuer, way.is_none(), &name)?,
@@ -124,17 +161,33 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         config::set(credential, "address", Some(address.as_str()));
         config::set(credential, "source", Some(source.name()));
         config::set(credential, "command", request.text("command").filter(|_| source == Source::Command));
-        use_in_profiles(document, &name)
+        let users = use_in_profiles(document, &name)?;
+        if let Some(path) = &given {
+            let path = path.to_string_lossy();
+            for user in &users {
+                config::set(config::table(document, "profiles", user)?, "ca_file", Some(&path));
+            }
+        }
+        Ok(users)
     })?;
     if let Some(who) = who {
         app.console.notice(&format!("Signed in as {who}."));
     }
     app.console.notice(&format!("Stored the credential `{name}` for {address}."));
+    if let Some(reason) = unchecked {
+        app.console.notice(&format!("The token was not checked: {reason}."));
+    }
     if let Some(organization) = claims.and_then(|claims| claims.organization) {
         app.console.notice(&format!("The token belongs to the organization {organization}."));
     }
     app.console.notice(&match users.as_slice() {
-        [] => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
+        [] => match &given {
+            None => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
+            Some(path) => format!(
+                "No profile uses it yet: astro profile add NAME --credential {name} --ca-file {}",
+                path.display()
+            ),
+        },
         [profile] => format!("The profile `{profile}` uses it."),
         profiles => format!("The profiles `{}` use it.", profiles.join("`, `")),
     });
@@ -210,7 +263,8 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
         }
         _ => None,
     };
-    let ended = session.as_ref().map(credential::issuer::revoke);
+    let trust = Trust::of_login(ca_file(request, &dirs, &name)?);
+    let ended = session.as_ref().map(|session| credential::issuer::revoke(session, &trust));
     let had_token = credential::forget(&dirs, &name, source)?;
     let described = config::edit(&dirs, |document| {
         let credentials = document.get_mut("credentials").and_then(|credentials| credentials.as_table_mut());
@@ -277,7 +331,8 @@ fn read_token(ask: bool) -> Result<Secret> {
         asked.map_err(|error| error.to_string())
     } else {
         let mut text = String::new();
-        let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
+        // Room for blanks and line breaks around it, and for seeing that it is too long.
+        let read = std::io::stdin().take(4 * LARGEST_TOKEN as u64).read_to_string(&mut text);
         read.map(|_| text).map_err(|error| error.to_string())
     };
     let text = text.map_err(|error| failed("the token cannot be read from standard input").cause(error))?;
@@ -287,14 +342,33 @@ fn read_token(ask: bool) -> Result<Secret> {
         return Err(usage(format!("standard input {flaw}"))
             .help("a token is one word of visible characters: astro login --with-token < FILE"));
     }
-    if let Some(expired) = Claims::read(token)
-        .and_then(|claims| claims.expires)
-        .filter(|expires| *expires <= crate::context::unix_now())
-    {
-        return Err(auth(format!("the token expired on {}", crate::context::day(expired))));
+    if token.len() > LARGEST_TOKEN {
+        return Err(usage(format!(
+            "standard input holds more than a token: a token has at most {LARGEST_TOKEN} bytes"
+        )));
     }
     crate::redact::hide(token);
     Ok(Secret::new(token.to_owned()))
+}
+
+/// Where the API cannot be asked, what the token says about itself counts, by this machine's clock.
+fn refuse_expired(token: &Secret) -> Result<()> {
+    let claims = Claims::read(token.expose());
+    match claims.and_then(|claims| claims.expires).filter(|expires| *expires <= unix_now()) {
+        Some(expired) => Err(auth(format!("the token expired on {}", day(expired)))
+            .cause(format!("by the clock of this machine it is {}", timestamp(unix_now())))
+            .help("nothing was stored")),
+        None => Ok(()),
+    }
+}
+
+/// The certificates of the profile that was named, else of one that uses the credential.
+fn ca_file(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Option<PathBuf>> {
+    let config = Config::load(dirs)?;
+    let named = request.parsed.globals.profile.clone().or_else(|| std::env::var("ASTRO_PROFILE").ok());
+    let named = named.and_then(|profile| config.profiles.get(&profile)?.ca_file.clone());
+    let mut users = config.profiles.values().filter(|profile| profile.credential.as_deref() == Some(name));
+    Ok(named.or_else(|| users.find_map(|profile| profile.ca_file.clone())))
 }
 
 /// The address a credential belongs to: the environment's, else its own, else the hosted API's. A credential never moves

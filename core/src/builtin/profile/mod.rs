@@ -41,6 +41,10 @@ pub(super) fn commands() -> Vec<Command> {
                 "NAME",
                 "The stored credential it uses; without it the one of its own name, else `default`",
             )),
+            Arg {
+                kind: ValueKind::File,
+                ..option("ca-file", "FILE", "Certificates (PEM) that are trusted besides the system's")
+            },
         ],
         &[
             (
@@ -95,6 +99,8 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     app.start_conversation(globals, Format::Table)?;
     let name = request.required("name")?;
     check_name(name)?;
+    let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
+    let ca_file = ca_file.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
     let dirs = app.dirs.clone()?;
     let known = Config::load(&dirs)?;
     let credential = match request.text("credential") {
@@ -119,13 +125,17 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         config::set(profile, "workspace", globals.workspace.as_deref());
         config::set(profile, "deployment", globals.deployment.as_deref());
         config::set(profile, "output", globals.output.as_deref());
+        config::set(profile, "ca_file", ca_file.as_ref().map(|path| path.to_string_lossy()).as_deref());
         Ok(known.profiles.is_empty())
     })?;
     app.console.notice(&format!("Added the profile `{name}`."));
     if let Some(credential) = credential.as_ref().filter(|_| request.text("credential").is_none()) {
-        app.console.notice(&format!(
-            "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
-        ));
+        app.console.notice(&match credential == name {
+            true => format!("It uses the credential `{credential}`."),
+            false => format!(
+                "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
+            ),
+        });
     }
     if credential.is_none() {
         app.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
@@ -162,7 +172,8 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     let name = request.required("name")?;
     let dirs = app.dirs.clone()?;
-    let credential = Config::load(&dirs)?.profiles.get(name).and_then(|profile| profile.credential.clone());
+    let known = Config::load(&dirs)?;
+    let credential = known.profiles.get(name).and_then(|profile| profile.credential.clone());
     let was_default = config::edit(&dirs, |document| {
         let profiles = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut());
         if profiles.is_none_or(|profiles| profiles.remove(name).is_none()) {
@@ -175,10 +186,18 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         Ok(was_default)
     })?;
     app.console.notice(&format!("Removed the profile `{name}`."));
-    if let Some(credential) = credential {
-        app.console.notice(&format!(
-            "Its credential stays; to remove that, too: astro logout --credential {credential}"
-        ));
+    if let Some(credential) = credential.filter(|credential| known.credentials.contains_key(credential)) {
+        let others: Vec<&str> =
+            known.users_of(&credential).into_iter().filter(|profile| *profile != name).collect();
+        app.console.notice(&match others.as_slice() {
+            [] => format!(
+                "Its credential `{credential}` stays; to remove that, too: astro logout --credential {credential}"
+            ),
+            [other] => format!("Its credential `{credential}` stays: the profile `{other}` uses it."),
+            others => {
+                format!("Its credential `{credential}` stays: the profiles `{}` use it.", others.join("`, `"))
+            }
+        });
     }
     if was_default {
         app.console.notice("It was the default; choose another one with `astro profile use NAME`.");

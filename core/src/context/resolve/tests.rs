@@ -256,7 +256,7 @@ fn a_token_without_claims_takes_its_organization_from_its_own_layer() {
             let token = Secret::new("opaque".to_owned());
             Ok(Some(Stored { address: SITE_A.to_owned(), token, session: None }))
         };
-        let sent = resolve(sources, opaque).expect("resolves").authority(0).map(|_| ());
+        let sent = resolve(sources, opaque).expect("resolves").authority().map(|_| ());
         assert_eq!(sent.is_ok(), *may_send, "row {at}: {sent:?}");
     }
 }
@@ -269,7 +269,7 @@ fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
     let a = token(ORG_A);
     for token in ["opaque", a.as_str()] {
         let context = resolved_in(&Globals::default(), &[("ASTRO_API_TOKEN", token)], Some(&file), &setup());
-        let refused = context.authority(0).expect_err("refused");
+        let refused = context.authority().expect_err("refused");
         assert!(refused.message.contains("/p/.astro.toml line 1"), "{refused:?}");
         assert_eq!(refused.code, crate::error::code::AUTH);
     }
@@ -337,7 +337,7 @@ fn a_token_stays_at_the_address_it_was_stored_for() {
     let flag = Globals { profile: Some("a".into()), ..Globals::default() };
     let context = resolved(&flag, &[], &config);
     assert!(context.credential.is_none());
-    let refused = context.authority(0).expect_err("refused");
+    let refused = context.authority().expect_err("refused");
     assert!(refused.message.contains(SITE_A) && refused.message.contains(SITE_B), "{refused:?}");
 }
 
@@ -355,7 +355,7 @@ fn unknown_names_and_values_keep_everything_from_being_sent() {
         ),
     ];
     for (globals, variables, part) in rows {
-        let error = resolved(globals, variables, &setup()).authority(0).expect_err(part);
+        let error = resolved(globals, variables, &setup()).authority().expect_err(part);
         assert_eq!(error.code, crate::error::code::CONFIG);
         assert!(error.message.contains(part), "{error:?}");
     }
@@ -411,7 +411,7 @@ fn two_customers_are_never_mixed() {
         variables.extend(choice(digit(6), "a", "b").map(|name| ("ASTRO_PROFILE", name)));
         let directory = directories[case / 3usize.pow(7)].as_ref();
         let context = resolved_in(&globals, &variables, directory, &config);
-        let Ok(secret) = context.authority(0) else { continue };
+        let Ok(secret) = context.authority() else { continue };
         sent += 1;
         let customer = if secret.expose() == a { ("a", ORG_A, SITE_A) } else { ("b", ORG_B, SITE_B) };
         assert_eq!(

@@ -2,39 +2,40 @@
 //! turns refusals into words.
 //!
 //! [`retry`] repeats what may be repeated and keeps to the API's rates; [`once`] sends what may be sent once,
-//! because its answer carries a one-time secret, and [`settle`] finds out what became of it.
+//! because its answer carries a one-time secret, and [`settle`] finds out what became of it. [`renew`] takes another
+//! credential after a refusal; [`words`] says what went wrong.
 
 mod once;
+mod renew;
 mod retry;
 mod settle;
+mod words;
+
+pub use renew::Renewed;
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use astro_plugin_protocol::{
-    message::{FieldError, HttpFailure},
-    service::{HttpRequest, HttpResponse},
-};
+use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
 use reqwest::{
-    Certificate, Client, ClientBuilder, Method, RequestBuilder, Response, Url, header::HeaderMap,
-    header::HeaderValue, redirect::Policy,
+    Client, Method, RequestBuilder, Response, Url,
+    header::{HeaderMap, HeaderValue},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Invocation, runtime, starter, to_value};
+use super::{Invocation, starter, to_value};
 use crate::{
-    context::{Address, Context, Effect, renewal, unix_now},
-    error::{Failure, Result, While, auth, code, config, failed, innermost, plain_io, usage},
-    files,
+    context::{Address, Context, Effect},
+    credential::Secret,
+    error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
     host::port::Reply,
+    net::{self, client::Purpose, clock, runtime},
     secret::Delivery,
 };
+use words::{ApiError, not_understood, refused, unknown_outcome, unreachable};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest segment of a path in bytes; no ID of the API comes near.
 const LONGEST_ID: usize = 256;
 /// The largest answer that is read, in bytes.
@@ -96,6 +97,7 @@ impl Drop for UnderWay {
 struct Prepared {
     method: Method,
     url: Url,
+    token: Secret,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     deadline: Instant,
@@ -139,7 +141,7 @@ impl Prepared {
             return Err(failed("the command does not declare that it needs the API"));
         }
         let context = &invocation.context;
-        let token = context.authority(unix_now())?;
+        let token = renew::token(invocation)?;
         context.allow(Effect::of_method(&request.method))?;
         one_customer(context, request)?;
         let method = match request.method.as_str() {
@@ -149,13 +151,7 @@ impl Prepared {
             other => return Err(failed(format!("the method `{other}` is not one of GET, POST, DELETE"))),
         };
         let mut headers = HeaderMap::new();
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-                auth("the token holds characters that cannot be sent")
-                    .help("store it again with `astro login --with-token < FILE`")
-            })?;
-        authorization.set_sensitive(true);
-        headers.insert("authorization", authorization);
+        headers.insert("authorization", bearer(&token)?);
         headers.insert("accept", HeaderValue::from_static("application/json"));
         let body = match &request.body {
             Some(body) => {
@@ -168,7 +164,14 @@ impl Prepared {
         let limit = invocation.globals.time_limit();
         let limit = request.limit_ms.map_or(limit, |own| limit.min(Duration::from_millis(own)));
         let deadline = Instant::now() + limit;
-        Ok(Self { method, url: url(&context.address.value, request)?, headers, body, deadline })
+        Ok(Self { method, url: url(&context.address.value, request)?, token, headers, body, deadline })
+    }
+
+    /// Takes another credential, for the same request again.
+    fn authorize(&mut self, token: Secret) -> Result<()> {
+        self.headers.insert("authorization", bearer(&token)?);
+        self.token = token;
+        Ok(())
     }
 
     fn call(&self, client: &Client, timeout: Option<Duration>) -> RequestBuilder {
@@ -201,13 +204,23 @@ impl Prepared {
     }
 }
 
+fn bearer(token: &Secret) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        auth("the token holds characters that cannot be sent")
+            .help("store it again with `astro login --with-token < FILE`")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<Answered, Unanswered> {
     let mut response = call.send().await.map_err(|error| match error.is_connect() {
         true => Unanswered::NotSent(error),
         false => Unanswered::Lost(error),
     })?;
+    clock::observe(response.headers());
     let status = response.status();
-    let (is_json, retry_after) = (is_json(&response), retry::after(response.headers()));
+    let (is_json, retry_after) = (is_json(&response), net::client::retry_after(response.headers()));
     let mut body = Vec::new();
     loop {
         let next = response.chunk().await.map_err(|error| {
@@ -251,8 +264,7 @@ impl Answered {
 
 /// The address with each segment escaped. A segment can never leave its place.
 fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
-    let mut url =
-        Url::parse(address.as_str()).while_doing(code::CONFIG, || format!("`{address}` is not a URL"))?;
+    let mut url = base(address)?;
     if request.path.is_empty() {
         return Err(failed("a request needs a path"));
     }
@@ -272,56 +284,13 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
     Ok(url)
 }
 
-/// The client of this process.
+/// The client for the API of a context.
 fn client(context: &Context) -> Result<Client> {
-    /// What differs between the clients of two profiles.
-    type Kind = (bool, bool, Option<PathBuf>);
-    static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
-    let address = &context.address.value;
-    let kind = (address.is_plain(), address.is_loopback(), context.ca_file.clone());
-    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, client)) = clients.iter().find(|(known, _)| *known == kind) {
-        return Ok(client.clone());
-    }
-    let client = build(builder(context)?)?;
-    clients.push((kind, client.clone()));
-    Ok(client)
+    net::client::client(&base(&context.address.value)?, &context.trust(), Purpose::Credential)
 }
 
-/// What every client has. For plain http no roots are loaded: that alone would take longer than the rest.
-fn builder(context: &Context) -> Result<ClientBuilder> {
-    let address = &context.address.value;
-    // Another provider may be installed by whoever embeds this library; either will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("astro-host/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .https_only(!address.is_plain());
-    let builder = if address.is_loopback() { builder.no_proxy() } else { builder };
-    if address.is_plain() {
-        return Ok(builder.tls_certs_only([]));
-    }
-    match &context.ca_file {
-        Some(path) => Ok(builder.tls_certs_merge(certificates(path, "profile")?)),
-        None => Ok(builder),
-    }
-}
-
-/// Certificates that somebody trusts besides the system's: the `ca_file` of a profile or an index.
-pub(crate) fn certificates(path: &Path, whose: &str) -> Result<Vec<Certificate>> {
-    let what = || format!("the certificates in `{}` (ca_file of the {whose}) cannot be read", path.display());
-    let text = files::read(path)?.ok_or_else(|| config(what()).cause("there is no such file"))?;
-    let certificates = Certificate::from_pem_bundle(text.as_bytes()).while_doing(code::CONFIG, what)?;
-    match certificates.is_empty() {
-        true => Err(config(what()).cause("it holds no certificate in PEM form")),
-        false => Ok(certificates),
-    }
-}
-
-fn build(builder: ClientBuilder) -> Result<Client> {
-    builder.build().while_doing(code::NETWORK, || "the HTTP client cannot be built".to_owned())
+fn base(address: &Address) -> Result<Url> {
+    Url::parse(address.as_str()).while_doing(code::CONFIG, || format!("`{address}` is not a URL"))
 }
 
 fn is_json(response: &Response) -> bool {
@@ -330,86 +299,6 @@ fn is_json(response: &Response) -> bool {
         .get("content-type")
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.contains("json"))
-}
-
-/// No answer. Whether anything reached the server decides what the user may conclude.
-fn unreachable(error: &reqwest::Error, address: &Address, method: &Method) -> Failure {
-    let host = Url::parse(address.as_str())
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default();
-    let reason = Some(plain_io(&innermost(error)));
-    let failure = match (error.is_connect(), error.is_timeout(), *method == Method::GET) {
-        (true, true, _) => Failure::new(
-            code::NETWORK,
-            format!("`{host}` did not answer within {} s", CONNECT_TIMEOUT.as_secs()),
-        ),
-        (true, false, _) => Failure::new(code::NETWORK, format!("cannot reach `{host}`")),
-        (false, true, true) => Failure::new(code::NETWORK, format!("`{host}` did not answer in time"))
-            .help("allow more with `--timeout 2m`"),
-        (false, false, true) => Failure::new(code::NETWORK, format!("`{host}` broke the connection")),
-        (false, _, false) => unknown_outcome(method),
-    };
-    let failure = reason.into_iter().fold(failure, Failure::cause);
-    if failure.code == code::NETWORK {
-        failure.help(format!("the address is {address}; see `astro context`"))
-    } else {
-        failure
-    }
-}
-
-fn unknown_outcome(method: &Method) -> Failure {
-    Failure::new(
-        code::OUTCOME_UNKNOWN,
-        format!("the {method} was sent and no answer came: it may or may not have been done"),
-    )
-    .help("look whether it was done before you try again")
-}
-
-fn not_understood(method: &Method, address: &Address) -> Failure {
-    let failure = match *method {
-        Method::GET => failed("the answer is not JSON"),
-        _ => {
-            Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
-        }
-    };
-    failure.help(format!("is {address} the Astro API? see `astro context`"))
-}
-
-/// The API's error answer (schema `Error`); every field may be absent, the body may be anything.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ApiError {
-    message: String,
-    request_id: Option<String>,
-    field_errors: Vec<FieldError>,
-}
-
-fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {
-    let (status, body) = (answered.status, answered.body.as_slice());
-    let said: ApiError = serde_json::from_slice(body).unwrap_or_default();
-    let reason = if said.message.is_empty() { "it gives no reason".to_owned() } else { said.message };
-    let mut failure = match status {
-        401 => auth(format!("the API does not accept the credential: {reason} (401)"))
-            .help("the token may be expired, rotated or deleted"),
-        403 => failed(format!("the API refused: {reason} (403)"))
-            .help("the credential does not have the permission; see `astro context`"),
-        300..=399 => failed(format!("the API answered with a redirect ({status}), which is not followed: the credential belongs to one address")).help("is ASTRO_API_URL right? see `astro context`"),
-        429 => failed(format!("the API asks to slow down: {reason} (429)")).help("try again in a moment"),
-        502..=504 if *method != Method::GET => Failure::new(
-            code::OUTCOME_UNKNOWN,
-            format!("a gateway answered for the API: {reason} ({status})"),
-        ),
-        _ => failed(format!("the API answered: {reason} ({status})")),
-    };
-    if (500..600).contains(&status) {
-        failure = failure.help("try again later; the vendor's support asks for the request id");
-    }
-    if let Some(credential) = context.credential.as_ref().filter(|_| status == 401) {
-        failure = failure.help(renewal(&credential.origin));
-    }
-    failure.http = Some(HttpFailure { status, request_id: said.request_id, fields: said.field_errors });
-    failure
 }
 
 /// `--debug`: one line on stderr, never a secret.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
 use super::{
-    Answered, Prepared, Unanswered, build, builder, debug, refused, retry,
+    Answered, Prepared, Unanswered, base, debug, refused, renew, retry,
     settle::{self, Verdict},
     unreachable,
 };
@@ -17,6 +17,7 @@ use crate::{
     error::{Failure, Result, auth, code, failed, innermost},
     failpoint,
     host::{last_words, signals},
+    net,
     secret::{
         recovery::{Kept, Record},
         undelivered,
@@ -24,11 +25,32 @@ use crate::{
     services::Invocation,
 };
 
-/// Sends it.
+/// Sends it, and once more when the API refused the credential and there is another one: a 401 says that nothing was
+/// done.
 pub(super) async fn perform(
     invocation: &Invocation,
     request: &HttpRequest,
     secret: &OneTimeSecret,
+) -> Result<HttpResponse> {
+    let mut sent_with = None;
+    let outcome = send(invocation, request, secret, &mut sent_with).await;
+    match (outcome, sent_with) {
+        (Err(failure), Some(token)) if failure.http.as_ref().is_some_and(|http| http.status == 401) => {
+            match renew::after_refusal(invocation, &token).await? {
+                Some(_) => send(invocation, request, secret, &mut None).await,
+                None => Err(failure),
+            }
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// One attempt; `sent_with` gets the credential.
+async fn send(
+    invocation: &Invocation,
+    request: &HttpRequest,
+    secret: &OneTimeSecret,
+    sent_with: &mut Option<Secret>,
 ) -> Result<HttpResponse> {
     let Some(delivery) = &invocation.delivery else {
         return Err(failed("the command does not declare that it delivers a one-time secret"));
@@ -36,11 +58,13 @@ pub(super) async fn perform(
     let mut prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
     // A pooled connection may be dead, and a client then sends again by itself.
-    let client = build(builder(&invocation.context)?.pool_max_idle_per_host(0))?;
+    let client = net::client::unshared(&base(address)?, &invocation.context.trust())?;
     delivery.ready_for(secret)?;
     // Another process may have been waited for: what counts is how things are now.
-    let before = settle::before(invocation, secret).await;
+    let before = settle::before(invocation, secret).await?;
     retry::pace(&prepared.method).await;
+    prepared.authorize(renew::token(invocation)?)?;
+    *sent_with = Some(prepared.token.clone());
     // Whoever interrupted until now finds no note: nothing was sent.
     let mut kept = delivery.begin(record(invocation, secret))?;
     prepared.deadline = Instant::now() + invocation.globals.time_limit();
@@ -85,7 +109,7 @@ pub(super) async fn perform(
         (Err(Unanswered::NotSent(error)), _) => {
             kept.remove();
             last_words::clear();
-            return Err(unreachable(&error, address, &reqwest::Method::GET));
+            return Err(unreachable(&error, &invocation.context, &reqwest::Method::GET));
         }
         (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
         (Err(Unanswered::Lost(error)), _) => (innermost(&error), None, false),

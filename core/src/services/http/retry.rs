@@ -8,15 +8,13 @@ use std::{
 };
 
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
-use reqwest::{
-    Method,
-    header::{HeaderMap, RETRY_AFTER},
-};
+use reqwest::Method;
 use serde_json::Value;
 
-use super::{Prepared, Unanswered, client, debug, refused, unknown_outcome, unreachable};
+use super::{Prepared, Unanswered, client, debug, refused, renew, unknown_outcome, unreachable};
 use crate::{
     error::{Failure, Result},
+    net::client::Unreached,
     services::Invocation,
 };
 
@@ -27,11 +25,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Sends a request, again where that may help and does no harm.
 pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpResponse> {
-    let prepared = Prepared::new(invocation, request)?;
+    let mut prepared = Prepared::new(invocation, request)?;
     let address = &invocation.context.address.value;
     let client = client(&invocation.context)?;
     let may_repeat = prepared.method != Method::POST || request.idempotent;
     let mut attempt = 1;
+    let mut has_renewed = false;
     loop {
         pace(&prepared.method).await;
         let started = Instant::now();
@@ -49,6 +48,17 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
             {
                 return Ok(HttpResponse { status: 204, body: Value::Null });
             }
+            // It was not done, whatever it was.
+            Ok(answered) if answered.status == 401 && !has_renewed => {
+                has_renewed = true;
+                let started = Instant::now();
+                match renew::after_refusal(invocation, &prepared.token).await? {
+                    Some(token) => prepared.authorize(token)?,
+                    None => return Err(refused(&prepared.method, &answered, &invocation.context)),
+                }
+                prepared.deadline += started.elapsed();
+                continue;
+            }
             Ok(answered) => {
                 let failure = refused(&prepared.method, &answered, &invocation.context);
                 match answered.status {
@@ -56,7 +66,15 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
                     _ => return Err(failure),
                 }
             }
-            Err(unanswered) => (in_words(unanswered, invocation, &prepared.method), None),
+            Err(unanswered) => {
+                let is_final =
+                    matches!(&unanswered, Unanswered::NotSent(error) if Unreached::of(error).is_final);
+                let failure = in_words(unanswered, invocation, &prepared.method);
+                if is_final {
+                    return Err(failure);
+                }
+                (failure, None)
+            }
         };
         let pause = wait.unwrap_or_else(|| jittered(attempt));
         let is_late = pause >= prepared.deadline.saturating_duration_since(Instant::now());
@@ -83,7 +101,7 @@ fn is_own(invocation: &Invocation, request: &HttpRequest) -> bool {
 fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) -> Failure {
     match unanswered {
         Unanswered::NotSent(error) | Unanswered::Lost(error) => {
-            unreachable(&error, &invocation.context.address.value, method)
+            unreachable(&error, &invocation.context, method)
         }
         Unanswered::Late => unknown_outcome(method),
         Unanswered::BrokeOff(failure) if *method == Method::GET => *failure,
@@ -94,12 +112,6 @@ fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) ->
 /// A random pause up to a bound that doubles with each attempt.
 fn jittered(attempt: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
-}
-
-/// What the server asks to wait, in seconds (RFC 9110, section 10.2.3; the form with a date is not used by APIs).
-pub(super) fn after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// Waits until one more request is within the API's documented rates: 25 GET, 10 POST, 5 DELETE a second for
@@ -144,15 +156,6 @@ mod tests {
                 pauses.iter().any(|pause| *pause > bound / 2)
                     && pauses.iter().any(|pause| *pause < bound / 2)
             );
-        }
-    }
-
-    #[test]
-    fn retry_after_is_a_number_of_seconds() {
-        for (text, expected) in [("2", Some(2)), (" 30 ", Some(30)), ("soon", None), ("-1", None)] {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().expect("a header"));
-            assert_eq!(after(&headers), expected.map(Duration::from_secs), "{text}");
         }
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use astro_plugin_protocol::service::{HttpRequest, OneTimeSecret, Settle};
 use serde_json::Value;
 
-use super::{Prepared, client, once::is_own};
-use crate::services::Invocation;
+use super::{Prepared, client, once::is_own, renew};
+use crate::{error::Failure, services::Invocation};
 
 /// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
 const LOOKS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];
@@ -30,9 +30,18 @@ pub(super) enum Verdict {
     Unknown,
 }
 
-/// How things were before the request; nothing where that cannot be read.
-pub(super) async fn before(invocation: &Invocation, secret: &OneTimeSecret) -> Option<Value> {
-    look(invocation, secret).await.ok()
+/// How things were before the request; nothing where that cannot be read. A credential that is refused is renewed here:
+/// before anything is sent that can be done only once.
+pub(super) async fn before(
+    invocation: &Invocation,
+    secret: &OneTimeSecret,
+) -> Result<Option<Value>, Failure> {
+    let token = renew::token(invocation)?;
+    let mut seen = look(invocation, secret).await;
+    if matches!(seen, Err(Some(401))) && renew::after_refusal(invocation, &token).await?.is_some() {
+        seen = look(invocation, secret).await;
+    }
+    Ok(seen.ok())
 }
 
 /// Compares with how things are now. `may_still_happen`: the server may be working on it yet, so that unchanged

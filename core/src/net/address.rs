@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::error::{Result, config};
 
 /// The address of the hosted API.
-pub(super) const HOSTED: &str = "https://api.astronomer.io/v1";
+const HOSTED: &str = "https://api.astronomer.io/v1";
 
 /// A checked base address.
 #[derive(Debug, Clone, PartialEq, Eq)]

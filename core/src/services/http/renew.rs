@@ -1,0 +1,108 @@
+//! A 401: the API refused the credential before it did anything, so that any request may be sent once more with another
+//! one. This machine's clock is not asked: it may be wrong, and it was not it that refused.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
+
+use crate::{
+    cli::report,
+    config::Config,
+    context::{Claims, Origin},
+    credential::{
+        Secret, Source, Stored,
+        session::{self, Reason},
+    },
+    error::{Failure, Result, failed},
+    redact,
+    services::Invocation,
+};
+
+/// A credential that is refused so soon after it was renewed is refused for another reason.
+const AT_MOST_EVERY: Duration = Duration::from_secs(60);
+
+/// The credential that took the place of the context's during a command.
+#[derive(Default)]
+pub struct Renewed {
+    token: Mutex<Option<Secret>>,
+    /// When it was renewed last. Of several requests that are refused at the same time one renews it.
+    last: AsyncMutex<Option<Instant>>,
+    is_off: bool,
+}
+
+impl Renewed {
+    /// Nothing is renewed: the process may end at any moment, and the only copy of a refresh token with it.
+    pub(in crate::services) fn never() -> Self {
+        Self { is_off: true, ..Self::default() }
+    }
+
+    /// Waits for a renewal that is under way: a plugin may have ended without waiting for its requests.
+    pub(crate) fn wait(&self) {
+        drop(self.last.blocking_lock());
+    }
+}
+
+/// What requests are sent with.
+pub(super) fn token(invocation: &Invocation) -> Result<Secret> {
+    let own = invocation.context.authority()?;
+    let renewed = invocation.renewed.token.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(renewed.as_ref().unwrap_or(own).clone())
+}
+
+/// The credential to send a refused request with once more; `None` when there is no other one.
+pub(super) async fn after_refusal(invocation: &Invocation, refused: &Secret) -> Result<Option<Secret>> {
+    let mut last = invocation.renewed.last.lock().await;
+    let current = token(invocation)?;
+    if current != *refused {
+        return Ok(Some(current));
+    }
+    if invocation.renewed.is_off || last.is_some_and(|last| last.elapsed() < AT_MOST_EVERY) {
+        return Ok(None);
+    }
+    *last = Some(Instant::now());
+    let Some((stored, unstored)) = renewed(invocation, refused).await? else { return Ok(None) };
+    if stored.token == *refused || !is_the_same(invocation, &stored) {
+        return Ok(None);
+    }
+    if let Some(failure) = unstored {
+        report::warning(&invocation.console, &failure);
+    }
+    redact::hide(stored.token.expose());
+    *invocation.renewed.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.token.clone());
+    Ok(Some(stored.token))
+}
+
+/// Renews a stored credential, or reads what another process has put in its place. Files, the keyring and the issuer are
+/// waited for on a thread of its own.
+async fn renewed(invocation: &Invocation, refused: &Secret) -> Result<Option<(Stored, Option<Failure>)>> {
+    let context = &invocation.context;
+    let (Some(credential), Some(dirs)) = (&context.credential, &invocation.dirs) else { return Ok(None) };
+    let Origin::Credential(name) = &credential.origin else { return Ok(None) };
+    if context.source == Source::Command {
+        return Ok(None);
+    }
+    let (dirs, name, trust, refused) = (dirs.clone(), name.clone(), context.trust(), refused.clone());
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        let Some(described) = Config::load(&dirs)?.credentials.remove(&name) else { return Ok(None) };
+        session::renew(&dirs, &name, &described, &trust, Reason::Refused(&refused)).map(Some)
+    };
+    let spawned = std::thread::Builder::new().name("renewal".to_owned()).spawn(move || {
+        // The command may have ended meanwhile.
+        let _ = done.send(work());
+    });
+    spawned.map_err(|error| failed("the sign-in cannot be renewed").cause(error.to_string()))?;
+    let outcome = outcome.await.map_err(|_| failed("the sign-in cannot be renewed"))?;
+    outcome.map_err(|failure: Failure| failure.cause("the API does not accept the token any more (401)"))
+}
+
+/// What was stored meanwhile is for the same address and the same customer as what was chosen for this command.
+fn is_the_same(invocation: &Invocation, stored: &Stored) -> bool {
+    let context = &invocation.context;
+    let organization = |claims: Option<Claims>| claims.and_then(|claims| claims.organization);
+    stored.address == context.address.value.as_str()
+        && organization(Claims::read(stored.token.expose())) == organization(context.claims.clone())
+}
