@@ -8,7 +8,6 @@ use crate::{
     credential::{self, session::Reason},
     error::{Result, code, with_causes},
     redact,
-    services::starter,
 };
 
 impl App {

@@ -13,7 +13,7 @@ use reqwest::Url;
 use crate::{
     console::{Console, escaped},
     credential::{grant::Granted, issuer::Issuer},
-    error::{Failure, Result, While, auth, code, failed, plain_io},
+    error::{Result, While, auth, code, failed, plain_io},
     net::clock::span,
 };
 
