@@ -3,31 +3,43 @@
 
 #![forbid(unsafe_code)]
 
+mod lock;
+mod owner;
+
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::{
+    fs::{FallocateFlags, Gid, Uid, fallocate, fchown},
+    io::Errno,
+};
+use tempfile::NamedTempFile;
+
+pub use lock::{Lock, wait_for};
+pub use owner::own_dir;
 
 use crate::error::{Failure, Result, While, code, config};
 
 /// The largest text that is read, in bytes.
 const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
-/// How long a writer waits for another one.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Writes a file that only its owner can read.
+/// Writes a file that only its owner can read; one that is there keeps its owner, group and mode.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with_mode(path, bytes, 0o600)
+    Place::of(path)?.write(bytes, 0o600, true)
 }
 
-/// Writes a file that others may read, as far as the user's mask allows.
+/// Writes a file that only its owner can read, whatever the mode of the one in its place was.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    Place::of(path)?.write(bytes, 0o600, false)
+}
+
+/// Writes a file that others may read, as far as the user's mask allows; one that is there keeps its owner, group and
+/// mode.
 pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with_mode(path, bytes, 0o666)
+    Place::of(path)?.write(bytes, 0o666, true)
 }
 
 /// Writes what can be found out again at any time: a reader sees the old content or the new one, and after a power cut
@@ -40,25 +52,96 @@ pub fn write_cache(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     temporary.persist(path).map(drop).map_err(|error| error.error)
 }
 
-fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let what = || format!("cannot write `{}`", path.display());
-    // A link (a configuration kept in a repository of dotfiles) stays one: what it points at is replaced.
-    let linked =
-        path.read_link().is_ok().then(|| path.canonicalize()).transpose().while_doing(code::CONFIG, what)?;
-    let path = linked.as_deref().unwrap_or(path);
-    let dir = path.parent().unwrap_or(Path::new("."));
-    private_dir(dir)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(dir)
-        .while_doing(code::CONFIG, what)?;
-    temporary.write_all(bytes).while_doing(code::CONFIG, what)?;
-    temporary.as_file().sync_all().while_doing(code::CONFIG, what)?;
-    temporary.persist(path).map_err(|error| error.error).while_doing(code::CONFIG, what)?;
-    // A directory that cannot be synced (some network file systems) is no reason to report a lost write.
-    let _ = File::open(dir).and_then(|dir| dir.sync_all());
-    Ok(())
+/// Whether a file could be written, before the first of several writes that belong together.
+pub fn check_writable(path: &Path) -> Result<()> {
+    Place::of(path)?.temporary(0o600, true).map(drop)
+}
+
+/// Where a file is written: links are followed to their end, also one that leads to nothing yet. A link (a configuration
+/// kept in a repository of dotfiles) stays one.
+struct Place<'p> {
+    path: &'p Path,
+    target: PathBuf,
+    /// The file that is replaced.
+    before: Option<Metadata>,
+}
+
+impl<'p> Place<'p> {
+    fn of(path: &'p Path) -> Result<Self> {
+        let mut target = path.to_owned();
+        // As many as the kernel follows.
+        for _ in 0..40 {
+            let Ok(link) = target.read_link() else {
+                let before = target.symlink_metadata().ok();
+                return Ok(Self { path, target, before });
+            };
+            target = target.parent().unwrap_or(Path::new(".")).join(link);
+        }
+        Err(config(format!("cannot write `{}`", path.display())).cause("its links lead in a circle"))
+    }
+
+    fn what(&self) -> String {
+        match self.path == self.target {
+            true => format!("cannot write `{}`", self.path.display()),
+            false => format!("cannot write `{}`, a link to `{}`", self.path.display(), self.target.display()),
+        }
+    }
+
+    fn dir(&self) -> &Path {
+        self.target.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The file that takes its place, with the owner and the group of the one before.
+    fn temporary(&self, mode: u32, keeps_mode: bool) -> Result<NamedTempFile> {
+        let what = || self.what();
+        private_dir(self.dir())?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".new-")
+            .permissions(fs::Permissions::from_mode(mode))
+            .tempfile_in(self.dir())
+            .while_doing(code::CONFIG, what)?;
+        let Some(before) = &self.before else { return Ok(temporary) };
+        let own = temporary.as_file().metadata().while_doing(code::CONFIG, what)?;
+        let owner = (own.uid() != before.uid()).then(|| Uid::from_raw(before.uid()));
+        let group = (own.gid() != before.gid()).then(|| Gid::from_raw(before.gid()));
+        if owner.is_some() || group.is_some() {
+            match fchown(temporary.as_file(), owner, group) {
+                Ok(()) => {}
+                // A number that this user namespace does not know cannot be given.
+                Err(Errno::INVAL) => {}
+                Err(_) => return Err(self.not_kept(before, owner.is_some())),
+            }
+        }
+        if keeps_mode {
+            // After the owner: a change of owner takes bits away.
+            let mode = fs::Permissions::from_mode(before.mode() & 0o7777);
+            temporary.as_file().set_permissions(mode).while_doing(code::CONFIG, what)?;
+        }
+        Ok(temporary)
+    }
+
+    fn not_kept(&self, before: &Metadata, is_owner: bool) -> Failure {
+        let target = self.target.display();
+        match is_owner {
+            true => config(self.what())
+                .cause(format!("it belongs to uid {}, and would not any more", before.uid()))
+                .help(format!("as root: chown {} {target}", rustix::process::geteuid().as_raw())),
+            false => config(self.what())
+                .cause(format!("it belongs to the group {}, which this user is not in", before.gid()))
+                .help(format!("chgrp {} {target}", rustix::process::getegid().as_raw())),
+        }
+    }
+
+    fn write(&self, bytes: &[u8], mode: u32, keeps_mode: bool) -> Result<()> {
+        let what = || self.what();
+        let mut temporary = self.temporary(mode, keeps_mode)?;
+        temporary.write_all(bytes).while_doing(code::CONFIG, what)?;
+        temporary.as_file().sync_all().while_doing(code::CONFIG, what)?;
+        temporary.persist(&self.target).map_err(|error| error.error).while_doing(code::CONFIG, what)?;
+        // A directory that cannot be synced (some network file systems) is no reason to report a lost write.
+        let _ = File::open(self.dir()).and_then(|dir| dir.sync_all());
+        Ok(())
+    }
 }
 
 /// Makes a directory, and those above it, for this user alone.
@@ -81,7 +164,8 @@ pub fn shared_dir(dir: &Path) -> Result<()> {
 /// Makes sure that a file has room for this many bytes. Some file systems cannot promise that, and then none is made.
 pub fn reserve(file: &File, bytes: u64) -> std::io::Result<()> {
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
-        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        // FUSE and sandboxes have two other words for it.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -94,6 +178,15 @@ pub fn open(path: &Path) -> std::io::Result<File> {
 
 /// Reads a text file of at most 16 MiB; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<String>> {
+    read_if(path, |_| Ok(()))
+}
+
+/// The same for a file that decides where credentials go or what runs: one that another user may change is refused.
+pub fn read_own(path: &Path) -> Result<Option<String>> {
+    read_if(path, |metadata| owner::judge(path, metadata))
+}
+
+fn read_if(path: &Path, may: impl FnOnce(&Metadata) -> Result<()>) -> Result<Option<String>> {
     let what = || format!("cannot read `{}`", path.display());
     let file = match open(path) {
         Ok(file) => file,
@@ -104,6 +197,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => return Err(error).while_doing(code::CONFIG, what),
     };
+    may(&file.metadata().while_doing(code::CONFIG, what)?)?;
     let mut text = String::new();
     file.take(LARGEST_TEXT + 1).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
     match text.len() as u64 > LARGEST_TEXT {
@@ -113,80 +207,9 @@ pub fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// A lock beside a file; released when dropped. A process that died holds none.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock `NAME.lock` beside a file, waiting at most ten seconds.
-    pub fn beside(path: &Path) -> Result<Self> {
-        Self::within(path, PATIENCE)
-    }
-
-    /// The same without waiting, for what can also be done without: `None` when somebody else has it or it
-    /// cannot be made.
-    pub fn at_once(path: &Path) -> Option<Self> {
-        Self::within(path, Duration::ZERO).ok()
-    }
-
-    fn within(path: &Path, patience: Duration) -> Result<Self> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".lock");
-        let lock = path.with_file_name(name);
-        private_dir(lock.parent().unwrap_or(Path::new(".")))?;
-        let what = || format!("cannot lock `{}`", lock.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock)
-            .while_doing(code::CONFIG, what)?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(TryLockError::WouldBlock) => return Err(held(&lock)),
-                Err(TryLockError::Error(error)) => return Err(error).while_doing(code::CONFIG, what),
-            }
-        }
-        // Only for the message of whoever waits too long.
-        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
-    }
-}
-
-fn held(lock: &PathBuf) -> Failure {
-    let holder = fs::read_to_string(lock).unwrap_or_default();
-    config(format!(
-        "`{}` is locked by process {holder} for more than {} s",
-        lock.display(),
-        PATIENCE.as_secs()
-    ))
-    .help("wait for that process, or end it, and try again")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lock_that_is_held_names_its_holder_and_a_dead_one_holds_none() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("config.toml");
-        let held = Lock::beside(&path).expect("free");
-        let refused = Lock::within(&path, Duration::from_millis(20)).expect_err("held");
-        assert!(refused.message.contains(&format!("process {}", std::process::id())), "{refused:?}");
-        assert!(Lock::at_once(&path).is_none());
-        drop(held);
-        assert!(Lock::at_once(&path).is_some());
-    }
 
     #[test]
     fn a_link_stays_a_link_and_modes_are_private() {
@@ -200,5 +223,35 @@ mod tests {
         assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
         private_dir(&dir.path().join("a/b")).expect("made");
         assert_eq!(fs::metadata(dir.path().join("a")).expect("there").permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_dangling_link_is_followed_and_a_circle_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (link, other) = (dir.path().join("link"), dir.path().join("other"));
+        std::os::unix::fs::symlink("dotfiles/config", &link).expect("linked");
+        check_writable(&link).expect("it can be");
+        write(&link, b"new").expect("written");
+        assert_eq!(fs::read(dir.path().join("dotfiles/config")).expect("made"), b"new");
+        assert!(link.read_link().is_ok());
+        std::os::unix::fs::symlink("other", &other).expect("linked");
+        assert!(write(&other, b"x").expect_err("refused").causes[0].contains("circle"));
+    }
+
+    #[test]
+    fn a_rewrite_keeps_the_mode_and_a_secret_is_private() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("config.toml");
+        let mode = || fs::metadata(&path).expect("there").permissions().mode() & 0o7777;
+        write(&path, b"1").expect("written");
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
+        for write in [write, write_shared] {
+            write(&path, b"2").expect("written");
+            assert_eq!(mode(), 0o640);
+        }
+        write_secret(&path, b"3").expect("written");
+        assert_eq!(mode(), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 1, "nothing is left");
     }
 }

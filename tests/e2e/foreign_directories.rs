@@ -7,7 +7,7 @@ use astro_e2e::TestEnv;
 use crate::directories::two_customers;
 
 /// Whether the tests may give files away; a test that has to is skipped otherwise.
-fn may_give_away() -> bool {
+pub(crate) fn may_give_away() -> bool {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     if !is_root {
         #[expect(clippy::print_stderr, reason = "a test that is skipped is seen")]

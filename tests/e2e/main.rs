@@ -13,6 +13,7 @@ mod failures;
 mod foreign_directories;
 mod guides;
 mod help;
+mod homes;
 mod installing;
 mod journeys;
 mod keeping;

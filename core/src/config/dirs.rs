@@ -26,6 +26,29 @@ pub fn this_binary() -> Result<PathBuf> {
         })
 }
 
+/// The home that the platform's directories are looked for in: a path that is there. One that is not, such as
+/// `/nonexistent`, is that of a user who should have none.
+fn home() -> Result<()> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let Some(home) = home else {
+        return Ok(());
+    };
+    let refused = |reason: &str| {
+        config(format!("cannot use the home directory `{}`: {reason}", home.display()))
+            .help("set HOME or ASTRO_HOME to a path that begins with `/` and is there")
+    };
+    if !home.is_absolute() {
+        return Err(refused("it is not an absolute path"));
+    }
+    match home.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(refused("it is not a directory")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(refused("it does not exist")),
+        // What lies in it is told when it is used.
+        Err(_) => Ok(()),
+    }
+}
+
 /// The directories of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dirs {
@@ -47,6 +70,7 @@ impl Dirs {
         match environment::path("ASTRO_HOME")? {
             Some(home) => Self::below(&home),
             None => {
+                home()?;
                 let base = etcetera::choose_base_strategy().map_err(|error| {
                     config("the home directory is not known")
                         .cause(error.to_string())

@@ -7,4 +7,6 @@ pub mod environment;
 mod settings;
 
 pub use dirs::{Dirs, this_binary};
-pub use settings::{Config, Credential, IndexSource, Profile, edit, place_and_reason, set, table};
+pub use settings::{
+    Config, Credential, IndexSource, Profile, check_writable, edit, place_and_reason, set, table,
+};

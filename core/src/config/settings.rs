@@ -107,7 +107,7 @@ impl Config {
     /// nothing overwrites it.
     pub fn load(dirs: &Dirs) -> Result<Self> {
         let path = dirs.config_file();
-        match files::read(&path)? {
+        match files::read_own(&path)? {
             None => Ok(Self::default()),
             Some(text) => Self::parse(&text).map_err(|error| unreadable(&path, &error.to_string())),
         }
@@ -130,8 +130,9 @@ impl Config {
 /// fails or changes nothing.
 pub fn edit<T>(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut) -> Result<T>) -> Result<T> {
     let path = dirs.config_file();
+    files::own_dir(&dirs.config)?;
     let _lock = files::Lock::beside(&path)?;
-    let before = files::read(&path)?.unwrap_or_default();
+    let before = files::read_own(&path)?.unwrap_or_default();
     let mut document: DocumentMut =
         before.parse().map_err(|error: toml_edit::TomlError| unreadable(&path, &error.to_string()))?;
     let done = change(&mut document)?;
@@ -141,6 +142,13 @@ pub fn edit<T>(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut) -> Result<T>) 
         files::write(&path, after.as_bytes())?;
     }
     Ok(done)
+}
+
+/// Whether the file can be changed, before the first of several changes that belong together.
+pub fn check_writable(dirs: &Dirs) -> Result<()> {
+    files::own_dir(&dirs.config)?;
+    files::read_own(&dirs.config_file())?;
+    files::check_writable(&dirs.config_file())
 }
 
 /// The table `[KIND.NAME]`, made when it is not there.

@@ -93,7 +93,7 @@ impl Directory {
         // A directory that was removed selects nothing.
         let Ok(start) = working() else { return Ok(None) };
         let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
-        let homes: Vec<PathBuf> = homes.map(PathBuf::from).collect();
+        let homes: Vec<PathBuf> = homes.map(PathBuf::from).filter(|home| home.is_absolute()).collect();
         // A configuration that cannot be read trusts nothing; what needs it says why.
         let trusted = || dirs.and_then(|dirs| Config::load(dirs).ok()).unwrap_or_default().trust.directories;
         Self::at(&start, &homes, &trusted)
@@ -207,7 +207,7 @@ pub fn change(path: &Path, values: &[(&str, Option<&str>)]) -> Result<bool> {
     let dir = path.parent().unwrap_or(path);
     // The directory stands for the file: a lock beside it would lie in everybody's project.
     let held = File::open(dir).map_err(|error| refused(path, None, &error.to_string()))?;
-    held.lock().map_err(|error| refused(path, None, &error.to_string()))?;
+    files::wait_for(dir, &held).map_err(|error| refused(path, None, &error.to_string()))?;
     let before = match path.symlink_metadata() {
         Ok(_) => read(path, rustix::process::geteuid().as_raw())?,
         Err(_) => String::new(),

@@ -66,6 +66,12 @@ pub fn store(dirs: &Dirs, name: &str, stored: &Stored) -> Result<()> {
     })
 }
 
+/// Whether the file can be changed, before the first of several changes that belong together.
+pub fn check_writable(dirs: &Dirs) -> Result<()> {
+    files::own_dir(&dirs.config)?;
+    files::check_writable(&dirs.credentials_file())
+}
+
 /// Removes the token of a credential; answers whether there was one.
 pub fn forget(dirs: &Dirs, name: &str) -> Result<bool> {
     if files::read(&dirs.credentials_file())?.is_none() {
@@ -78,11 +84,12 @@ pub fn forget(dirs: &Dirs, name: &str) -> Result<bool> {
 
 fn change(dirs: &Dirs, change: impl FnOnce(&mut DocumentMut)) -> Result<()> {
     let path = dirs.credentials_file();
+    files::own_dir(&dirs.config)?;
     let _lock = files::Lock::beside(&path)?;
     let before = files::read(&path)?.unwrap_or_default();
     let mut document = parse(dirs, &before)?;
     change(&mut document);
-    files::write(&path, document.to_string().as_bytes())
+    files::write_secret(&path, document.to_string().as_bytes())
 }
 
 fn parse(dirs: &Dirs, text: &str) -> Result<DocumentMut> {

@@ -106,6 +106,7 @@ impl Session {
 /// Whoever changes what is kept of a credential holds this: a renewal under way must neither bring back what was removed
 /// nor take the place of what is new.
 pub fn lock(dirs: &Dirs, name: &str) -> Result<Lock> {
+    crate::files::own_dir(&dirs.state)?;
     Lock::beside(&dirs.state.join("credentials").join(name))
 }
 

@@ -193,6 +193,9 @@ mod tests {
             overridden: Vec::new(),
             contradiction: None,
             has_profiles: true,
+            directory: None,
+            read_only: None,
+            unused: Vec::new(),
         }
     }
 

@@ -118,6 +118,7 @@ impl Store {
     /// The directory, made for this user alone, and checked that it can be written to.
     pub fn open(dirs: &Dirs) -> Result<Self> {
         let dir = dirs.state.join("recovery");
+        files::own_dir(&dir)?;
         files::private_dir(&dir)?;
         state_failure(close_to_others(&dir), &dir)?;
         state_failure(tempfile::tempfile_in(&dir).map(drop), &dir)?;
@@ -143,7 +144,7 @@ impl Store {
                 Err(error) => return state_failure(Err(error), &self.dir),
             }
         };
-        state_failure(answer.lock(), &path)?;
+        state_failure(files::wait_for(&path, &answer), &path)?;
         if let Err(error) = files::reserve(&answer, ROOM) {
             let _ = fs::remove_file(&path);
             return state_failure(Err(error), &path);

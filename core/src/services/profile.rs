@@ -30,6 +30,7 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     let Some(dirs) = &invocation.dirs else {
         return Err(config_needs_home());
     };
+    credential::file::check_writable(dirs)?;
     let owner = invocation.plugin.as_str();
     let active = config::edit(dirs, |document| {
         let written_by = |kind: &str| {

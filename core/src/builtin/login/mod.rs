@@ -98,6 +98,8 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     let given = request.text("ca-file").map(std::path::absolute).transpose();
     let given = given.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
     let trust = Trust::of_login(given.clone().or(ca_file(request, &dirs, &name)?));
+    // Better known before a sign-in than after it: a token without its description is of no use.
+    config::check_writable(&dirs)?;
     let described = |source: Source| Credential {
         address: address.to_string(),
         source: source.name().to_owned(),
@@ -256,6 +258,13 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
     let _lock = credential::session::lock(&dirs, &name)?;
     let config = Config::load(&dirs)?;
     let described = config.credentials.get(&name);
+    // A session that was ended and is still described would look like being signed in.
+    if described.is_some() {
+        config::check_writable(&dirs)?;
+        if dirs.credentials_file().exists() {
+            credential::file::check_writable(&dirs)?;
+        }
+    }
     let source = described.and_then(|described| Source::of(&name, described).ok());
     let session = match (source, described) {
         (Some(Source::File | Source::Keyring), Some(described)) => {
