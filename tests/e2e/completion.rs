@@ -169,7 +169,18 @@ fn values_of_the_hosts_own_arguments() {
 #[test]
 fn an_answer_is_kept_for_its_profile_alone() {
     let env = TestEnv::with_sandbox();
-    env.shell("sh", "echo other-token | ASTRO_API_URL=$(astro sandbox status -o json | grep -o 'http[^\"]*') astro login --with-token --credential other -q").ok();
+    let line = format!(
+        "echo {} | ASTRO_API_URL={} astro login --with-token --credential other -q",
+        crate::profiles::token(&env, "Acme"),
+        crate::profiles::address(&env)
+    );
+    env.shell("sh", &line).ok();
+    // Another token than that of the sandbox's own profile, which is of the same organization.
+    let path = env.path(".astro-host/credentials.toml");
+    let text = std::fs::read_to_string(&path).expect("there");
+    let mut document: toml_edit::DocumentMut = text.parse().expect("toml");
+    document["other"]["token"] = toml_edit::value("other-token");
+    std::fs::write(&path, document.to_string()).expect("written");
     env.run(["profile", "add", "other", "--credential", "other", "--organization", ACME]).ok();
     let line = &["astro", "deployment", "inspect", "--deployment", "Rep"];
     assert_eq!(candidates_with(&env, line, "Reports"), "Reports");

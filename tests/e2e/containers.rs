@@ -214,11 +214,9 @@ fn a_stale_index_is_said_and_written_again() {
     }
     says(&copied.astro(&["plugin", "verify"]), 0, &[&format!("{stale} was stale, and was written again")]);
     assert_eq!(copied.astro(&["plugin", "verify"]).stderr, "");
-    for (change, reason) in [
-        (
-            (|store: &Path| fs::remove_file(store.join("index/root")).expect("there")) as fn(&Path),
-            "it is missing",
-        ),
+    type Change = fn(&Path);
+    let changes: [(Change, &str); 3] = [
+        (|store| fs::remove_file(store.join("index/root")).expect("there"), "it is missing"),
         (|store| fs::write(store.join("index/root"), "{").expect("written"), "it cannot be read"),
         (
             |store| {
@@ -228,7 +226,8 @@ fn a_stale_index_is_said_and_written_again() {
             },
             "other plugins are installed than it lists",
         ),
-    ] {
+    ];
+    for (change, reason) in changes {
         change(&store);
         says(&copied.astro(&["plugin", "verify"]), 0, &[&stale, reason]);
         assert_eq!(copied.astro(&["plugin", "verify"]).stderr, "");

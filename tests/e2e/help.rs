@@ -52,6 +52,8 @@ const PAGES: &[&str] = &[
     "config edit",
     "login",
     "logout",
+    "credential",
+    "credential list",
     "recover",
     "recover list",
     "recover show",

@@ -31,7 +31,9 @@ fn a_variable_does_not_take_the_policy_away() {
     says(&run("mine", &["config", "set", "trust.require", "signed"]), 0, &[]);
     for config in ["mine", "other", "none/at/all"] {
         says(&run(config, &["marked"]), 126, &["no signature of it was verified"]);
-        assert!(run(config, &["plugin", "list"]).stdout.contains("refused: no signature of it was verified"));
+        assert!(
+            run(config, &["plugin", "list"]).stdout.contains("unusable: no signature of it was verified")
+        );
     }
     assert!(!canary.exists());
     // One that was written by hand holds, too, from the first run on.

@@ -11,6 +11,7 @@ mod delivery;
 mod directories;
 mod failures;
 mod foreign_directories;
+mod forwarding;
 mod guides;
 mod help;
 mod homes;

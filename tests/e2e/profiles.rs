@@ -208,3 +208,21 @@ fn a_variable_without_a_value_is_refused() {
         assert_eq!(ran.code, Some(code), "{line} with {name}: {ran:?}");
     }
 }
+
+/// What is advised about a credential fits who uses it.
+#[test]
+fn the_advice_about_a_credential_fits_its_profiles() {
+    let env = TestEnv::new();
+    env.shell("sh", "echo opaque-token | astro login --with-token --credential me --insecure-storage -q")
+        .ok();
+    env.run(["profile", "remove", "me"]).ok();
+    let added = env.run(["profile", "add", "me"]);
+    assert!(added.stderr.contains("It uses the credential `me`."), "{added:?}");
+    assert!(!added.stderr.contains("astro login"), "it has its own credential: {added:?}");
+    env.run(["profile", "add", "you", "--credential", "me"]).ok();
+    let removed = env.run(["profile", "remove", "you"]);
+    assert!(removed.stderr.contains("stays: the profile `me` uses it"), "{removed:?}");
+    assert!(!removed.stderr.contains("astro logout"), "{removed:?}");
+    let removed = env.run(["profile", "remove", "me"]);
+    assert!(removed.stderr.contains("astro logout --credential me"), "{removed:?}");
+}

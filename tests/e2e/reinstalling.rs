@@ -1,6 +1,6 @@
 //! The same plugin again: the same file by another way, over a link, back and forward, and a lock file of others.
 
-use std::{ffi::OsStr, fs, path::PathBuf};
+use std::{ffi::OsStr, fs, path::Path};
 
 use astro_e2e::{
     Ran, TestEnv,
@@ -18,7 +18,7 @@ fn info(env: &TestEnv) -> Value {
     env.run(["plugin", "info", "marked", "-o", "json"]).json()
 }
 
-fn install(env: &TestEnv, path: &PathBuf) -> Ran {
+fn install(env: &TestEnv, path: &Path) -> Ran {
     env.run([OsStr::new("plugin"), "install".as_ref(), path.as_os_str()])
 }
 
@@ -176,7 +176,7 @@ fn installing_over_a_link_warns_and_keeps_the_link() {
     );
     assert_eq!(mark(&env), "built");
     let listed = info(&env);
-    assert_eq!((&listed["source"], &listed["pinned"]), (&"linked".into(), &Value::Bool(false)));
+    assert_eq!((&listed["source"], &listed["pinned"]), (&Value::from("linked"), &Value::Bool(false)));
     says(&env.run(["plugin", "rollback", "marked", "--undo"]), 0, &["from 1.0.0 to 0.9.0"]);
     assert_eq!(mark(&env), "0.9.0");
 }

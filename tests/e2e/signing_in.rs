@@ -81,7 +81,6 @@ fn sign_in(env: &TestEnv, args: &[&str]) -> Ran {
 #[test]
 fn with_the_browser() {
     if !has_service("chromium") {
-        eprintln!("skipped: chromium is not there");
         return;
     }
     let env = TestEnv::with_sandbox();

@@ -2,6 +2,7 @@
 //! verify`. Whatever one of them says, the others say.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::{PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
@@ -23,7 +24,7 @@ const USER: u32 = 1500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum As {
     /// The user of the tests.
-    Self_,
+    Me,
     /// [`USER`], whose home it is.
     User,
     /// The same in a user namespace that maps nobody else.
@@ -78,10 +79,10 @@ impl State {
     fn astro(&self, args: &[&str]) -> Ran {
         let astro = root().join("bin/astro");
         let mut command = match self.by {
-            As::Self_ => self.env.astro(),
+            As::Me => self.env.astro(),
             As::User => as_user(&self.env, &[astro.as_os_str()]),
             As::Alone => {
-                let alone = ["unshare", "--user", "--map-current-user"].map(AsRef::as_ref);
+                let alone = ["unshare", "--user", "--map-current-user"].map(OsStr::new);
                 as_user(&self.env, &[alone.as_slice(), &[astro.as_os_str()]].concat())
             }
         };
@@ -91,7 +92,7 @@ impl State {
 }
 
 /// A program of [`USER`] in the hermetic environment.
-fn as_user(env: &TestEnv, words: &[&std::ffi::OsStr]) -> Command {
+fn as_user(env: &TestEnv, words: &[&OsStr]) -> Command {
     let mut command = env.clean(Command::new("setpriv"));
     command.args(["--reuid", &USER.to_string(), "--regid", &USER.to_string(), "--clear-groups"]).args(words);
     command
@@ -102,35 +103,35 @@ type Spoil = fn(&State) -> bool;
 
 /// The name of the state, who asks, what is done to the plugin, and a part of the reason; none when it is usable.
 const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
-    ("good", As::Self_, |_| true, None),
-    ("good, compared on every run", As::Self_, |state| state.set("trust.verify", "always"), None),
+    ("good", As::Me, |_| true, None),
+    ("good, compared on every run", As::Me, |state| state.set("trust.verify", "always"), None),
     (
         "of another user",
-        As::Self_,
+        As::Me,
         |state| chown(state.file(), Some(12_345), Some(12_345)).is_ok(),
         Some("it belongs to another user (uid 12345)"),
     ),
     (
         "in a directory of another user",
-        As::Self_,
+        As::Me,
         |state| chown(state.up(1), Some(12_345), Some(12_345)).is_ok(),
         Some("it belongs to another user"),
     ),
     (
         "writable by others",
-        As::Self_,
+        As::Me,
         |state| state.mode(&state.file(), 0o666),
         Some("other users may write to it (mode 0666"),
     ),
     (
         "in two directories that others may write to",
-        As::Self_,
+        As::Me,
         |state| state.mode(&state.up(1), 0o777) && state.mode(&state.up(4), 0o777),
         Some("2 files and directories cannot be trusted with a plugin"),
     ),
     (
         "changed",
-        As::Self_,
+        As::Me,
         |state| {
             let mut bytes = fs::read(state.file()).expect("read");
             bytes[5000] ^= 1;
@@ -140,7 +141,7 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
     ),
     (
         "changed, with the same size and time",
-        As::Self_,
+        As::Me,
         |state| {
             let time = fs::metadata(state.file()).expect("there").modified().expect("a time");
             let mut bytes = fs::read(state.file()).expect("read");
@@ -153,31 +154,30 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
     ),
     (
         "another plugin",
-        As::Self_,
+        As::Me,
         |state| state.write(&state.marked.clone().name("other").bytes()),
         Some("its file is not the one that was installed"),
     ),
     (
         "stripped",
-        As::Self_,
+        As::Me,
         |state| state.write(&state.marked.payload),
         Some("it begins as an ELF library, so a packaging tool (strip, debugedit, dwz, patchelf) rewrote it"),
     ),
     (
         "copied in part",
-        As::Self_,
+        As::Me,
         |state| state.write(&state.marked.payload[..5000]),
         Some("it begins as a library and is incomplete"),
     ),
     (
         "revoked",
-        As::Self_,
+        As::Me,
         |state| {
-            let State { env, marked, .. } = state;
+            let env = &state.env;
             let mut index = IndexDir::new(env, "index");
             index.document = state.index.document.clone();
             index.version("marked", "1.0.0").revoked = Some("it deletes things".into());
-            index.add(&marked.clone().version("1.1.0"));
             index.document.version += 1;
             state.index.signer.publish(&state.index.dir, &index.document);
             env.run(["plugin", "search"]).code == Some(0)
@@ -186,7 +186,7 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
     ),
     (
         "of a list of revoked files that cannot be read",
-        As::Self_,
+        As::Me,
         |state| {
             let written = fs::write(state.env.path(".astro-host/plugins/revoked.json"), "{").is_ok();
             written && fs::remove_file(state.env.path(".astro-host/plugins/index/root")).is_ok()
@@ -195,37 +195,37 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
     ),
     (
         "of another ABI",
-        As::Self_,
+        As::Me,
         |state| state.footer(|footer| footer.abi = 2),
         Some("it was built for plugin ABI 2, this astro speaks ABI 1"),
     ),
     (
         "of another machine",
-        As::Self_,
+        As::Me,
         |state| state.footer(|footer| footer.triple = "riscv64gc-unknown-linux-gnu".into()),
         Some("it was built for riscv64gc-unknown-linux-gnu"),
     ),
     (
         "of a newer glibc",
-        As::Self_,
+        As::Me,
         |state| state.footer(|footer| footer.glibc = Some((9, 99))),
         Some("it needs glibc 9.99"),
     ),
     (
         "not signed, under a policy that wants it",
-        As::Self_,
+        As::Me,
         |state| state.footer(|_| ()) && state.set("trust.require", "signed"),
         Some("no signature of it was verified"),
     ),
     (
         "of another publisher than the policy's",
-        As::Self_,
+        As::Me,
         |state| state.set("trust.publishers", &Signer::default().public()),
         Some("is not one of the trust policy's publishers"),
     ),
     (
         "under a policy that cannot be read",
-        As::Self_,
+        As::Me,
         |state| fs::write(state.env.path(".astro-host/config.toml"), "[trust\n").is_ok(),
         Some("cannot be read"),
     ),
@@ -255,10 +255,10 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
         |state| chown(state.file(), Some(0), Some(0)).is_ok() && state.mode(&state.file(), 0o644),
         Some("this user namespace does not map its owner (shown as uid 65534)"),
     ),
-    ("missing", As::Self_, |state| fs::remove_file(state.file()).is_ok(), Some("no such file")),
+    ("missing", As::Me, |state| fs::remove_file(state.file()).is_ok(), Some("no such file")),
     (
         "a link",
-        As::Self_,
+        As::Me,
         |state| {
             let to = state.env.path("elsewhere");
             fs::rename(state.file(), &to).is_ok() && symlink(to, state.file()).is_ok()
@@ -267,7 +267,7 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
     ),
     (
         "a directory",
-        As::Self_,
+        As::Me,
         |state| fs::remove_file(state.file()).is_ok() && fs::create_dir(state.file()).is_ok(),
         Some("it is not a regular file"),
     ),
@@ -332,7 +332,7 @@ fn run_list_info_and_verify_judge_a_plugin_alike() {
         .output()
         .is_ok_and(|output| output.status.success());
     let may_be_alone = may_be_another
-        && as_user(&TestEnv::new(), &["unshare", "--user", "--map-current-user", "true"].map(AsRef::as_ref))
+        && as_user(&TestEnv::new(), &["unshare", "--user", "--map-current-user", "true"].map(OsStr::new))
             .output()
             .is_ok_and(|output| output.status.success());
     let mut judged = 0;
@@ -348,7 +348,7 @@ fn run_list_info_and_verify_judge_a_plugin_alike() {
         let mut index = IndexDir::new(&env, "index");
         index.add(&marked).publish().added(&env);
         env.run(["plugin", "install", "marked", "-q"]).ok();
-        if *by != As::Self_ {
+        if *by != As::Me {
             let all = Command::new("chown").args(["-R", &format!("{USER}:{USER}")]).arg(env.home()).status();
             assert!(all.is_ok_and(|status| status.success()));
         }

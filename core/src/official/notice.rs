@@ -171,7 +171,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let dirs = dirs(home.path());
         // A file in the place of the directory.
-        fs::write(&dirs.state, "").expect("written");
+        files::write(&dirs.state, b"").expect("written");
         let shell = Shell::parent();
         assert!(is_news(&dirs, &shell, "one") && is_news(&dirs, &shell, "one"));
     }

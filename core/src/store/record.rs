@@ -384,25 +384,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_copy_keeps_size_and_time_as_far_as_archives_do() {
-        let at = |seconds: i64, nanoseconds: i64| Stamp::new(10, seconds, nanoseconds, 1);
-        let original = at(1_700_000_000, 123_456_789);
-        for (copy, is_kept) in [
-            (Stamp { inode: 2, ..original }, true),
-            (at(1_700_000_000, 0), true),
-            (at(1_700_000_000, 123_456_788), false),
-            (at(1_700_000_001, 0), false),
-            (at(1_699_999_999, 0), false),
-            (Stamp { size: 11, ..at(1_700_000_000, 0) }, false),
-        ] {
-            assert_eq!(original.is_kept_by(&copy), is_kept, "{copy:?}");
-            assert_eq!(copy.is_kept_by(&original), is_kept, "{copy:?}");
-        }
-        assert!(at(-1, 500_000_000).is_kept_by(&at(-1, 0)), "before 1970");
-        assert!(!at(-1, 500_000_000).is_kept_by(&at(0, 0)));
-    }
-
     /// A library as linkers write it: the table of sections at its end.
     fn library(is_64: bool, is_little: bool) -> Vec<u8> {
         let mut bytes = vec![0; 1024];
