@@ -105,6 +105,8 @@ fn a_store_that_cannot_be_read_is_named_with_what_opens_it() {
     chmod(env.home(), 0o755);
     let host = env.path(".astro-host");
     assert_eq!(fs::metadata(&host).expect("there").mode() & 0o777, 0o700);
+    // What is said of the configuration comes first where there is one.
+    let _ = fs::remove_file(host.join("config.toml"));
     let store = host.join("plugins");
     let cause = format!("`{}` belongs to root and has mode 0700", host.display());
     let unreadable = format!("cannot read the plugin store `{}`", store.display());
@@ -276,7 +278,7 @@ fn a_mounted_credential_file_may_be_readable_by_its_group() {
         println!("skipped a_mounted_credential_file_may_be_readable_by_its_group: it needs root and mounts");
         return;
     }
-    let config = "[profiles.ci]\ncredential = \"ci\"\n\n[credentials.ci]\nsource = \"file\"\n";
+    let config = "[profiles.ci]\ncredential = \"ci\"\n\n[credentials.ci]\nsource = \"file\"\naddress = \"http://127.0.0.1:9/v1\"\n";
     let address = "http://127.0.0.1:9/v1";
     let credentials = format!("[ci]\naddress = \"{address}\"\ntoken = \"opaque\"\n");
     fs::write(env.path("config.toml"), config).expect("written");

@@ -84,7 +84,7 @@ fn it_gets_every_word_that_no_plugin_has() {
     for (line, advice) in [
         ("deployment lsit", "did you mean `astro deployment list`?"),
         ("deployment token creat --name x", "did you mean `astro deployment token create`?"),
-        ("workspac list", "did you mean `astro workspace`?"),
+        ("workspac list", "did you mean `astro workspace list`?"),
         ("deploymnet logs", "did you mean `astro deployment`?"),
         ("plugin frobnicate", "no such command: `astro plugin frobnicate`"),
         ("help profile frobnicate", "profile frobnicate"),

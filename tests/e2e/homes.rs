@@ -179,7 +179,7 @@ fn a_read_only_configuration_is_refused_before_anything_is_changed() {
              && mount -o remount,ro store && ln -sf ../store/config.toml .astro-host/config.toml && {line}"
         );
         let ran = env.ran(env.on_path("unshare").args(["-m", "sh", "-c", &script]));
-        says(&ran, 3, &["a link to", "store/config.toml", "Read-only file system"]);
+        says(&ran, 3, &["a link to", "store/config.toml", "read-only file system"]);
     };
     let credentials = env.path(".astro-host/credentials.toml");
     let before = fs::read(&credentials).expect("there");

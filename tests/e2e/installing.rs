@@ -60,7 +60,11 @@ fn from_an_index_and_back_again() {
         &["Rolled back the plugin `marked` from 1.1.0 to 1.0.0; it stays there"],
     );
     assert_eq!(mark(&env), "1.0.0");
-    says(&env.run(["plugin", "rollback", "marked", "--dry-run"]), 0, &["Would have rolled back"]);
+    says(
+        &env.run(["plugin", "rollback", "marked", "--dry-run"]),
+        1,
+        &["it was rolled back to this one already", "astro plugin rollback marked --undo"],
+    );
     assert_eq!(mark(&env), "1.0.0");
     fs::rename(&away, &index.dir).expect("moved");
     says(&env.run(["plugin", "upgrade"]), 0, &["all that did are pinned"]);
@@ -160,7 +164,11 @@ fn from_a_url() {
     says(&signed, 0, &["signed with the key"]);
     assert_eq!(mark(&env), "1.0.0");
     // A redirect is followed, as the releases of code hosts need it.
-    says(&env.run(["plugin", "install", &url("redirect/signed.astro-plugin")]), 0, &["already up to date"]);
+    says(
+        &env.run(["plugin", "install", &url("redirect/signed.astro-plugin")]),
+        0,
+        &["is already installed; from now on it comes from"],
+    );
     says(&env.run(["plugin", "install", &url("none.astro-plugin")]), 1, &["there is no plugin file at"]);
     says(
         &env.run(["plugin", "install", &url("signed.astro-plugin"), "--offline"]),

@@ -21,7 +21,7 @@ use astro_e2e::{
 
 fn create(name: &str, more: &[&str]) -> Vec<String> {
     let name = format!("--name={name}");
-    let args = ["deployment", "token", "create", &name, "--role", "DEPLOYMENT_ADMIN"];
+    let args = ["deployment", "token", "create", &name, "--role", "DEPLOYMENT_ADMIN", "--allow-duplicate"];
     args.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
 }
 

@@ -41,7 +41,11 @@ impl Store {
         let path = self.revoked_path();
         let Some(text) = files::read(&path)? else { return Ok(Revoked::new()) };
         serde_json::from_str(&text).while_doing(code::CONFIG, || {
-            format!("the list of revoked files `{}` cannot be read", path.display())
+            format!("cannot read the list of revoked files `{}`", path.display())
+        })
+        .map_err(|failure| {
+            let path = path.display();
+            failure.help(format!("to start over: mv {path} {path}.broken; it is written again from the indexes"))
         })
     }
 
