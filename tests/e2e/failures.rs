@@ -31,8 +31,7 @@ fn against_command(env: &TestEnv, stub: &Stub, line: &str) -> Command {
     command
 }
 
-const CREATE: &str =
-    "deployment token create --name ci --role DEPLOYMENT_ADMIN --allow-duplicate -o json";
+const CREATE: &str = "deployment token create --name ci --role DEPLOYMENT_ADMIN --allow-duplicate -o json";
 const LIST: &str = "deployment token list -o json";
 
 /// Each row: what is run, what every request gets, the exit code and kind, and words of the message.
@@ -89,7 +88,11 @@ fn every_failure_of_a_server_has_its_code() {
     }
     // An answer that holds nothing but the value is delivered.
     let stub = Stub::new(|_| Reply::Json(200, r#"{"token":"eyJ.only.this"}"#.into()));
-    let ran = against(&env, &stub, "deployment token create --name ci --role DEPLOYMENT_ADMIN --allow-duplicate -c");
+    let ran = against(
+        &env,
+        &stub,
+        "deployment token create --name ci --role DEPLOYMENT_ADMIN --allow-duplicate -c",
+    );
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "eyJ.only.this\n"), "{ran:?}");
 }
 

@@ -68,7 +68,8 @@ fn a_directory_that_every_user_may_write_to_is_not_searched() {
     fs::create_dir_all(env.path("open/mine")).expect("made");
     fs::set_permissions(env.path("open"), fs::Permissions::from_mode(0o1777)).expect("set");
     let create = |name: &str| {
-        let line = format!("deployment token create --allow-duplicate --name {name} --role DEPLOYMENT_ADMIN -c");
+        let line =
+            format!("deployment token create --allow-duplicate --name {name} --role DEPLOYMENT_ADMIN -c");
         env.ran(env.astro().current_dir(env.path("open/mine")).args(line.split(' ')))
     };
     if may_give_away() {
@@ -103,7 +104,8 @@ fn a_file_beyond_a_file_system_border_is_named() {
     };
     let ran = in_volume("astro deployment list");
     astro_e2e::says(&ran, 0, &["work/.astro.toml: beyond a file-system border"]);
-    let ran = in_volume("astro deployment token create --allow-duplicate --name x --role DEPLOYMENT_ADMIN -c");
+    let ran =
+        in_volume("astro deployment token create --allow-duplicate --name x --role DEPLOYMENT_ADMIN -c");
     astro_e2e::says(&ran, 3, &["work/.astro.toml` is ignored", "trust.directories"]);
     env.run(["config", "set", "trust.directories", &env.path("work").display().to_string()]).ok();
     assert!(in_volume("astro context -o clean").ok().starts_with("globex\t"));

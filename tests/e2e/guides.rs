@@ -8,12 +8,13 @@ use expectrl::{Expect, process::unix::WaitStatus};
 
 use crate::terminal::{ended, session};
 
-fn guide(name: &str) -> String {
+/// A page of the guide.
+pub(crate) fn guide(name: &str) -> String {
     fs::read_to_string(workspace().join("docs/src/guide").join(name)).expect("the guide")
 }
 
 /// The fenced blocks of a language, in order.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     let open = format!("```{language}\n");
     text.split(&open).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
 }
@@ -74,13 +75,15 @@ fn automation_as_a_script_and_in_cron() {
         values.push(read(&env.path("loader.token")));
     }
     assert!(values[0] == values[1] && is_accepted(&env, values[0].trim()), "the first value stays");
-    program(&env, "keep-secret", "#!/bin/sh\ncat > \"$HOME/$(echo \"$1\" | tr / -)\"\n");
+    program(
+        &env,
+        "keep-secret",
+        "#!/bin/sh\nfile=\"$HOME/$(echo \"$2\" | tr / -)\"\ncase $1 in put) cat > \"$file\" ;; get) cat \"$file\" ;; *) exit 2 ;; esac\n",
+    );
     let ran = env.shell("sh", &format!("PATH=\"$HOME/bin:$PATH\"\n{variables}{manager}"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        is_accepted(&env, read(&env.path("astro-nightly")).trim()),
-        "the secret manager has the new value"
-    );
+    assert!(ran.stderr.contains("read the same value back"), "{ran:?}");
+    assert!(is_accepted(&env, &read(&env.path("astro-nightly"))), "the secret manager has the new value");
     fs::write(env.path(".astro-env"), variables).expect("written");
     // cron hands everything after the five fields of time to sh.
     let command: Vec<&str> = cron.split_whitespace().skip(5).collect();

@@ -110,7 +110,7 @@ fn the_reference_page_is_the_real_help() {
         let _ = write!(page, "\n## {title}\n\n```text\n{text}```\n");
         // What a terminal can only name, the page links.
         if text.contains("guide/automation.md") {
-            page.push_str("\nMore: [to use the token in an automated process](../guide/automation.md).\n");
+            page.push_str("\nMore: [to use the token in an automated process](../guide/automation.md), [secret managers](../guide/secret-managers.md).\n");
         }
     }
     assert_file(&page, &workspace().join("docs/src/reference/cli.md"));

@@ -62,14 +62,14 @@ fn a_command_prints_the_token() {
 }
 
 /// A session bus and a keyring of a test's own; they end with it.
-struct Keyring {
+pub(crate) struct Keyring {
     bus: Child,
     daemon: Option<Child>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Keyring {
-    fn start(env: &TestEnv, unlocked: bool) -> Self {
+    pub(crate) fn start(env: &TestEnv, unlocked: bool) -> Self {
         let mut bus = Command::new("dbus-daemon");
         bus.arg(format!("--address=unix:path={}", env.path("bus").display()));
         bus.args(["--session", "--nofork", "--print-address"]).env("HOME", env.home()).stdout(Stdio::piped());

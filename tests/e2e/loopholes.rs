@@ -137,7 +137,11 @@ fn what_was_revoked_runs_in_no_way() {
         says(&env.run(args), 126, &["`marked` 1.0.0 was revoked: it deletes things"]);
     }
     fs::write(env.path(".astro-host/plugins/revoked.json"), "{").expect("written");
-    says(&env.run(["plugin", "install", file]), 3, &["cannot read the list of revoked files", "to start over"]);
+    says(
+        &env.run(["plugin", "install", file]),
+        3,
+        &["cannot read the list of revoked files", "to start over"],
+    );
 }
 
 /// A publisher vouches for their own plugins only, and a key that was replaced does not come back.

@@ -1,7 +1,13 @@
 //! What a test needs and a machine may not have. A test that is left out is never silent: it prints why, and
 //! `cargo xtask test` counts it and fails in CI.
 
-use std::{fs::OpenOptions, io::Write, path::Path, process::Command, thread};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 /// The file in which `cargo xtask test` collects what was skipped.
 const SKIPS: &str = "ASTRO_E2E_SKIPS";
@@ -42,6 +48,21 @@ pub fn has_service(program: &str) -> bool {
     let has = is_on_path(program);
     if !has {
         skip(&format!("{program} not found; cargo xtask test --install"));
+    }
+    has
+}
+
+/// The directory of the programs of `tests/xtask/python.txt`.
+pub fn python() -> PathBuf {
+    std::env::var_os("ASTRO_E2E_PYTHON")
+        .map_or_else(|| crate::workspace().join("target/tools/python/bin"), PathBuf::from)
+}
+
+/// Whether they are installed. Skips where they are not.
+pub fn has_python_packages() -> bool {
+    let has = python().with_file_name("installed").is_file();
+    if !has {
+        skip("the packages of tests/xtask/python.txt are not installed; cargo xtask test --install");
     }
     has
 }

@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
@@ -35,6 +37,11 @@ pub struct Stub {
 impl Stub {
     /// A server that answers each request (`GET /v1/…`) with what the function says.
     pub fn new(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_bodies(move |request, _| reply(request))
+    }
+
+    /// The same where the answer depends on the body.
+    pub fn with_bodies(reply: impl Fn(&str, &[u8]) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -46,6 +53,17 @@ impl Stub {
             }
         });
         Self { port, seen }
+    }
+
+    /// A server without encryption on a socket of the file system; what it was asked is not kept.
+    pub fn on_socket(path: &Path, reply: impl Fn(&str, &[u8]) -> Reply + Send + Sync + 'static) {
+        let listener = UnixListener::bind(path).expect("bound");
+        thread::spawn(move || {
+            let log = Mutex::default();
+            for stream in listener.incoming().flatten() {
+                serve(stream, &log, &reply);
+            }
+        });
     }
 
     /// The base of its API.
@@ -68,12 +86,29 @@ impl Stub {
     }
 }
 
+/// A connection that is read and written apart.
+trait Stream: Read + Write + Sized {
+    fn twin(&self) -> Option<Self>;
+}
+
+impl Stream for TcpStream {
+    fn twin(&self) -> Option<Self> {
+        self.try_clone().ok()
+    }
+}
+
+impl Stream for UnixStream {
+    fn twin(&self) -> Option<Self> {
+        self.try_clone().ok()
+    }
+}
+
 fn serve(
-    mut stream: TcpStream,
+    mut stream: impl Stream,
     log: &Mutex<Vec<(String, String)>>,
-    reply: &dyn Fn(&str) -> Reply,
+    reply: &dyn Fn(&str, &[u8]) -> Reply,
 ) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut reader = BufReader::new(stream.twin()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let request = first.rsplit_once(' ')?.0.to_owned();
@@ -89,10 +124,11 @@ fn serve(
             length = value.trim().parse().ok()?;
         }
     }
-    reader.read_exact(&mut vec![0; length]).ok()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
     log.lock().unwrap_or_else(PoisonError::into_inner).push((request.clone(), head));
     let mut more = String::new();
-    let (status, kind, body, cut) = match reply(&request) {
+    let (status, kind, body, cut) = match reply(&request, &body) {
         Reply::Redirect(status, location) => {
             more = format!("location: {location}\r\n");
             (status, "text/html", String::new(), 0)

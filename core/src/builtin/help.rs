@@ -137,4 +137,4 @@ In a pipeline set ASTRO_API_TOKEN and the id variables (`astro help environment`
 
 Check the exit code before you go on: 7 means that a one-time secret exists and could not be delivered, 6 that it is not known whether the request was done.
 
-Recipes for GitHub Actions, GitLab and cron: guide/automation.md of the documentation.";
+Recipes for GitHub Actions, GitLab and cron: guide/automation.md of the documentation. For secret managers: guide/secret-managers.md.";

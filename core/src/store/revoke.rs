@@ -40,13 +40,16 @@ impl Store {
         }
         let path = self.revoked_path();
         let Some(text) = files::read(&path)? else { return Ok(Revoked::new()) };
-        serde_json::from_str(&text).while_doing(code::CONFIG, || {
-            format!("cannot read the list of revoked files `{}`", path.display())
-        })
-        .map_err(|failure| {
-            let path = path.display();
-            failure.help(format!("to start over: mv {path} {path}.broken; it is written again from the indexes"))
-        })
+        serde_json::from_str(&text)
+            .while_doing(code::CONFIG, || {
+                format!("cannot read the list of revoked files `{}`", path.display())
+            })
+            .map_err(|failure| {
+                let path = path.display();
+                failure.help(format!(
+                    "to start over: mv {path} {path}.broken; it is written again from the indexes"
+                ))
+            })
     }
 
     /// What can be done about a plugin that is in use and was revoked, as help.

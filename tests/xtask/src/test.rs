@@ -16,10 +16,18 @@ const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 const SERVICES: &[(&str, &str, &str)] = &[
     ("chromium", "chromium", "signing in with a browser"),
     ("dbus-daemon", "dbus", "the system's keyring"),
+    ("gh", "gh", RECIPES),
     ("gnome-keyring-daemon", "gnome-keyring", "the system's keyring"),
-    ("secret-tool", "libsecret-tools", "a second item in the system's keyring"),
+    ("keyctl", "keyutils", RECIPES),
+    ("kubectl", "kubernetes-client", RECIPES),
     ("minisign", "minisign", "signatures of plugin files"),
+    ("pass", "pass", RECIPES),
+    ("podman", "podman", RECIPES),
+    ("python3", "python3-venv", RECIPES),
+    ("secret-tool", "libsecret-tools", RECIPES),
+    ("systemd-creds", "systemd", RECIPES),
 ];
+const RECIPES: &str = "the guide's recipes for secret managers";
 
 /// How a step ended.
 enum Outcome {
@@ -42,6 +50,9 @@ pub(crate) fn run(args: &[&str]) -> Result {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut steps = Steps { in_ci, done: Vec::new() };
     packages(&mut steps, install_packages || in_ci);
+    if install_packages || in_ci {
+        python_packages(&mut steps);
+    }
 
     steps.component("format", "fmt", || shell::run(cargo().args(["fmt", "--all", "--check"])));
     steps.step("tidy", tidy::run);
@@ -82,6 +93,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 .arg("--no-fail-fast")
                 .env("ASTRO_E2E_ROOT", install::quick_root())
                 .envs(fixtures.map(|(variable, fixture)| (variable, fixture.path())))
+                .env("ASTRO_E2E_PYTHON", tools::PYTHON.programs())
                 .env("ASTRO_E2E_SKIPS", &skips),
         )
     });
@@ -120,6 +132,13 @@ pub(crate) fn run(args: &[&str]) -> Result {
     });
     steps.step("deny", || audit::check(&["bans", "licenses", "sources"]));
     steps.finish()
+}
+
+/// Installs the Python packages with pinned versions, once.
+fn python_packages(steps: &mut Steps) {
+    if !tools::PYTHON.is_installed() {
+        steps.step("python packages", || tools::PYTHON.install());
+    }
 }
 
 /// Installs what is missing where that is wanted; otherwise each test that needs it says that it was skipped.

@@ -1,6 +1,6 @@
-//! Cargo tools at pinned versions, installed once into `target/tools`.
+//! Tools at pinned versions, installed once into `target/tools`.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::shell::{Result, cargo, has, program, root, run, say, target};
 
@@ -52,4 +52,47 @@ pub(crate) fn get(tool: &Tool) -> Result<PathBuf> {
         .args(["install", "--quiet", "--locked", "--debug", "--version", version, package, "--root"])
         .arg(&dir))?;
     Ok(places[0].clone())
+}
+
+/// Python packages in a virtual environment of their own.
+pub(crate) struct Python {
+    /// Every package with its version.
+    requirements: &'static str,
+}
+
+/// The secret managers among Python's packages, and what stands in for the services that two of the others need: moto
+/// for AWS, PyNaCl for the end of GitHub that decrypts.
+pub(crate) const PYTHON: Python = Python { requirements: include_str!("../python.txt") };
+
+impl Python {
+    fn dir(&self) -> PathBuf {
+        root().join(target()).join("tools/python")
+    }
+
+    /// The directory of its programs.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.dir().join("bin")
+    }
+
+    /// What tells that all of it is there: the same packages, and the same place, which its programs hold.
+    fn stamp(&self) -> String {
+        format!("{}\n{}", self.dir().display(), self.requirements)
+    }
+
+    /// Whether these packages were installed completely.
+    pub(crate) fn is_installed(&self) -> bool {
+        fs::read_to_string(self.dir().join("installed")).is_ok_and(|text| text == self.stamp())
+    }
+
+    /// Installs it anew.
+    pub(crate) fn install(&self) -> Result {
+        let dir = self.dir();
+        run(program("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
+        run(program(dir.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--no-compile", "--only-binary", ":all:", "--requirement"])
+            .arg(root().join("tests/xtask/python.txt")))?;
+        fs::write(dir.join("installed"), self.stamp())
+            .map_err(|error| format!("cannot write {}: {error}", dir.display()))
+    }
 }

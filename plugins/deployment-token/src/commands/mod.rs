@@ -37,6 +37,7 @@ fn automated_process(spec: &mut Spec) {
         "To use the token in an automated process",
         "Create it with `--clean-output`, so that the output is the token and nothing else, and hand it to the process as ASTRO_API_TOKEN. \
          Check the exit code first: 7 means that the token exists and its value could not be written. \
-         See `astro help automation`, and guide/automation.md of the documentation for recipes (GitHub Actions, GitLab, cron).",
+         See `astro help automation`, and guide/automation.md of the documentation for recipes (GitHub Actions, GitLab, cron). \
+         guide/secret-managers.md has the command lines of secret managers, from kubectl to Vault.",
     );
 }
