@@ -263,7 +263,17 @@ fn create_into(env: &TestEnv, stub: &Stub, writer: std::io::PipeWriter) -> Ran {
         .env("ASTRO_API_TOKEN", "opaque")
         .env("ASTRO_ORGANIZATION_ID", ACME)
         .env("ASTRO_DEPLOYMENT_ID", INGEST)
-        .args(["deployment", "token", "create", "-n", "ci", "-r", "DEPLOYMENT_ADMIN", "-c"])
+        .args([
+            "deployment",
+            "token",
+            "create",
+            "-n",
+            "ci",
+            "-r",
+            "DEPLOYMENT_ADMIN",
+            "-c",
+            "--allow-duplicate",
+        ])
         .stdout(writer)
         .stderr(std::process::Stdio::piped());
     let child = command.spawn().expect("runs");

@@ -150,7 +150,8 @@ impl Stores {
 
     /// A failure for each store that this user may not read, or not in whole.
     pub fn denied(&self) -> Vec<Failure> {
-        self.all.iter().filter_map(|store| store.denied(&store.root_file())).collect()
+        // An index may be older than what denies it.
+        self.all.iter().filter_map(Store::denied_now).collect()
     }
 }
 
@@ -194,6 +195,10 @@ impl Store {
         if root.format == FORMAT && root.unreadable.is_empty() {
             return None;
         }
+        self.denied_now()
+    }
+
+    fn denied_now(&self) -> Option<Failure> {
         let denied = Denied::of(&self.dir).or_else(|| self.denied_record())?;
         Some(denied.failure(format!("cannot read the plugin store `{}`", self.dir.display()), &self.dir))
     }
