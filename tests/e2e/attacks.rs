@@ -172,6 +172,7 @@ fn a_kill_leaves_the_old_version_or_the_new_one() {
     let commands = [
         &["plugin", "upgrade", "marked"][..],
         &["plugin", "rollback", "marked"],
+        &["plugin", "rollback", "marked", "--undo"],
         &["plugin", "install", "marked@1.0.0"],
     ];
     let works = |what: &str| {

@@ -13,7 +13,7 @@ pub(crate) fn candidates(env: &TestEnv, words: &[&str]) -> String {
     candidates.trim_end().to_owned()
 }
 
-fn answer(env: &TestEnv, words: &[&str]) -> String {
+pub(crate) fn answer(env: &TestEnv, words: &[&str]) -> String {
     let mut command = env.astro();
     command
         .args(["--", &words.join(" ")])

@@ -38,7 +38,7 @@ fn shell_as(env: &TestEnv, uid: u32, gid: u32, line: &str) -> Ran {
 fn is_possible(env: &TestEnv, test: &str) -> bool {
     let is_possible = shell_as(env, USER, USER, "astro --version").code == Some(0);
     if !is_possible {
-        println!("skipped {test}: it needs root, and a directory of the tests that all users may read");
+        astro_e2e::skip(&format!("{test}: it needs root"));
     }
     is_possible
 }
@@ -68,7 +68,7 @@ fn plugins_work_in_a_user_namespace() {
     assert!(all.is_ok_and(|status| status.success()));
     for alone in ["unshare --user --map-current-user", "unshare --user --map-root-user"] {
         if shell_as(&env, USER, USER, &format!("{alone} true")).code != Some(0) {
-            println!("skipped plugins_work_in_a_user_namespace: this kernel allows none to users");
+            astro_e2e::skip("this kernel allows none to users");
             return;
         }
         let owner = shell_as(&env, USER, USER, &format!("{alone} stat -c %u /")).ok();
@@ -241,7 +241,7 @@ fn a_stale_index_is_said_and_written_again() {
 fn a_stale_index_is_used_for_a_file_that_was_compared() {
     let env = TestEnv::new();
     if !may_mount() || !is_possible(&env, "a_stale_index_is_used_for_a_file_that_was_compared") {
-        println!("skipped a_stale_index_is_used_for_a_file_that_was_compared: it needs root and mounts");
+        astro_e2e::skip("it needs root and mounts");
         return;
     }
     // The installed plugins changed long enough ago to be remembered; only the index is another one, in mounts of the test.
@@ -275,7 +275,7 @@ fn a_stale_index_is_used_for_a_file_that_was_compared() {
 fn a_mounted_credential_file_may_be_readable_by_its_group() {
     let env = TestEnv::new();
     if !may_mount() || !is_possible(&env, "a_mounted_credential_file_may_be_readable_by_its_group") {
-        println!("skipped a_mounted_credential_file_may_be_readable_by_its_group: it needs root and mounts");
+        astro_e2e::skip("it needs root and mounts");
         return;
     }
     let config = "[profiles.ci]\ncredential = \"ci\"\n\n[credentials.ci]\nsource = \"file\"\naddress = \"http://127.0.0.1:9/v1\"\n";
@@ -310,7 +310,7 @@ fn a_mounted_credential_file_may_be_readable_by_its_group() {
 fn the_image_of_the_guide_works_for_any_user() {
     let env = TestEnv::new();
     if !may_mount() || !is_possible(&env, "the_image_of_the_guide_works_for_any_user") {
-        println!("skipped the_image_of_the_guide_works_for_any_user: it needs root and mounts");
+        astro_e2e::skip("it needs root and mounts");
         return;
     }
     let marked = PluginFile::marked(&env).version("1.0.0");

@@ -210,7 +210,6 @@ fn with_one_credential(env: &TestEnv) -> (Keyring, String) {
 #[test]
 fn a_second_item_in_the_keyring_changes_nothing() {
     if !["dbus-daemon", "gnome-keyring-daemon", "secret-tool"].into_iter().all(has_service) {
-        eprintln!("skipped: dbus-daemon, gnome-keyring-daemon or secret-tool is missing");
         return;
     }
     let env = TestEnv::with_sandbox();
@@ -259,7 +258,6 @@ fn a_second_item_in_the_keyring_changes_nothing() {
 #[test]
 fn the_keyring_is_found_without_the_variables_of_the_session() {
     if !has_service("dbus-daemon") || !has_service("gnome-keyring-daemon") || !may_mount() {
-        eprintln!("skipped: dbus-daemon or gnome-keyring-daemon is missing, or mounts of its own need root");
         return;
     }
     let env = TestEnv::with_sandbox();

@@ -227,7 +227,8 @@ mod tests {
     #[test]
     fn the_variables_choose_the_proxy() {
         const API: &str = "https://api.example/v1";
-        let cases: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+        let cases: &[Case<'_>] = &[
             (&[], API, None),
             (&[("HTTPS_PROXY", "http://p:3128")], API, Some("http://p:3128 (HTTPS_PROXY)")),
             (&[("https_proxy", "p:3128")], API, Some("http://p:3128 (https_proxy)")),

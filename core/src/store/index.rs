@@ -203,7 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store { dir: dir.path().to_owned(), kind: Kind::System };
         let path = dir.path().join("x.astro-plugin");
-        std::fs::write(&path, "bytes").expect("written");
+        crate::files::write(&path, b"bytes").expect("written");
         let now = Stamp::of(&path).expect("there");
         let set = |nanoseconds: i64| {
             let time = std::time::UNIX_EPOCH
@@ -225,7 +225,7 @@ mod tests {
         set(second - 1_000_000_000);
         assert!(!facts.is_current(&store));
         set(second);
-        std::fs::write(&path, "other bytes").expect("written");
+        crate::files::write(&path, b"other bytes").expect("written");
         set(second);
         assert!(!facts.is_current(&store));
         std::fs::remove_file(&path).expect("removed");

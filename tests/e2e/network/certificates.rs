@@ -95,7 +95,6 @@ fn variables_that_name_no_certificates_are_named() {
 #[test]
 fn a_system_without_certificates_says_so() {
     if !may_mount() {
-        eprintln!("skipped: mounts of its own need root");
         return;
     }
     let env = TestEnv::new();

@@ -1,6 +1,12 @@
 //! `cargo xtask test`: everything that CI checks, one step after the other; the last line counts them.
 
-use std::{collections::BTreeSet, fs, time::Instant};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use crate::{
     audit,
@@ -78,6 +84,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     let skips = root().join(target()).join("skipped-tests");
     let _ = fs::remove_file(&skips);
     steps.step("tests", || {
+        let installed = Installed::for_everyone(install::quick_root())?;
         let fixtures = [
             ("ASTRO_E2E_HELLO", Fixture::Library("fixture-hello")),
             ("ASTRO_E2E_MISBEHAVING", Fixture::Library("fixture-misbehaving")),
@@ -91,7 +98,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
             shell::cargo_with_signals()
                 .args(["test", "--locked", "--profile", "quick", "--workspace", "--exclude", "floor"])
                 .arg("--no-fail-fast")
-                .env("ASTRO_E2E_ROOT", install::quick_root())
+                .env("ASTRO_E2E_ROOT", &installed.root)
                 .envs(fixtures.map(|(variable, fixture)| (variable, fixture.path())))
                 .env("ASTRO_E2E_PYTHON", tools::PYTHON.programs())
                 .env("ASTRO_E2E_SKIPS", &skips),
@@ -164,6 +171,36 @@ fn packages(steps: &mut Steps, install: bool) {
                 .env("DEBIAN_FRONTEND", "noninteractive"),
         )
     });
+}
+
+/// The installed tree as every user of the machine can run it: some tests are other users.
+struct Installed {
+    root: PathBuf,
+    /// It is a copy, made for this run.
+    is_copy: bool,
+}
+
+impl Installed {
+    fn for_everyone(root: PathBuf) -> Result<Self> {
+        let is_open =
+            |dir: &Path| fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o005 == 0o005);
+        let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
+        if root.ancestors().all(is_open) {
+            return Ok(Self { root, is_copy: false });
+        }
+        let copy = std::env::temp_dir().join(format!("astro-installed-{}", std::process::id()));
+        shell::run(program("cp").arg("-a").arg(&root).arg(&copy))?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
+        Ok(Self { root: copy, is_copy: true })
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        if self.is_copy {
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
 }
 
 impl Steps {
