@@ -95,6 +95,8 @@ fn the_rates_of_the_api_are_kept() {
     });
     let login = format!("echo opaque | ASTRO_API_URL={} astro login --with-token -q", stub.address());
     env.shell("sh", &login).ok();
+    // It has no organization.
+    env.run(["profile", "remove", "default", "-q"]).ok();
     for number in 0..60 {
         let name = format!("p{number}");
         env.run(["profile", "add", &name, "--organization", ACME, "--deployment", INGEST, "-q"]).ok();
@@ -104,9 +106,10 @@ fn the_rates_of_the_api_are_kept() {
     assert_eq!((listed.lines().count(), pages), (60, 60));
     let mut times = times.lock().expect("a list").clone();
     times.sort();
-    // Requests arrive later than they were sent, not all by the same time: half a second is allowed for that.
-    let shortest = times.windows(26).map(|window| window[25] - window[0]).min().expect("more than 26");
-    assert!(shortest > Duration::from_millis(500), "26 requests within {shortest:?}");
+    // The last one may be sent two seconds after the first; without a pace all are there within half a second. Requests
+    // arrive later than they were sent, not all by the same time.
+    let whole = times[times.len() - 1] - times[times.len() - 60];
+    assert!(whole > Duration::from_millis(1200), "60 requests within {whole:?}");
 }
 
 /// A request that only reads waits as long as the server asks it to, and goes on.

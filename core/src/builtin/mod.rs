@@ -230,7 +230,7 @@ fn option(long: &str, value: &str, help: &str) -> Arg {
     }
 }
 
-/// An argument whose values [`values`] knows.
+/// An argument whose values `values` knows.
 fn dynamic(arg: Arg) -> Arg {
     Arg { kind: ValueKind::Dynamic, ..arg }
 }

@@ -1,7 +1,7 @@
 //! `.astro.toml`: what a directory selects. It may name a profile and ids and nothing else: a repository that
 //! somebody cloned must not be able to send a credential elsewhere or start a program.
 //!
-//! [`layers`]: how the files of a directory and of those above it become one selection; [`owner`]: whose files are used.
+//! `layers`: how the files of a directory and of those above it become one selection; `owner`: whose files are used.
 
 mod layers;
 mod owner;

@@ -1,8 +1,8 @@
 //! The network, the same for the API, the issuer and the indexes.
 //!
-//! * [`client`]: the one way an HTTP client is built, and why a request got no answer. [`tls`]: which servers are
-//!   trusted. [`proxy`]: what `HTTPS_PROXY` and its relatives say.
-//! * [`address`]: where an API is. [`clock`]: what time it is here and on the servers. [`runtime`]: the host's tokio.
+//! * `client`: the one way an HTTP client is built, and why a request got no answer. [`tls`]: which servers are
+//!   trusted. `proxy`: what `HTTPS_PROXY` and its relatives say.
+//! * [`address`]: where an API is. [`clock`]: what time it is here and on the servers. `runtime`: the host's tokio.
 
 #![forbid(unsafe_code)]
 

@@ -93,6 +93,7 @@ pub(crate) fn explained(
             "to hand such commands to it: astro config set official.command /PATH/OF/THE/OFFICIAL/astro"
                 .to_owned(),
         ];
+        failure.help.retain(|help| !help.starts_with("did you mean"));
         failure.help.splice(0..0, advice);
     }
     failure

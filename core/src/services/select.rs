@@ -44,7 +44,8 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
         return Err(usage("no profile is in use that could be changed")
             .help("choose one with `astro profile use NAME`"));
     };
-    if matches!(profile.origin, Origin::Flag(_) | Origin::Variable(_)) {
+    // A variable chose it for the shell, and what comes after this command is in the same shell.
+    if matches!(profile.origin, Origin::Flag(_)) {
         let failure = usage(format!(
             "the profile `{}` was chosen by {} for this command, and `switch` is for what comes after it",
             profile.value, profile.origin

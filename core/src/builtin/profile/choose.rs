@@ -25,6 +25,7 @@ pub(super) fn command() -> Command {
         &[
             ("astro profile use prod", "Choose the default of shells and directories that chose nothing"),
             ("astro profile use prod --here", "Choose for this directory"),
+            ("astro profile use prod --here --deployment Reports", "And a deployment with it"),
             ("eval \"$(astro profile use prod --shell)\"", "Choose for this shell"),
         ],
     );
@@ -42,6 +43,17 @@ pub(in crate::builtin) fn use_profile(request: &Request<'_>) -> Result<i32> {
     if !config.profiles.contains_key(name) {
         return Err(no_profile(name, &config));
     }
+    let globals = &request.parsed.globals;
+    let ids = [
+        ("organization", globals.organization.as_deref()),
+        ("workspace", globals.workspace.as_deref()),
+        ("deployment", globals.deployment.as_deref()),
+    ];
+    if let Some((key, Some(value))) = ids.iter().find(|(_, value)| value.is_some() && !request.flag("here")) {
+        return Err(usage(format!("`--{key}` has no effect here: a default holds no {key}"))
+            .help(format!("for this directory: astro profile use {name} --here --{key} {value}"))
+            .help(format!("for the profile itself: astro profile edit {name} --{key} {value}")));
+    }
     match (request.flag("here"), request.flag("shell")) {
         (true, true) => return Err(usage("`--here` and `--shell` cannot be used together")),
         (false, true) => {
@@ -57,7 +69,9 @@ pub(in crate::builtin) fn use_profile(request: &Request<'_>) -> Result<i32> {
         (true, false) => {
             let dir = directory::working()
                 .while_doing(code::CONFIG, || "the working directory is not known".to_owned())?;
-            let path = directory::set(&dir, &[("profile", Some(name))])?;
+            let chosen =
+                [("profile", Some(name))].into_iter().chain(ids).filter(|(_, value)| value.is_some());
+            let path = directory::set(&dir, &chosen.collect::<Vec<_>>())?;
             app.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
             if let Ok(Some(file)) = Directory::of_process(Some(&dirs)) {
                 for ids in [&file.organization, &file.workspace, &file.deployment].into_iter().flatten() {

@@ -96,7 +96,8 @@ fn existing(help: &str) -> Arg {
 pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     let globals = &request.parsed.globals;
-    app.start_conversation(globals, Format::Table)?;
+    // What `-o` says is stored in the profile, and is the format of this answer, too.
+    let format = request.format()?;
     let name = request.required("name")?;
     check_name(name)?;
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
@@ -143,7 +144,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     if first {
         app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
     }
-    Ok(0)
+    request.done(format, name, "added")
 }
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {

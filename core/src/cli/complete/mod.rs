@@ -1,7 +1,7 @@
 //! Shell completion of words, options and values, from manifests: no plugin is loaded for it.
 //!
 //! A shell's script ([`shell`]) calls `astro` with [`VARIABLE`] set; the answer is always of the plugins that are
-//! installed at that moment. [`spot`] finds what the cursor is at. Values that no manifest lists are found by the
+//! installed at that moment. `spot` finds what the cursor is at. Values that no manifest lists are found by the
 //! room `completing`.
 
 mod line;
