@@ -167,7 +167,7 @@ impl App {
         if parsed.globals.version { self.version() } else { self.print_root_page() }
     }
 
-    /// Prints the root page. Commands may be missing from it, which is said.
+    /// Prints the root page, with a warning for each store whose commands may be missing from it.
     pub(crate) fn print_root_page(&self) -> Result<i32> {
         let (words, denied) = self.stores.root_page();
         for failure in &denied {
@@ -340,7 +340,7 @@ impl App {
         all
     }
 
-    /// The failure for a line whose first word nobody owns.
+    /// The failure for a line whose first word no installed plugin provides.
     fn unknown(&self, args: &[String], words: &[&str]) -> Failure {
         if let Some(failure) = parse::unknown_option(args, "", 0) {
             return failure;

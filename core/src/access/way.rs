@@ -124,7 +124,7 @@ impl Way {
         Err(self.advised(failure))
     }
 
-    /// Adds what to do. A directory of the system is nothing that a user is told to change.
+    /// Adds what to do. No user is advised to change a directory of the system.
     fn advised(&self, mut failure: Failure) -> Failure {
         let of =
             |kind: Kind| self.objections.iter().filter(move |one| one.kind == kind && !is_system(&one.path));
@@ -250,7 +250,7 @@ mod tests {
             // bwrap, unshare --map-current-user, unshare --map-root-user.
             ("1500 1500 1\n", Some(65534)),
             ("0 1500 1\n", Some(65534)),
-            // Root is mapped, so an unmapped owner is somebody else: systemd's PrivateUsers.
+            // Root is mapped, so an unmapped owner is another user: systemd's PrivateUsers.
             ("0 0 1\n1500 1500 1\n", None),
             ("5 0 1\n", None),
             ("", None),
