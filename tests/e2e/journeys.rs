@@ -1,16 +1,30 @@
 //! The sessions of a newcomer, from nothing to a token that expires, mistakes included, of a pipeline, of a consultant, and of
-//! somebody whose plugin broke. Those of
-//! the other kinds of user are in `profiles.rs` (several accounts) and `authors.rs` (author); all are stored
-//! in `tests/journeys`.
+//! somebody whose plugin broke, of a pod. Those of the other kinds of user are in `profiles.rs` (several accounts) and
+//! `authors.rs` (author); all are stored in `tests/journeys`.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
-use astro_e2e::{
-    TestEnv,
-    plugin_files::{IndexDir, PluginFile},
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::Path,
+    process::Stdio,
+    thread,
+    time::Duration,
 };
 
-use crate::profiles::{address, token};
+use astro_e2e::{
+    ACME, Ran, TestEnv, Transcript,
+    container::Container,
+    control::Control,
+    may_mount,
+    plugin_files::{IndexDir, PluginFile},
+    stub::{Reply, Stub},
+    words,
+};
+
+use crate::{
+    processes::child_of,
+    profiles::{address, token},
+};
 
 #[test]
 fn a_newcomer_makes_and_keeps_a_token() {
@@ -167,4 +181,109 @@ fn a_plugin_that_broke_at_night() {
     session.run("plugin upgrade marked --dry-run");
     session.run("plugin search marked");
     session.assert("journeys/plugin-at-night.txt");
+}
+
+/// A pod on a cluster that gives every project users of its own: all at once, each command the first process of a container.
+#[test]
+fn a_pod_of_a_user_whom_nobody_knew() {
+    let env = TestEnv::with_sandbox();
+    if !may_mount() {
+        return;
+    }
+    let control = Control::of(&env);
+    let container = Container::new(&env);
+    let mut session = env.transcript();
+    session.note("the image: astro in /opt/astro, a plugin that root installs, no certificates");
+    fs::write(container.image("opt/marked.astro-plugin"), PluginFile::marked(&env).version("1.0.0").bytes())
+        .expect("written");
+    let build = |session: &mut Transcript, line: &str| {
+        session.shown(line, &container.build(line));
+    };
+    build(&mut session, "astro plugin install /opt/marked.astro-plugin");
+
+    session
+        .note("a container of it: a user without a name, the group of root, and 2000, that of the secret;");
+    session.note("the root is read-only, each command is process 1; the chmod was forgotten");
+    let uid = 1_000_680_000;
+    let run = |session: &mut Transcript, line: &str| {
+        let ran = env.ran(container.first_process(uid).arg("astro").args(words(line)));
+        session.shown(&format!("astro {line}"), &ran);
+        ran
+    };
+    run(&mut session, "marked");
+    build(&mut session, "chmod -R a+rX,go-w /opt/data");
+    run(&mut session, "marked");
+    run(&mut session, "plugin verify -o clean");
+
+    session.note("a secret, mounted read-only: at first for everybody, then for its group");
+    let (address, value) = (address(&env), token(&env, "Acme"));
+    let config = container.volume("config/astro-host");
+    fs::create_dir_all(&config).expect("made");
+    let profile = format!(
+        "[profiles.ci]\ncredential = \"ci\"\ndeployment = \"cm00acme000deployment0001\"\n\n[credentials.ci]\nsource = \"file\"\naddress = \"{address}\"\n"
+    );
+    fs::write(config.join("config.toml"), profile).expect("written");
+    fs::write(
+        config.join("credentials.toml"),
+        format!("[ci]\naddress = \"{address}\"\ntoken = \"{value}\"\n"),
+    )
+    .expect("written");
+    for (path, mode) in [
+        (config.clone(), 0o750),
+        (config.join("config.toml"), 0o440),
+        (config.join("credentials.toml"), 0o444),
+    ] {
+        chown(&path, Some(0), Some(2000)).expect("root");
+        chmod(&path, mode);
+    }
+    run(&mut session, "deployment list --profile ci");
+    chmod(&config.join("credentials.toml"), 0o440);
+    run(&mut session, "deployment list --profile ci");
+    run(&mut session, "context --profile ci");
+
+    session.note("a token goes to the volume that can be written; a name of the root file system is refused before it is made");
+    let create = "deployment token create --profile ci --role DEPLOYMENT_ADMIN";
+    run(&mut session, &format!("{create} --name pod --token-file /etc/token"));
+    run(&mut session, &format!("{create} --name pod --token-file token"));
+    run(&mut session, &format!("{create} --name pod --token-file /mnt/home/token"));
+    let (_, made) = control.issued().pop().expect("issued");
+    assert_eq!(fs::read_to_string(container.volume("home/token")).expect("there").trim_end(), made);
+
+    session.note("what this user may not do, and what there is no place for");
+    run(&mut session, "plugin remove marked --yes");
+    run(&mut session, "profile add other");
+    fs::remove_dir_all(container.volume("home/.local")).expect("there");
+    chmod(&container.volume("home"), 0o755);
+    run(&mut session, &format!("{create} --name unkept -o clean"));
+    run(&mut session, &format!("{create} --name unkept -o clean --no-recovery"));
+
+    session.note("a server with a certificate");
+    let https = env.ran(
+        container
+            .first_process(uid)
+            .envs([
+                ("ASTRO_API_URL", "https://api.example.com/v1"),
+                ("ASTRO_API_TOKEN", "opaque-token-value"),
+            ])
+            .args(["astro", "deployment", "list", "--organization", ACME]),
+    );
+    session.shown("ASTRO_API_URL=https://api.example.com/v1 ASTRO_API_TOKEN=… astro deployment list", &https);
+
+    session.note("the pod is stopped while a request waits");
+    let stub = Stub::new(|_| Reply::Later(Duration::from_secs(30), 200, "{}".to_owned()));
+    let mut waiting = container.first_process(uid);
+    waiting.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque-token-value");
+    waiting.args(["astro", "deployment", "list", "--organization", ACME]);
+    let child = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("unshare runs");
+    while stub.seen().is_empty() {
+        thread::yield_now();
+    }
+    astro_e2e::signal(child_of(child.id()), "TERM");
+    let stopped = Ran::from(child.wait_with_output().expect("ends"));
+    session.shown("astro deployment list", &stopped);
+    session.assert("journeys/container.txt");
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
 }

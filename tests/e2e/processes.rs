@@ -74,7 +74,7 @@ fn descriptors_of_another_process_are_never_loaded() {
 }
 
 /// The number of the only child of a process.
-fn child_of(pid: u32) -> u32 {
+pub(crate) fn child_of(pid: u32) -> u32 {
     loop {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("there");
         if let Some(child) = children.split_whitespace().next() {

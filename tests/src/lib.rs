@@ -8,6 +8,7 @@
 pub mod book;
 mod canary;
 pub mod client;
+pub mod container;
 pub mod control;
 pub mod filesystem;
 pub mod fuzz;
@@ -28,7 +29,7 @@ use std::{
 
 pub use needs::{has_python_packages, has_service, may_mount, python, shells, skip};
 pub use random::Random;
-pub use transcript::{Transcript, assert_file};
+pub use transcript::{Transcript, assert_file, words};
 
 /// A proxy that is not there.
 pub const NOWHERE: &str = "http://127.0.0.1:9";

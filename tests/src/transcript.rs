@@ -79,8 +79,14 @@ impl<'a> Transcript<'a> {
         }
         let ran = Ran::from(child.wait_with_output().expect("astro ends"));
         self.env.canary.hear(&command, &ran);
+        self.shown(&format!("astro {line}"), &ran);
+        ran
+    }
+
+    /// Adds a command that ran elsewhere: in a container, as another user. `line` is how it is typed there.
+    pub fn shown(&mut self, line: &str, ran: &Ran) -> &mut Self {
         let line = self.redacted(line);
-        let _ = writeln!(self.text, "$ astro {line}");
+        let _ = writeln!(self.text, "$ {line}");
         let stdout = self.redacted(&ran.stdout);
         self.text.push_str(&stdout);
         let stderr = self.redacted(&ran.stderr);
@@ -89,7 +95,7 @@ impl<'a> Transcript<'a> {
         }
         let code = ran.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());
         let _ = writeln!(self.text, "[{code}]\n");
-        ran
+        self
     }
 
     /// Compares with the stored session `tests/e2e/transcripts/NAME.txt`, or with a path that has a `/`.
@@ -169,8 +175,8 @@ pub fn assert_file(text: &str, path: &Path) {
         .eq(text.to_owned(), snapbox::Data::read_from(path, Some(snapbox::data::DataFormat::Text)).raw());
 }
 
-/// Splits at spaces outside double quotes.
-fn words(line: &str) -> Vec<String> {
+/// The words of a line that is written as for a shell with double quotes only.
+pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = None::<String>;
     let mut quoted = false;
