@@ -21,6 +21,7 @@ use tempfile::NamedTempFile;
 
 pub use lock::{Lock, wait_for};
 pub use owner::own_dir;
+use owner::whose;
 
 use crate::error::{Failure, Result, While, code, config};
 
@@ -43,9 +44,11 @@ pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes what can be found out again at any time: a reader sees the old content or the new one, and after a power cut
-/// perhaps neither.
+/// perhaps neither. Nothing is left in a directory of another user, who could not write there any more.
 pub fn write_cache(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
+    own_dir(dir)
+        .map_err(|failure| std::io::Error::new(std::io::ErrorKind::PermissionDenied, failure.message))?;
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
     temporary.write_all(bytes)?;

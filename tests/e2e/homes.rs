@@ -4,12 +4,15 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::Path,
+    process::Command,
 };
 
 use astro_e2e::{
     Ran, TestEnv,
     filesystem::{ENOLCK, ENOSYS, EOPNOTSUPP, EPERM, may_filter, without},
-    may_mount, says,
+    may_mount,
+    plugin_files::{IndexDir, PluginFile},
+    says,
 };
 
 use crate::foreign_directories::may_give_away;
@@ -65,10 +68,52 @@ fn root_writes_nothing_into_a_users_directory() {
         return;
     }
     let env = TestEnv::new();
-    chown(env.home(), Some(1001), Some(1001)).expect("given away");
+    let give = |uid: u32| {
+        let owner = format!("{uid}:{uid}");
+        let status = Command::new("chown").args(["-R", &owner]).arg(env.home()).status();
+        assert!(status.expect("chown runs").success());
+    };
+    give(1001);
     says(&env.run(["profile", "add", "x"]), 3, &["belongs to uid 1001", "without sudo"]);
     assert!(!env.path(".astro-host").exists());
-    chown(env.home(), Some(0), Some(0)).expect("taken back");
+    give(0);
+    let marked = PluginFile::marked(&env);
+    let mut index = IndexDir::new(&env, "plugins");
+    index.add(&marked.clone().version("1.0.0")).publish().added(&env);
+    env.run(["plugin", "install", "marked", "-q"]).ok();
+    index.add(&marked.version("1.1.0")).publish();
+    give(1001);
+    let everything = |line: &str| {
+        let ran = env.run(line.split(' '));
+        let mut find = env.on_path("find");
+        let found = env.ran(find.arg(env.home()).args(["-user", "0"]));
+        assert_eq!(found.stdout, "", "{line}: {ran:?}");
+        ran
+    };
+    for line in [
+        "plugin install marked",
+        "plugin upgrade",
+        "plugin remove marked",
+        "plugin rollback marked",
+        "plugin pin marked",
+    ] {
+        says(&everything(line), 3, &["belongs to uid 1001"]);
+    }
+    // What is only read, and what would be remembered of it.
+    for line in [
+        "--help",
+        "plugin list",
+        "plugin verify",
+        "plugin search marked",
+        "plugin list --outdated",
+        "marked",
+        "context",
+    ] {
+        everything(line);
+    }
+    fs::remove_dir_all(env.path(".astro-host/plugins/index")).expect("there");
+    everything("plugin list");
+    give(0);
 }
 
 #[test]

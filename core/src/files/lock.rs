@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::private_dir;
+use super::{own_dir, private_dir, whose};
 use crate::error::{Failure, Result, While, code, config};
 
 /// How long a writer waits for another one.
@@ -26,9 +26,10 @@ impl Lock {
         Self::within(path, PATIENCE)
     }
 
-    /// The same without waiting, for what can also be done without: `None` when another process has it or
-    /// it cannot be made.
+    /// The same without waiting, for what can also be done without: `None` when another process has it, when
+    /// it cannot be made, or when it would be left in a directory of another user.
     pub fn at_once(path: &Path) -> Option<Self> {
+        own_dir(path.parent()?).ok()?;
         Self::within(path, Duration::ZERO).ok()
     }
 
@@ -36,16 +37,15 @@ impl Lock {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
         let lock = path.with_file_name(name);
-        private_dir(lock.parent().unwrap_or(Path::new(".")))?;
+        let dir = lock.parent().unwrap_or(Path::new("."));
+        private_dir(dir)?;
         let what = || format!("cannot lock `{}`", lock.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock)
-            .while_doing(code::CONFIG, what)?;
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&lock);
+        let is_denied = matches!(&opened, Err(error) if error.kind() == io::ErrorKind::PermissionDenied);
+        let mut file = opened.while_doing(code::CONFIG, what).map_err(|failure| {
+            whose(dir).filter(|_| is_denied).into_iter().fold(failure, |failure, help| failure.help(help))
+        })?;
         let started = Instant::now();
         loop {
             match file.try_lock() {

@@ -30,6 +30,17 @@ pub fn own_dir(dir: &Path) -> Result<()> {
     }
 }
 
+/// What is said when this user may not write to a directory of somebody else.
+pub(super) fn whose(dir: &Path) -> Option<String> {
+    let metadata = dir.metadata().ok().filter(|metadata| metadata.uid() != geteuid().as_raw())?;
+    let owner = match metadata.uid() {
+        0 => "root".to_owned(),
+        uid => format!("uid {uid}"),
+    };
+    let mode = metadata.mode() & 0o7777;
+    Some(format!("run the command as {owner}, to whom `{}` belongs (mode {mode:04o})", dir.display()))
+}
+
 fn refuse(path: &Path, metadata: &Metadata) -> Result<()> {
     let what = || format!("cannot use `{}`", path.display());
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());

@@ -42,6 +42,7 @@ impl Seen {
     }
 
     pub(super) fn lock(dirs: &Dirs, source: &IndexSource) -> Result<files::Lock> {
+        files::own_dir(&dirs.plugins())?;
         files::Lock::beside(&path(dirs, source))
     }
 

@@ -40,6 +40,7 @@ pub struct Known {
 impl Store {
     /// The lock of everybody who changes the store or writes its index.
     pub fn lock(&self) -> Result<files::Lock> {
+        files::own_dir(&self.dir)?;
         files::Lock::beside(&self.dir.join("store"))
     }
 

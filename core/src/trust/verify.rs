@@ -307,7 +307,7 @@ impl Verified {
         if let Some((path, record)) = &self.record
             && let Ok(bytes) = serde_json::to_vec(record)
         {
-            let _ = files::write(path, &bytes);
+            let _ = files::write_cache(path, &bytes);
         }
     }
 }
