@@ -117,28 +117,46 @@ fn jittered(attempt: u32) -> Duration {
 /// Waits until one more request is within the API's documented rates: 25 GET, 10 POST, 5 DELETE a second for
 /// each token.
 pub(super) async fn pace(method: &Method) {
-    static RECENT: Mutex<[VecDeque<Instant>; 3]> =
-        Mutex::new([VecDeque::new(), VecDeque::new(), VecDeque::new()]);
-    let (index, most) = match *method {
-        Method::GET => (0, 25),
-        Method::POST => (1, 10),
-        _ => (2, 5),
-    };
+    static RATES: [Mutex<Rate>; 3] =
+        [Mutex::new(Rate::new(25)), Mutex::new(Rate::new(10)), Mutex::new(Rate::new(5))];
+    let rate = &RATES[match *method {
+        Method::GET => 0,
+        Method::POST => 1,
+        _ => 2,
+    }];
     loop {
-        let wait = {
-            let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
-            let times = &mut recent[index];
-            let now = Instant::now();
-            while times.front().is_some_and(|time| now - *time >= Duration::from_secs(1)) {
-                times.pop_front();
+        let wait = rate.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
+        match wait {
+            None => return,
+            Some(wait) => tokio::time::sleep(wait).await,
+        }
+    }
+}
+
+/// The requests of one kind within the last second.
+struct Rate {
+    most: usize,
+    recent: VecDeque<Instant>,
+}
+
+impl Rate {
+    const fn new(most: usize) -> Self {
+        Self { most, recent: VecDeque::new() }
+    }
+
+    /// Counts one more request, or says how long it has to wait before it asks again.
+    fn admit(&mut self, now: Instant) -> Option<Duration> {
+        const SECOND: Duration = Duration::from_secs(1);
+        while self.recent.front().is_some_and(|time| now - *time >= SECOND) {
+            self.recent.pop_front();
+        }
+        match self.recent.front() {
+            Some(oldest) if self.recent.len() >= self.most => Some(SECOND - (now - *oldest)),
+            _ => {
+                self.recent.push_back(now);
+                None
             }
-            if times.len() < most {
-                times.push_back(now);
-                return;
-            }
-            times.front().map_or(Duration::ZERO, |oldest| Duration::from_secs(1) - (now - *oldest))
-        };
-        tokio::time::sleep(wait).await;
+        }
     }
 }
 
@@ -156,6 +174,27 @@ mod tests {
                 pauses.iter().any(|pause| *pause > bound / 2)
                     && pauses.iter().any(|pause| *pause < bound / 2)
             );
+        }
+    }
+
+    #[test]
+    fn no_second_holds_more_requests_than_its_rate() {
+        for most in [5, 10, 25] {
+            let (mut rate, mut now, mut sent) = (Rate::new(most), Instant::now(), Vec::new());
+            for gap in 0..200_u64 {
+                // They come in bunches: at once, or up to 60 ms apart.
+                now += Duration::from_millis(if gap % 7 == 0 { gap % 60 } else { 0 });
+                while let Some(wait) = rate.admit(now) {
+                    assert!(!wait.is_zero() && wait <= Duration::from_secs(1), "{most}: {wait:?}");
+                    now += wait;
+                }
+                sent.push(now);
+            }
+            for window in sent.windows(most + 1) {
+                assert!(window[most] - window[0] >= Duration::from_secs(1), "{most}: {window:?}");
+            }
+            // And no slower than that: all of a second are admitted at once.
+            assert!(sent[most - 1] - sent[0] < Duration::from_millis(200), "{most}");
         }
     }
 }
