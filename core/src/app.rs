@@ -8,6 +8,10 @@ use astro_plugin_protocol::{manifest::Command, names::BUILTIN_WORDS};
 
 use crate::{
     author::check,
+    base::{
+        error::{Failure, Result, code, failed, plugin, usage},
+        failpoint, redact,
+    },
     builtin,
     cli::{
         complete,
@@ -18,12 +22,9 @@ use crate::{
     },
     config::Dirs,
     console::{Console, Conversation, TerminalFacts},
-    error::{Failure, Result, code, failed, plugin, usage},
-    failpoint,
     host::{Transport, crash, library, process, signals, verify},
     install, logging, official,
     output::Format,
-    redact,
     secret::recovery::Store,
     store::{
         self, Stores, bundle, describe,
@@ -298,7 +299,7 @@ impl App {
         };
         self.console.set_conversation(conversation);
         logging::start(globals.verbose).map_err(|reason| {
-            crate::error::config("ASTRO_LOG cannot be read")
+            crate::base::error::config("ASTRO_LOG cannot be read")
                 .cause(reason)
                 .help("set it to error, warn, info, debug or trace")
         })?;

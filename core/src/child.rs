@@ -63,7 +63,7 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |error: &io::Error| crate::error::plain_io(&error.to_string());
+        let text = |error: &io::Error| crate::base::error::plain_io(&error.to_string());
         match self {
             Self::NotStarted(error) => write!(f, "it cannot be started: {}", text(error)),
             Self::Lost(error) => write!(f, "its end cannot be waited for: {}", text(error)),

@@ -2,12 +2,14 @@
 
 use crate::{
     app::App,
+    base::{
+        error::{Result, code, with_causes},
+        redact,
+    },
     cli::{globals::Globals, report},
     config::{Config, Credential},
     context::{self, Context, Directory, Environment, Origin, Sources},
     credential::{self, session::Reason},
-    error::{Result, code, with_causes},
-    redact,
 };
 
 impl App {

@@ -19,7 +19,7 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-use crate::{console::escaped, redact::Stderr};
+use crate::{base::redact::Stderr, console::escaped};
 
 /// Starts logging when a flag or `ASTRO_LOG` asks for it. `-v` is info, `-vv` debug, `-vvv` trace; the
 /// variable takes filters such as `debug` or `deployment-token=trace`. It selects no profile, so an empty one counts

@@ -16,9 +16,9 @@ use astro_plugin_protocol::{names::is_id, naming::Named};
 use serde_json::Value;
 
 use crate::{
+    base::files,
     config::Dirs,
     context::{Address, Context, Sourced, unix_now},
-    files,
     services::{Invocation, ask_api},
     store::record,
 };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use astro_e2e::{INGEST, Ran, Random, TestEnv, control::Control, shells};
-use astro_host::failpoint::STEPS;
+use astro_host::base::failpoint::STEPS;
 use expectrl::{Expect, process::unix::WaitStatus};
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use rustix::{
 };
 
 use super::{is_system, quoted, user};
-use crate::error::{Failure, plugin};
+use crate::base::error::{Failure, plugin};
 
 /// The first step on the way to a path that this user may not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ mod tests {
     fn a_path_that_can_be_read_or_is_missing_is_not_denied() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("file");
-        crate::files::write(&file, b"x").expect("written");
+        crate::base::files::write(&file, b"x").expect("written");
         assert_eq!(Denied::of(&file), None);
         assert_eq!(Denied::of(dir.path()), None);
         assert_eq!(Denied::of(&dir.path().join("missing/file")), None);

@@ -13,8 +13,8 @@ use rustix::{
 
 use super::{is_system, quoted, user};
 use crate::{
+    base::error::{Failure, Result, plugin},
     config::this_binary,
-    error::{Failure, Result, plugin},
 };
 
 /// The files and directories on the way to a plugin, as they are judged one after another.

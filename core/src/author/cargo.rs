@@ -8,8 +8,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    base::error::{Failure, Result, failed, usage},
     child::{self, Limits},
-    error::{Failure, Result, failed, usage},
 };
 
 /// The most that is taken of cargo's messages, in bytes.

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
+    base::error::{Result, While, plugin, with_causes},
     cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
-    error::{Result, While, plugin, with_causes},
     host::{Services, Transport, crash, executor, library, process, verify},
     services::{Invocation, Shared},
     store::{
@@ -57,11 +57,11 @@ fn broken(rule: &str, detail: impl Into<String>) -> Finding {
 /// Looks at a plugin file, or at a library that was not packed.
 pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
     let path = path.canonicalize().map_err(|error| {
-        crate::error::failed(format!("cannot find `{}`", path.display()))
-            .cause(crate::error::plain_io(&error.to_string()))
+        crate::base::error::failed(format!("cannot find `{}`", path.display()))
+            .cause(crate::base::error::plain_io(&error.to_string()))
     })?;
     if !path.is_file() {
-        return Err(crate::error::failed(format!("`{}` is not a regular file", path.display())));
+        return Err(crate::base::error::failed(format!("`{}` is not a regular file", path.display())));
     }
     let mut findings = Vec::new();
     let mut written = None;

@@ -11,8 +11,8 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 use super::cargo::{self, Build};
 use crate::{
     app::App,
+    base::error::{Result, While, code},
     cli::report,
-    error::{Result, While, code},
     store::{link, record::Installed},
 };
 

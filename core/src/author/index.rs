@@ -14,9 +14,11 @@ use astro_plugin_protocol::{
 
 use super::sign;
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, failed, usage, with_causes},
+        files,
+    },
     context::{timestamp, unix_now},
-    error::{Failure, Result, While, code, failed, usage, with_causes},
-    files,
     indexes::{download, read_file},
     store::{
         lookup::compare_versions,

@@ -10,8 +10,10 @@ use super::{
     sign::Key,
 };
 use crate::{
-    error::{Result, While, code},
-    files,
+    base::{
+        error::{Result, While, code},
+        files,
+    },
     host::verify::TRIPLE,
     store::{
         bundle::{self, PluginFile},

@@ -7,7 +7,7 @@ use astro_plugin_protocol::{
     manifest::{Command, Group, Manifest, Revisions},
 };
 
-use crate::{
+use crate::base::{
     error::{Result, While, code, config, usage},
     files,
 };

@@ -9,9 +9,11 @@ use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
 use crate::{
     app::App,
+    base::{
+        error::{Failure, Result, While, code, failed, usage},
+        files,
+    },
     console::no_answer,
-    error::{Failure, Result, While, code, failed, usage},
-    files,
     host::signals,
     trust::{self, trusted_comment},
 };

@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::{Command, Section};
 
 use super::{Request, choices, command, positional};
-use crate::{cli::complete::Shell, error::Result};
+use crate::{base::error::Result, cli::complete::Shell};
 
 pub(super) fn commands() -> Vec<Command> {
     let mut shell = positional("shell", "The shell", true);

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command, positional, switch};
 use crate::{
+    base::error::{Failure, Result, usage},
     console::escaped,
     context::{Context, Origin, Overridden, Sourced, timestamp, unix_now},
     credential::{Source, issuer::Issuer},
-    error::{Failure, Result, usage},
     naming::{self, Names, beside},
     output::Format,
     services::{Invocation, Renewed, ask_api},

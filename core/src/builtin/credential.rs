@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command};
 use crate::{
+    base::error::Result,
     cli::report,
     config::{Config, Credential, Dirs},
     context::{Claims, timestamp},
     credential::{Source, Stored, file},
-    error::Result,
 };
 
 pub(super) fn commands() -> Vec<Command> {

@@ -4,8 +4,8 @@ use astro_plugin_protocol::manifest::Command;
 
 use super::{Request, command, dynamic, positional};
 use crate::{
+    base::error::{Failure, Result, code},
     cli::help,
-    error::{Failure, Result, code},
     official,
 };
 

@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use crate::{
     app::{self, App},
+    base::error::{Result, failed},
     cli::{parse::Parsed, tree::CommandSet},
     config::environment,
     context::timestamp,
-    error::{Result, failed},
     output::{Format, Renderer, Sheet},
     store::index::Facts,
 };
@@ -126,7 +126,7 @@ pub(crate) fn index_store(dir: &str) -> Result<i32> {
     let store = app::system_store(dir);
     let index = store.rebuild();
     if let Some(reason) = index.root.unreadable.first() {
-        return Err(crate::error::plugin(reason.clone()));
+        return Err(crate::base::error::plugin(reason.clone()));
     }
     index.root.plugins.iter().find_map(Facts::failure).map_or(Ok(0), Err)
 }
@@ -151,7 +151,7 @@ impl Request<'_> {
     fn required(&self, id: &str) -> Result<&str> {
         self.text(id).filter(|text| !text.is_empty()).ok_or_else(|| {
             let path = &self.parsed.path;
-            crate::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase()))
+            crate::base::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase()))
                 .help(format!("see `astro {path} --help`"))
         })
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Request, command, dynamic, positional};
 use crate::{
+    base::error::{Failure, Result, code, failed, usage},
     console::Console,
-    error::{Failure, Result, code, failed, usage},
     host::process,
     invocation::chosen_format,
     output::{Format, Renderer, Sheet},

@@ -9,12 +9,12 @@ use astro_plugin_protocol::{
 use super::{commands, config, help};
 use crate::{
     app::App,
+    base::error::Result,
     cli::{
         complete::{Answer, Asked},
         tree::CommandSet,
     },
     config::{Config, Dirs},
-    error::Result,
     host::process,
     secret::recovery,
     store::{Kind, lookup::Owner},

@@ -3,11 +3,13 @@
 use astro_plugin_cli::failure;
 
 use crate::{
+    base::{
+        error::{Failure, code},
+        redact::redacted,
+    },
     console::{Console, Style, escaped, styled},
-    error::{Failure, code},
     exit_code::{self, ExitCode},
     host::last_words,
-    redact::redacted,
 };
 
 /// Prints a failure on stderr, for a person or as one JSON line, and gives its exit code.

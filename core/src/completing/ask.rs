@@ -14,10 +14,10 @@ use astro_plugin_protocol::{
 use super::Line;
 use crate::{
     app::App,
+    base::error::Result,
     cli::complete::Asked,
     console::Conversation,
     context::Context,
-    error::Result,
     host::{Services, Transport, executor},
     logging,
     services::{Invocation, Shared},

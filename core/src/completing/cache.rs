@@ -11,10 +11,10 @@ use astro_plugin_protocol::invocation::{Candidate, Candidates};
 
 use super::Line;
 use crate::{
+    base::files,
     cli::complete::Asked,
     config::Dirs,
     context::Context,
-    files,
     store::{lookup::Owner, record},
 };
 

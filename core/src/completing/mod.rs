@@ -27,6 +27,7 @@ use astro_plugin_protocol::{
 
 use crate::{
     app::App,
+    base::error::Result,
     builtin,
     cli::{
         canonical,
@@ -37,7 +38,6 @@ use crate::{
     },
     config::Config,
     console::Conversation,
-    error::Result,
     host::{crash, process},
     store::lookup::Found,
 };

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::{
     app::App,
+    base::error::{Result, failed},
     cli::globals::Globals,
     context::Context,
-    error::{Result, failed},
     services::{Invocation, ask_api},
 };
 

@@ -8,7 +8,7 @@ use std::{
 use etcetera::BaseStrategy;
 
 use super::environment;
-use crate::error::{Result, config};
+use crate::base::error::{Result, config};
 
 /// The folder in the platform's directories; `.astro/` belongs to the official CLI.
 const FOLDER: &str = "astro-host";

@@ -7,7 +7,7 @@
 
 use std::{env::VarError, path::PathBuf};
 
-use crate::error::{Failure, Result, usage};
+use crate::base::error::{Failure, Result, usage};
 
 /// The value of a variable, when it is set. Empty, blank and what is no text is exit code 2 with the variable's name.
 pub fn variable(name: &str) -> Result<Option<String>> {
@@ -57,7 +57,7 @@ mod tests {
         ] {
             let found = checked("ASTRO_PROFILE", value);
             if let Err(failure) = &found {
-                assert_eq!(failure.code, crate::error::code::USAGE);
+                assert_eq!(failure.code, crate::base::error::code::USAGE);
                 assert!(failure.help[0].ends_with("unset ASTRO_PROFILE"), "{failure:?}");
             }
             let found = found.as_ref().map(Option::as_deref).map_err(|failure| failure.message.as_str());

@@ -1,4 +1,4 @@
-//! What the user configured: where it is, profiles and credentials. Files are written through [`crate::files`].
+//! What the user configured: where it is, profiles and credentials. Files are written through [`crate::base::files`].
 
 #![forbid(unsafe_code)]
 

@@ -10,8 +10,10 @@ use toml_edit::{DocumentMut, Item, Table};
 
 use super::Dirs;
 use crate::{
-    error::{Failure, Result, config},
-    files,
+    base::{
+        error::{Failure, Result, config},
+        files,
+    },
     trust::Policy,
 };
 

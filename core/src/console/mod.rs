@@ -8,7 +8,7 @@ mod result;
 
 use std::{io::IsTerminal, sync::Mutex};
 
-use crate::{redact::redacted, stderr};
+use crate::base::{redact::redacted, stderr};
 
 pub use astro_plugin_cli::{
     escape::{escaped, is_control, width},

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Console, escaped, width};
-use crate::redact::redacted;
+use crate::base::redact::redacted;
 
 /// How often the line is drawn while nothing happens.
 const TICK: Duration = Duration::from_millis(120);

@@ -2,7 +2,7 @@
 //! no answer, and there is nothing to put back after Ctrl-C.
 
 use super::Console;
-use crate::{
+use crate::base::{
     error::{Failure, Result, code},
     stderr,
 };

@@ -17,10 +17,12 @@ use astro_plugin_protocol::names;
 
 use super::{Origin, Overridden, Sourced};
 use crate::{
+    base::{
+        error::{Failure, Result, config},
+        files,
+    },
     config::{Config, Dirs},
     console::is_control,
-    error::{Failure, Result, config},
-    files,
 };
 
 /// The file's name.

@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::Command;
 
 use super::Context;
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// What a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

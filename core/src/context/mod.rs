@@ -24,8 +24,8 @@ use std::{fmt, path::PathBuf};
 use astro_plugin_protocol::invocation::{Setting, Source};
 
 use crate::{
+    base::error::{Failure, Result, auth},
     credential::{self, Secret, Session, Stored},
-    error::{Failure, Result, auth},
     net::tls::Trust,
     output::Format,
 };

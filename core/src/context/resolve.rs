@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
+    base::error::{Failure, Result, config, usage},
     cli::globals::Globals,
     config::{Config, Profile, environment},
     credential::{Secret, Stored, token},
-    error::{Failure, Result, config, usage},
     output::Format,
 };
 
@@ -322,7 +322,7 @@ fn output(
 
 fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {
     let failure =
-        crate::error::config(format!("there is no profile `{}` (from {})", name.value, name.origin));
+        crate::base::error::config(format!("there is no profile `{}` (from {})", name.value, name.origin));
     match crate::cli::suggest::nearest(&name.value, config.profiles.keys().map(String::as_str)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,

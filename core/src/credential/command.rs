@@ -7,9 +7,9 @@ use std::{
 
 use super::{Secret, Stored};
 use crate::{
+    base::error::{Failure, Result, auth, config},
     child::{self, Limits},
     config::Credential,
-    error::{Failure, Result, auth, config},
 };
 
 /// How long the program may take: it may have to ask for a password.
@@ -43,7 +43,7 @@ pub fn stored(name: &str, described: &Credential) -> Result<Stored> {
     }
     let text = String::from_utf8(ended.stdout).map_err(|_| refused("it did not print text".to_owned()))?;
     let token = text.trim();
-    crate::redact::hide(token);
+    crate::base::redact::hide(token);
     if super::token::flaw(token).is_some() {
         return Err(refused(format!("`{}` did not print one word of visible characters", words[0])));
     }

@@ -6,9 +6,11 @@ use toml_edit::DocumentMut;
 
 use super::{Secret, Session, Stored};
 use crate::{
+    base::{
+        error::{Result, config},
+        files,
+    },
     config::Dirs,
-    error::{Result, config},
-    files,
 };
 
 /// The stored token of a credential.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::issuer::{Asked, ask, form};
 use crate::{
-    error::{Failure, auth, code, failed},
+    base::error::{Failure, auth, code, failed},
     net::tls::Trust,
 };
 
@@ -67,7 +67,7 @@ impl Denied {
                 description.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| error.clone())
             }
             Self::Busy { status, .. } => format!("the issuer answered {status}"),
-            Self::Lost(failure) => crate::error::with_causes(failure),
+            Self::Lost(failure) => crate::base::error::with_causes(failure),
             Self::Unreadable(what) => what.clone(),
         }
     }

@@ -13,8 +13,8 @@ use super::{
     grant::{self, Denied, Device, Granted},
 };
 use crate::{
+    base::error::{Failure, Result, While, code, failed},
     context::{Address, is_https_or_local},
-    error::{Failure, Result, While, code, failed},
     net::{
         client::{self, Purpose, Unreached},
         clock, runtime,
@@ -210,7 +210,7 @@ pub fn revoke(session: &Session, trust: &Trust) -> Result<bool> {
 }
 
 fn hidden(token: &str) -> Secret {
-    crate::redact::hide(token);
+    crate::base::redact::hide(token);
     Secret::new(token.to_owned())
 }
 

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::{Secret, Session, Stored};
 use crate::{
+    base::error::{Failure, Result, auth, failed},
     config::Dirs,
-    error::{Failure, Result, auth, failed},
 };
 
 /// The name under which a keyring shows what is ours.
@@ -97,7 +97,7 @@ pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
         Err(error) => Err(error.into()),
     });
     let Some(text) = found.map_err(|trouble| unusable(trouble, name))? else { return Ok(None) };
-    crate::redact::hide(&text);
+    crate::base::redact::hide(&text);
     // What it holds is never quoted.
     let value: Value = serde_json::from_str(&text).map_err(|_| {
         failed(format!("the keyring's item of the credential `{name}` was not written by astro"))

@@ -22,8 +22,8 @@ pub mod token;
 use std::fmt;
 
 use crate::{
+    base::error::{Result, config},
     config::{Credential, Dirs},
-    error::{Result, config},
 };
 pub use session::Session;
 

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use super::{Secret, Source, Stored, issuer, read, write};
 use crate::{
+    base::{
+        error::{Failure, Result, auth},
+        files::Lock,
+    },
     config::{Credential, Dirs},
-    error::{Failure, Result, auth},
-    files::Lock,
     host::signals,
     net::{
         clock::{elapsed, unix_now},
@@ -106,7 +108,7 @@ impl Session {
 /// Whoever changes what is kept of a credential holds this: a renewal under way must neither bring back what was removed
 /// nor take the place of what is new.
 pub fn lock(dirs: &Dirs, name: &str) -> Result<Lock> {
-    crate::files::own_dir(&dirs.state)?;
+    crate::base::files::own_dir(&dirs.state)?;
     Lock::beside(&dirs.state.join("credentials").join(name))
 }
 
@@ -136,7 +138,7 @@ pub fn renew(
     write(dirs, name, source, &stored)?;
     // Between the issuer's answer and the store the only copy of the next refresh token is here.
     let _deferral = signals::defer(false);
-    crate::redact::hide(session.refresh.expose());
+    crate::base::redact::hide(session.refresh.expose());
     let (token, session) = issuer::refresh(name, session, trust)?;
     let renewed = Stored { token, session: Some(session), address: stored.address.clone() };
     // It could be written a moment ago.

@@ -12,7 +12,7 @@ use std::{
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::signals;
-use crate::error::{Result, While, code};
+use crate::base::error::{Result, While, code};
 
 /// How the polling ended.
 pub enum Ended<T> {

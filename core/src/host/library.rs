@@ -14,7 +14,7 @@ use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use super::{Answering, Services, Transport, port::OpenPort, verify::Verified};
-use crate::error::{Failure, Result, plugin};
+use crate::base::error::{Failure, Result, plugin};
 
 /// A plugin in this process.
 pub struct Loaded {

@@ -19,7 +19,7 @@ pub mod stdout;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use crate::error::Result;
+use crate::base::error::Result;
 pub use crate::trust::verify;
 
 /// The version of the C library, from the loaded library itself.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::{
+    base::error::{Failure, Result, code, failed, usage},
     context::is_https_or_local,
-    error::{Failure, Result, code, failed, usage},
     net::{
         client::{self, Purpose, Unreached},
         runtime,

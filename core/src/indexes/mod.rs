@@ -21,10 +21,12 @@ use astro_plugin_protocol::{
 use reqwest::Url;
 
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, config, failed, usage},
+        files,
+    },
     config::{Config, Dirs, IndexSource},
     context::{timestamp, unix_now},
-    error::{Failure, Result, While, code, config, failed, usage},
-    files,
     net::tls::Trust,
     store::record,
     trust::Key,

@@ -7,9 +7,8 @@ use astro_plugin_protocol::plugin_index::MAX_INDEX;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::{error::Result, files},
     config::{Dirs, IndexSource},
-    error::Result,
-    files,
 };
 
 use super::read_file;
@@ -33,7 +32,7 @@ impl Seen {
     pub(super) fn of(dirs: &Dirs, source: &IndexSource) -> Result<Self> {
         let Some(text) = files::read(&path(dirs, source))? else { return Ok(Self::default()) };
         let seen: Self = serde_json::from_str(&text).map_err(|error| {
-            crate::error::config(format!("what was seen of the index `{}` cannot be read", source.name))
+            crate::base::error::config(format!("what was seen of the index `{}` cannot be read", source.name))
                 .cause(error.to_string())
                 .help(format!("look at {}, and remove it to begin anew", path(dirs, source).display()))
         })?;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use super::{Choice, Installer, candidate::Candidate, resolve};
 use crate::{
-    error::{Failure, Result, plugin},
-    files,
+    base::{
+        error::{Failure, Result, plugin},
+        files,
+    },
     store::{
         Store, link,
         record::{Installed, Source},

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
-    error::{Failure, Result, While, code, failed, plugin},
+    base::error::{Failure, Result, While, code, failed, plugin},
     store::{
         self,
         record::{self, Described, Source},
@@ -135,7 +135,7 @@ fn at_most(bytes: &[u8], wanted: u64) -> String {
 
 /// What the entry of a packed file, `NAME.json` beside it, says of it.
 pub(crate) fn entry_beside(path: &Path) -> Result<Expected> {
-    let Some(text) = crate::files::read(&path.with_extension("json"))? else {
+    let Some(text) = crate::base::files::read(&path.with_extension("json"))? else {
         return Ok(Expected::default());
     };
     let entry: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text)

@@ -3,8 +3,10 @@
 use super::{Action, Outcome, resolve::is_newer};
 use crate::{
     app::App,
-    error::{Failure, Result, failed, plugin},
-    files,
+    base::{
+        error::{Failure, Result, failed, plugin},
+        files,
+    },
     store::{
         Store, link,
         record::{Installed, Source},

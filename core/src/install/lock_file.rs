@@ -11,9 +11,11 @@ use astro_plugin_protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, failed},
+        files,
+    },
     config::{IndexSource, place_and_reason},
-    error::{Failure, Result, While, code, failed},
-    files,
     indexes::Opened,
     trust::Key,
 };

@@ -31,9 +31,9 @@ use source::{Named, Wanted, files_in};
 
 use crate::{
     app::App,
+    base::error::{Failure, Result, failed, plugin, usage},
     cli::report,
     config::{Dirs, IndexSource},
-    error::{Failure, Result, failed, plugin, usage},
     indexes::{self, Opened, Reach, download},
     net::tls::Trust,
     store::{

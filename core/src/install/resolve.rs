@@ -9,8 +9,8 @@ use astro_plugin_protocol::{
 
 use super::source::Named;
 use crate::{
+    base::error::{Failure, Result, failed, plugin},
     config::IndexSource,
-    error::{Failure, Result, failed, plugin},
     host::verify::{self, TRIPLE},
     indexes::{self, Opened, Reach},
     store::{self, lookup::compare_versions},

@@ -6,7 +6,7 @@ use astro_plugin_protocol::{names, plugin_file::EXTENSION};
 use reqwest::Url;
 
 use crate::{
-    error::{Failure, Result, While, code, failed, usage},
+    base::error::{Failure, Result, While, code, failed, usage},
     host::verify::TRIPLE,
     indexes::download,
     store::record::is_plugin_file,
@@ -51,9 +51,8 @@ impl Wanted {
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => Ok(Self::Directory(path.to_owned())),
             Ok(_) => Ok(Self::File(path.to_owned())),
-            Err(error) => {
-                Err(failed(format!("cannot find `{text}`")).cause(crate::error::plain_io(&error.to_string())))
-            }
+            Err(error) => Err(failed(format!("cannot find `{text}`"))
+                .cause(crate::base::error::plain_io(&error.to_string()))),
         }
     }
 }

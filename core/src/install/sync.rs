@@ -9,7 +9,7 @@ use super::{
     resolve::{self, Resolved},
 };
 use crate::{
-    error::{Failure, Result, failed, plugin},
+    base::error::{Failure, Result, failed, plugin},
     indexes,
     store::{
         link,

@@ -20,6 +20,10 @@ use astro_plugin_protocol::{
 
 use crate::{
     app::App,
+    base::{
+        error::{Failure, Result, code, plugin},
+        failpoint,
+    },
     cli::{
         canonical,
         globals::Globals,
@@ -28,8 +32,7 @@ use crate::{
     },
     console::Conversation,
     context::{self, Context, Effect},
-    error::{Failure, Result, code, plugin},
-    exit_code, failpoint,
+    exit_code,
     host::{Services, Transport, crash, executor, library, process, signals, verify},
     logging,
     output::{Format, Renderer, Sheet},

@@ -20,10 +20,10 @@ use serde_json::{Map, Value, json};
 use super::{finish, identity};
 use crate::{
     app::App,
+    base::error::{Failure, Result, plugin, usage},
     cli::{globals::Globals, parse::Parsed, report},
     config::{Config, environment},
     context::Context,
-    error::{Failure, Result, plugin, usage},
     exit_code,
     host::{Answering, Services, Transport, executor, port, signals},
     output::{Collected, Format, Renderer},

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 
-use crate::error::{Result, config};
+use crate::base::error::{Result, config};
 
 /// The address of the hosted API.
 const HOSTED: &str = "https://api.astronomer.io/v1";

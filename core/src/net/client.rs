@@ -21,8 +21,8 @@ use super::{
     tls::{self, Trust},
 };
 use crate::{
+    base::error::{Failure, Result, failed, innermost, plain_io},
     context::is_https_or_local,
-    error::{Failure, Result, failed, innermost, plain_io},
 };
 
 /// How long a connection may take to come about.

@@ -12,7 +12,7 @@ use std::{
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap};
 
-use crate::failpoint;
+use crate::base::failpoint;
 
 /// A smaller difference is what answers take on their way, in seconds.
 const TOLERANCE: i64 = 60;

@@ -10,9 +10,11 @@ use ipnet::IpNet;
 use reqwest::Url;
 
 use crate::{
+    base::{
+        error::{Failure, Result, config},
+        redact,
+    },
     context::is_loopback,
-    error::{Failure, Result, config},
-    redact,
 };
 
 /// In the order in which they count: the special one before the general one, as everywhere; upper case first, as in
@@ -207,7 +209,7 @@ impl Exception {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::code;
+    use crate::base::error::code;
 
     fn proxies(variables: &[(&str, &str)]) -> Proxies {
         let variables: Vec<(String, String)> =

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Handle};
 
-use crate::error::{Result, While, code};
+use crate::base::error::{Result, While, code};
 
 /// The handle of the running runtime.
 pub(crate) fn handle() -> Result<Handle> {

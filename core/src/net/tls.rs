@@ -13,9 +13,11 @@ use reqwest::Certificate;
 use rustls::{CertificateError, pki_types::UnixTime};
 
 use crate::{
+    base::{
+        error::{Failure, Result, config, innermost, plain_io},
+        files,
+    },
     context::timestamp,
-    error::{Failure, Result, config, innermost, plain_io},
-    files,
 };
 
 /// The variables that name the authorities in the place of the system's (OpenSSL, SSL_CTX_load_verify_locations(3)).

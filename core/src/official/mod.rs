@@ -13,9 +13,9 @@ use std::{
 
 use crate::{
     app::App,
+    base::error::{Failure, Result, While, code, plain_io},
     cli::tree::CommandSet,
     config::{self, Config, Dirs},
-    error::{Failure, Result, While, code, plain_io},
 };
 
 /// Words of the official CLI (v1.45) that are not words here, below each path: for the advice where it is not configured.
@@ -66,7 +66,7 @@ pub(crate) fn hand_over(app: &App, args: &[String], set: &CommandSet, path: &str
     let program = checked(&command)?;
     notice::say_once(app, &program);
     let error = Command::new(&program).args(args).exec();
-    Err(crate::error::config(format!("cannot run `{}` (`official.command`)", program.display()))
+    Err(crate::base::error::config(format!("cannot run `{}` (`official.command`)", program.display()))
         .cause(plain_io(&error.to_string())))
 }
 
@@ -115,9 +115,10 @@ fn configured(dirs: &Result<Dirs>) -> Option<PathBuf> {
 /// The official CLI's program: a whole path, so that no directory on the PATH decides what runs.
 pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     let refused = |reason: &str| {
-        crate::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display())).help(
-            "set it to the whole path of the official Astro CLI: astro config set official.command PATH",
-        )
+        crate::base::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display()))
+            .help(
+                "set it to the whole path of the official Astro CLI: astro config set official.command PATH",
+            )
     };
     if !path.is_absolute() {
         return Err(refused("it is not an absolute path"));

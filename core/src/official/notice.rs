@@ -9,11 +9,11 @@ use std::{fs, path::Path};
 use super::own_context::{self, OwnContext};
 use crate::{
     app::App,
+    base::files,
     cli::globals::Globals,
     config::Dirs,
     console::escaped,
     context::{Context, Origin},
-    files,
 };
 
 /// Says it, when this shell was not told the same before.

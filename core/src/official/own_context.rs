@@ -9,9 +9,11 @@ use std::{
 use saphyr::{LoadableYamlNode, Yaml};
 
 use crate::{
+    base::{
+        error::{Failure, Result, failed},
+        files,
+    },
     context::Address,
-    error::{Failure, Result, failed},
-    files,
 };
 
 /// The parts of `config.yaml` that say who and where.

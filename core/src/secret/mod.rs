@@ -26,11 +26,13 @@ use astro_plugin_protocol::service::{OneTimeSecret, Secret};
 use serde_json::Value;
 
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, config, failed},
+        failpoint,
+    },
     cli::report,
     config::Dirs,
     console::Console,
-    error::{Failure, Result, While, code, config, failed},
-    failpoint,
     host::last_words,
     output::Format,
 };

@@ -18,10 +18,12 @@ use astro_plugin_protocol::service::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
+    base::{
+        error::{Failure, Result, failed, plain_io, usage},
+        redact,
+    },
     child::{self, Limits},
     config::this_binary,
-    error::{Failure, Result, failed, plain_io, usage},
-    redact,
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.

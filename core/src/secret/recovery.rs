@@ -18,12 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{state_failure, value_at};
 use crate::{
+    base::{
+        error::{Result, failed},
+        failpoint, files, redact,
+    },
     config::Dirs,
     context::{timestamp, unix_now},
-    error::{Result, failed},
-    failpoint, files,
     host::{process, signals::Deferral},
-    redact,
 };
 
 /// The extension of the empty file that stands for "a person was told".

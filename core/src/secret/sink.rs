@@ -7,10 +7,12 @@ pub use astro_plugin_cli::secret::Options;
 
 use super::{program::Program, token_file::TokenFile};
 use crate::{
+    base::{
+        error::{Result, usage},
+        stderr,
+    },
     console::{Console, ResultError},
-    error::{Result, usage},
     output::Format,
-    stderr,
 };
 
 /// A sink that was looked at.

@@ -18,8 +18,10 @@ use std::{
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 
 use crate::{
-    error::{Result, While, code, plain_io, usage},
-    files,
+    base::{
+        error::{Result, While, code, plain_io, usage},
+        files,
+    },
     host::signals,
 };
 

@@ -4,7 +4,7 @@ use astro_plugin_cli::plugin_config;
 use serde_json::Value;
 
 use super::{Invocation, to_value};
-use crate::{config::Config, error::Result};
+use crate::{base::error::Result, config::Config};
 
 /// `config.get`
 pub(super) fn get(invocation: &Invocation) -> Result<Value> {

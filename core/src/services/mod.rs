@@ -32,17 +32,19 @@ use serde_json::Value;
 
 use crate::{
     app::App,
+    base::{
+        error::{Failure, Result, code, failed},
+        threads,
+    },
     cli::globals::Globals,
     config::Dirs,
     console::Console,
     context::Context,
-    error::{Failure, Result, code, failed},
     host::{Services, port::Reply, signals},
     logging,
     net::clock,
     output::Renderer,
     secret::Delivery,
-    threads,
 };
 
 /// Everything one invocation may use.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
-    error::{Result, failed},
+    base::error::{Result, failed},
     naming,
 };
 

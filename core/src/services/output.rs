@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 
 use super::{Invocation, ResultState};
 use crate::{
+    base::{
+        error::{Failure, Result, code, failed, plugin},
+        failpoint,
+    },
     console::ResultError,
-    error::{Failure, Result, code, failed, plugin},
-    failpoint,
     host::port::Reply,
     output::Format,
     secret::Context,

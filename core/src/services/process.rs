@@ -13,14 +13,16 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
+    base::{
+        error::{Result, code, failed, plain_io},
+        threads,
+    },
     child::{self, Limits},
-    error::{Result, code, failed, plain_io},
     host::{
         port::Reply,
         signals::{self, Deferral},
     },
     output::Format,
-    threads,
 };
 
 /// The most that is taken of what a program writes, in bytes.
@@ -88,7 +90,7 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
         other => failed(format!("the program `{program}` cannot be run")).cause(other.to_string()),
     })?;
     if ended.stdout.len() > MOST {
-        return Err(crate::error::Failure::new(
+        return Err(crate::base::error::Failure::new(
             code::FAILED,
             format!("`{program}` wrote more than {MOST} bytes"),
         ));

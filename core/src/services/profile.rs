@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
+    base::error::{Result, failed},
     config,
     context::Address,
     credential::{self, Secret, Stored},
-    error::{Result, failed},
 };
 
 /// `profile.put`
@@ -68,13 +68,13 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
         }
         Ok(chosen.as_deref() == Some(put.name.as_str()))
     })?;
-    crate::redact::hide(&put.token);
+    crate::base::redact::hide(&put.token);
     let token = Secret::new(put.token.clone());
     let stored = Stored { address: address.to_string(), token, session: None };
     credential::file::store(dirs, &put.name, &stored)?;
     to_value(ProfilePutAnswer { active })
 }
 
-fn config_needs_home() -> crate::error::Failure {
-    crate::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
+fn config_needs_home() -> crate::base::error::Failure {
+    crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
 }

@@ -4,7 +4,7 @@ use astro_plugin_protocol::service::{Progress, ProgressSet, ProgressStart};
 use serde_json::Value;
 
 use super::{Invocation, to_value};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// `progress.start`
 pub(super) fn start(invocation: &Invocation, start: &ProgressStart) -> Result<Value> {

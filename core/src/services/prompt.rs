@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::{Invocation, in_background};
 use crate::{
+    base::error::{Failure, Result, code},
     console::{Console, declined, escaped, is_yes, no_answer, width},
     context::Effect,
-    error::{Failure, Result, code},
     host::{port::Reply, signals},
 };
 

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::{Invocation, to_value};
 use crate::{
+    base::error::{Failure, Result, failed, usage},
     config,
     context::{
         Effect, Origin, Sourced,
         directory::{self, FILE},
     },
-    error::{Failure, Result, failed, usage},
 };
 
 /// What can be selected.
@@ -57,7 +57,9 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
         )));
     }
     let Some(dirs) = &invocation.dirs else {
-        return Err(crate::error::config("the home directory is not known").help("set HOME or ASTRO_HOME"));
+        return Err(
+            crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
+        );
     };
     let values: Vec<(&str, Option<&str>)> =
         select.values.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();

@@ -5,9 +5,9 @@ use std::{io::ErrorKind, net::TcpStream, time::Duration};
 use reqwest::Url;
 
 use crate::{
+    base::error::{Failure, code},
     config::{Config, Dirs},
     context::Address,
-    error::{Failure, code},
 };
 
 /// How long this machine may take to refuse a connection.
@@ -49,7 +49,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::files;
+    use crate::base::files;
 
     #[test]
     fn the_starter_is_named_where_nothing_listens() {

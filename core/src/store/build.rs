@@ -15,7 +15,7 @@ use super::{
     record::{self, Described, Installed, Stamp},
     revoke::Revoked,
 };
-use crate::{
+use crate::base::{
     error::{Failure, Result, While, code, plugin, with_causes},
     failpoint, files,
 };

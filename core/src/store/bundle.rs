@@ -13,8 +13,10 @@ use super::{
     record::{self, Installed, Source},
 };
 use crate::{
-    error::{Result, While, code},
-    files,
+    base::{
+        error::{Result, While, code},
+        files,
+    },
     host::verify,
 };
 

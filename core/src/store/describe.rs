@@ -9,9 +9,9 @@ use std::{
 use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
+    base::error::{Result, While, code, plugin},
     child::{self, Limits},
     config::this_binary,
-    error::{Result, While, code, plugin},
 };
 
 /// The hidden word of the child process.

@@ -9,7 +9,7 @@ use super::{
     Store,
     record::{Source, Stamp},
 };
-use crate::error::{Failure, plugin, with_causes};
+use crate::base::error::{Failure, plugin, with_causes};
 
 /// The format of the index files. Another number means: make the index again.
 pub const FORMAT: u32 = 4;
@@ -203,7 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store { dir: dir.path().to_owned(), kind: Kind::System };
         let path = dir.path().join("x.astro-plugin");
-        crate::files::write(&path, b"bytes").expect("written");
+        crate::base::files::write(&path, b"bytes").expect("written");
         let now = Stamp::of(&path).expect("there");
         let set = |nanoseconds: i64| {
             let time = std::time::UNIX_EPOCH
@@ -225,7 +225,7 @@ mod tests {
         set(second - 1_000_000_000);
         assert!(!facts.is_current(&store));
         set(second);
-        crate::files::write(&path, b"other bytes").expect("written");
+        crate::base::files::write(&path, b"other bytes").expect("written");
         set(second);
         assert!(!facts.is_current(&store));
         std::fs::remove_file(&path).expect("removed");

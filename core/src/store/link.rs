@@ -12,8 +12,10 @@ use super::{
     record::{self, Installed, Source, Stamp},
 };
 use crate::{
-    error::{Failure, Result, While, code, plugin, usage},
-    files,
+    base::{
+        error::{Failure, Result, While, code, plugin, usage},
+        files,
+    },
     host::verify,
 };
 
@@ -139,18 +141,18 @@ pub fn remove(stores: &Stores, name: &str) -> Result<Option<String>> {
 /// That nothing of this name is the user's to change.
 pub fn not_installed(stores: &Stores, name: &str) -> Failure {
     if stores.bundled_version(name).is_some() {
-        return crate::error::failed(format!(
+        return crate::base::error::failed(format!(
             "the plugin `{name}` came with astro and is not yours to change"
         ))
         .help("it is upgraded and removed with the package that installed astro");
     }
-    crate::error::failed(format!("no plugin `{name}` is installed"))
+    crate::base::error::failed(format!("no plugin `{name}` is installed"))
         .help("see the installed plugins with `astro plugin list`")
 }
 
 /// The user's store, or why there is none.
 pub fn user_store(stores: &Stores) -> Result<&Store> {
-    stores
-        .user()
-        .ok_or_else(|| crate::error::config("the home directory is not known").help("set HOME or ASTRO_HOME"))
+    stores.user().ok_or_else(|| {
+        crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
+    })
 }

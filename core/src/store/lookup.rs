@@ -12,9 +12,11 @@ use super::{
 };
 use crate::{
     access::Denied,
+    base::{
+        error::{Failure, Result, plugin},
+        files,
+    },
     cli::tree::CommandSet,
-    error::{Failure, Result, plugin},
-    files,
 };
 use astro_plugin_protocol::manifest::Group;
 

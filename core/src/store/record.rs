@@ -19,9 +19,11 @@ use sha2::{Digest, Sha256};
 use super::{Kind, Store};
 use crate::{
     access::Denied,
+    base::{
+        error::{Failure, Result, While, code, plugin},
+        files,
+    },
     context::unix_now,
-    error::{Failure, Result, While, code, plugin},
-    files,
 };
 
 /// An installed plugin.

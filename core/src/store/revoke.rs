@@ -10,7 +10,7 @@ use super::{
     Kind, Store,
     record::{Installed, Source},
 };
-use crate::{
+use crate::base::{
     error::{Result, While, code},
     files,
 };

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::{
     access::Denied,
-    error::{Result, While, code, failed, plugin},
-    failpoint, files,
+    base::{
+        error::{Result, While, code, failed, plugin},
+        failpoint, files,
+    },
 };
 
 impl Store {

@@ -6,7 +6,7 @@ use astro_plugin_abi::ABI_REVISION;
 use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions};
 
 use crate::{
-    error::{Result, plugin},
+    base::error::{Result, plugin},
     host,
 };
 

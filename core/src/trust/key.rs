@@ -10,7 +10,7 @@ use astro_plugin_protocol::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use minisign::{PublicKey, SignatureBox};
 
-use crate::{
+use crate::base::{
     error::{Result, usage},
     files,
 };

@@ -27,9 +27,11 @@ pub use key::{Key, trusted_comment};
 
 use crate::{
     access::Denied,
+    base::{
+        error::{Failure, Result, config},
+        files,
+    },
     config::{Config, Dirs, place_and_reason},
-    error::{Failure, Result, config},
-    files,
 };
 
 /// The table `[trust]`.
@@ -153,13 +155,13 @@ impl Policy {
         }
         match publisher_key {
             None if self.require == Require::Signed || !self.publishers.is_empty() => Some(
-                crate::error::plugin("no signature of it was verified, and the trust policy wants one")
+                crate::base::error::plugin("no signature of it was verified, and the trust policy wants one")
                     .help("install a signed build of it; see `astro config get trust.require`"),
             ),
             Some(key) if !self.publishers.is_empty() && !self.publishers.iter().any(|known| known == key) => {
                 let id = Key::parse(key).map_or_else(|| key.to_owned(), |key| key.id());
                 Some(
-                    crate::error::plugin(format!(
+                    crate::base::error::plugin(format!(
                         "its publisher's key {id} is not one of the trust policy's publishers"
                     ))
                     .help("see `astro config get trust.publishers`"),
@@ -273,7 +275,7 @@ mod tests {
         ] {
             files::write(&governing, format!("\n{line}\n").as_bytes()).expect("written");
             let failure = Policy::load(&dirs).expect_err("refused");
-            assert_eq!(failure.code, crate::error::code::CONFIG, "{failure:?}");
+            assert_eq!(failure.code, crate::base::error::code::CONFIG, "{failure:?}");
             let file = governing.display();
             assert_eq!(
                 failure.message,

@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::{
     access::{Denied, Way},
-    error::{Failure, Result, While, code, plugin},
+    base::error::{Failure, Result, While, code, plugin},
 };
 
 /// Opens a regular file and judges it and every directory above it, each on its own descriptor, so that nothing
@@ -64,7 +64,7 @@ fn unopened(path: &Path, tree: &Path, error: &std::io::Error) -> Failure {
     let denied = (error.kind() == std::io::ErrorKind::PermissionDenied).then(|| Denied::of(path)).flatten();
     match denied {
         Some(denied) => denied.failure(format!("{message}: permission denied"), tree),
-        None => plugin(message).cause(crate::error::plain_io(&error.to_string())),
+        None => plugin(message).cause(crate::base::error::plain_io(&error.to_string())),
     }
 }
 

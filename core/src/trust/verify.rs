@@ -25,10 +25,12 @@ use super::{
     open::{open, sealed},
 };
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, plugin, with_causes},
+        files,
+    },
     config::Dirs,
     context::unix_now,
-    error::{Failure, Result, While, code, plugin, with_causes},
-    files,
     store::{
         Kind, Store,
         index::Facts,

@@ -10,9 +10,9 @@ use astro_plugin_protocol::{
 use serde_json::Value;
 
 use crate::{
+    base::error::{Failure, Result, code, failed, usage},
     cli::suggest,
     config::Config,
-    error::{Failure, Result, code, failed, usage},
     official,
     trust::Key,
 };

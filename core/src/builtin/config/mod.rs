@@ -18,11 +18,13 @@ use keys::{checked, elsewhere};
 
 use super::{Request, column, command, dynamic, positional};
 use crate::{
+    base::{
+        error::{Failure, Result, While, code, failed, usage},
+        files,
+    },
     child::{self, Limits},
     cli::suggest,
     config::{self, Config, Dirs},
-    error::{Failure, Result, While, code, failed, usage},
-    files,
     output::Format,
     trust,
 };
@@ -228,7 +230,7 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     let left = || format!("nothing was changed; what you wrote is in {}", copy.display());
     if let Err(error) = Config::parse(&after) {
         let (place, reason) = config::place_and_reason(&error.to_string());
-        return Err(crate::error::config(format!("what you wrote cannot be read: {place}"))
+        return Err(crate::base::error::config(format!("what you wrote cannot be read: {place}"))
             .cause(reason)
             .help(left()));
     }
@@ -248,8 +250,9 @@ fn replace(dirs: &Dirs, before: &str, after: &str) -> Result<()> {
         if document.to_string() != before {
             return Err(failed("the configuration was changed by somebody else meanwhile"));
         }
-        *document =
-            after.parse().map_err(|error: toml_edit::TomlError| crate::error::config(error.message()))?;
+        *document = after
+            .parse()
+            .map_err(|error: toml_edit::TomlError| crate::base::error::config(error.message()))?;
         Ok(())
     })
 }
@@ -269,7 +272,7 @@ fn not_set(key: &str, document: &DocumentMut) -> Failure {
 fn read(dirs: &Dirs) -> Result<DocumentMut> {
     Config::load(dirs)?;
     let text = files::read(&dirs.config_file())?.unwrap_or_default();
-    text.parse().map_err(|error: toml_edit::TomlError| crate::error::config(error.message()))
+    text.parse().map_err(|error: toml_edit::TomlError| crate::base::error::config(error.message()))
 }
 
 /// The keys that are set, with their values; `changeable`: those that are changed here.

@@ -7,9 +7,9 @@ use reqwest::{Method, Url, header};
 use serde_json::Value;
 
 use crate::{
+    base::error::{Failure, Result, auth, with_causes},
     context::Address,
     credential::Secret,
-    error::{Failure, Result, auth, with_causes},
     net::{
         client::{self, Purpose, Unreached},
         clock, runtime,
@@ -87,7 +87,7 @@ fn verdict(status: u16, body: &[u8]) -> Result<Checked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::code;
+    use crate::base::error::code;
 
     #[test]
     fn only_a_refusal_of_the_api_itself_keeps_a_token_from_being_stored() {

@@ -11,9 +11,9 @@ use oauth2::CsrfToken;
 use reqwest::Url;
 
 use crate::{
+    base::error::{Result, While, auth, code, failed, plain_io},
     console::{Console, escaped},
     credential::{grant::Granted, issuer::Issuer},
-    error::{Result, While, auth, code, failed, plain_io},
     net::clock::span,
 };
 

@@ -15,11 +15,11 @@ use dialoguer::console::Term;
 
 use super::{Request, command, dynamic, option, switch};
 use crate::{
+    base::error::{Failure, Result, auth, failed, usage},
     cli::report,
     config::{self, Config, Credential, Dirs, environment},
     context::{Address, Claims, Environment, Origin, Sources, day, timestamp, unix_now},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
-    error::{Failure, Result, auth, failed, usage},
     net::tls::Trust,
     services::starter,
 };
@@ -356,7 +356,7 @@ fn read_token(ask: bool) -> Result<Secret> {
             "standard input holds more than a token: a token has at most {LARGEST_TOKEN} bytes"
         )));
     }
-    crate::redact::hide(token);
+    crate::base::redact::hide(token);
     Ok(Secret::new(token.to_owned()))
 }
 

@@ -16,8 +16,8 @@ use crate::{
         scaffold::{self, Sdk, Wanted},
         sign,
     },
+    base::error::{Result, failed, usage},
     context::directory,
-    error::{Result, failed, usage},
     output::Format,
     trust::Key,
 };
@@ -280,7 +280,7 @@ pub(in crate::builtin) fn pack(request: &Request<'_>) -> Result<i32> {
 
 fn absolute(path: &str) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| {
-        usage(format!("`{path}` is not a path")).cause(crate::error::plain_io(&error.to_string()))
+        usage(format!("`{path}` is not a path")).cause(crate::base::error::plain_io(&error.to_string()))
     })
 }
 

@@ -11,8 +11,8 @@ use astro_plugin_protocol::{
 use super::super::{Request, command, dynamic, option, positional};
 use super::install::several;
 use crate::{
+    base::error::{Result, failed, plugin, usage},
     cli::{globals::Globals, tree::CommandSet},
-    error::{Result, failed, plugin, usage},
     indexes,
     install::{
         candidate::{Candidate, Expected, Origin, nothing_at},

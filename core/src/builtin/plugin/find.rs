@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::super::{Request, column, command, dynamic, positional, switch};
 use crate::{
+    base::error::{Failure, Result, failed, plugin},
     cli::report,
-    error::{Failure, Result, failed, plugin},
     indexes,
     install::{Installer, Options, resolve},
     store::{Kind, Store, lookup::Owner, record::Source},

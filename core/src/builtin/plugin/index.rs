@@ -18,8 +18,8 @@ use crate::{
         index::{self, Mark, Wanted},
         sign,
     },
+    base::error::{Result, failed, usage},
     config::{self, IndexSource},
-    error::{Result, failed, usage},
     indexes::{self, Reach},
     output::Format,
     trust::Key,
@@ -139,7 +139,7 @@ fn location(text: &str) -> Result<String> {
     }
     let path = Path::new(text).canonicalize().map_err(|error| {
         failed(format!("cannot find the directory `{text}`"))
-            .cause(crate::error::plain_io(&error.to_string()))
+            .cause(crate::base::error::plain_io(&error.to_string()))
             .help("an index is at an https URL or in a directory")
     })?;
     Ok(path.display().to_string())
@@ -163,7 +163,7 @@ pub(in crate::builtin) fn add(request: &Request<'_>) -> Result<i32> {
     let dirs = request.app.dirs.clone()?;
     let name = request.required("name")?;
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose().map_err(|error| {
-        usage("`--ca-file` is not a path").cause(crate::error::plain_io(&error.to_string()))
+        usage("`--ca-file` is not a path").cause(crate::base::error::plain_io(&error.to_string()))
     })?;
     let mut source = IndexSource {
         name: name.to_owned(),
@@ -221,8 +221,8 @@ fn put(document: &mut DocumentMut, source: &IndexSource, first: bool) -> Result<
     Ok(())
 }
 
-fn not_tables() -> crate::error::Failure {
-    crate::error::config("`index` in the configuration is not a list of tables `[[index]]`")
+fn not_tables() -> crate::base::error::Failure {
+    crate::base::error::config("`index` in the configuration is not a list of tables `[[index]]`")
 }
 
 pub(in crate::builtin) fn remove(request: &Request<'_>) -> Result<i32> {
@@ -297,7 +297,7 @@ pub(in crate::builtin) fn build(request: &Request<'_>) -> Result<i32> {
     };
     let may_ask = !request.parsed.globals.no_input && format == Format::Table;
     let key = request.text("key").map(|path| sign::key(request.app, Path::new(path), may_ask)).transpose()?;
-    crate::files::shared_dir(&dir)?;
+    crate::base::files::shared_dir(&dir)?;
     let document = index::build(&wanted)?;
     let count: usize = document.plugins.iter().map(|plugin| plugin.versions.len()).sum();
     let console = &request.app.console;

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::super::{Request, column, command, dynamic, file, option, positional, switch};
 use crate::{
+    base::error::{Failure, Result, While, code, failed, usage},
     cli::report,
     context::directory,
-    error::{Failure, Result, While, code, failed, usage},
     install::{
         Action, Choice, Installer, Options, Outcome, change, lock_file,
         source::{Named, Wanted},

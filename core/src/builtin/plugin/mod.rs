@@ -21,10 +21,12 @@ use serde_json::{Value, json};
 use super::{Request, column, command, dynamic, file, positional, switch};
 use crate::{
     author::develop,
+    base::{
+        error::{Result, While, code, failed, with_causes},
+        files,
+    },
     cli::report,
     context::timestamp,
-    error::{Result, While, code, failed, with_causes},
-    files,
     install::{Installer, Options, resolve},
     output::Format,
     store::{Kind, link, lookup::Owner, record},

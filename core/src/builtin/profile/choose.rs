@@ -7,9 +7,9 @@ use super::{
     no_profile,
 };
 use crate::{
+    base::error::{Result, While, code, usage},
     config::{self, Config, environment},
     context::{Directory, directory},
-    error::{Result, While, code, usage},
     output::Format,
 };
 

@@ -7,9 +7,9 @@ use super::{
     check_name, no_credential, no_profile,
 };
 use crate::{
+    base::error::{Result, failed, usage},
     config::{self, Config, environment},
     context::Directory,
-    error::{Result, failed, usage},
 };
 
 /// What can be taken out of a profile.

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command, dynamic, option, positional};
 use crate::{
+    base::error::{Failure, Result, failed, usage},
     cli::suggest,
     config::{self, Config, Dirs, Profile},
     context::Address,
-    error::{Failure, Result, failed, usage},
     naming::{LEVELS_OF_PLACE, Names, beside},
     output::Format,
 };

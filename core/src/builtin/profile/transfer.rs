@@ -19,11 +19,13 @@ use super::{
     no_profile,
 };
 use crate::{
+    base::{
+        error::{Result, failed, usage},
+        files,
+    },
     config::{self, Config, Profile},
     context::Address,
     credential,
-    error::{Result, failed, usage},
-    files,
     official::own_context::{self, OwnContext},
     output::Format,
 };

@@ -8,8 +8,8 @@ use astro_plugin_protocol::invocation::Candidate;
 
 use super::{line, spot::Spot};
 use crate::{
+    base::error::{Result, usage},
     console::{escaped, is_control},
-    error::{Result, usage},
 };
 
 /// The characters at which bash begins a new word, from its script.

@@ -1,10 +1,10 @@
 //! Address and credential: both from the environment, or both stored.
 
 use crate::{
+    base::error::{Failure, Result, auth},
     config::{Config, Profile},
     context::{Address, Origin, Sourced},
     credential::{Secret, Session, Source, Stored},
-    error::{Failure, Result, auth},
 };
 
 /// What belongs together.

@@ -5,10 +5,10 @@ use astro_plugin_protocol::names::is_id;
 
 use super::Sources;
 use crate::{
+    base::error::{Failure, Result, auth},
     config::{Config, Profile},
     context::{Claims, Origin, Sourced},
     credential::{Source, Stored},
-    error::{Failure, Result, auth},
 };
 
 /// A directory file of another user may select another customer, and is not read.
@@ -27,10 +27,13 @@ pub(super) fn unread(sources: Sources<'_>) -> Option<Failure> {
     let trusted = [config.trust.directories.clone(), vec![dir]].concat().join(",");
     let trusted = shlex::try_quote(&trusted).map(|quoted| quoted.into_owned()).unwrap_or_default();
     Some(
-        crate::error::config(format!("`{}` is ignored and may select something else", file.path.display()))
-            .cause(format!("it is {}", file.reason))
-            .help("choose for this command: --profile NAME, or --deployment <ID|NAME>")
-            .help(format!("or trust its directory: astro config set trust.directories {trusted}")),
+        crate::base::error::config(format!(
+            "`{}` is ignored and may select something else",
+            file.path.display()
+        ))
+        .cause(format!("it is {}", file.reason))
+        .help("choose for this command: --profile NAME, or --deployment <ID|NAME>")
+        .help(format!("or trust its directory: astro config set trust.directories {trusted}")),
     )
 }
 

@@ -3,8 +3,8 @@
 use astro_plugin_protocol::names;
 
 use crate::{
+    base::error::{Failure, auth},
     context::{Origin, Sourced},
-    error::{Failure, auth},
 };
 
 /// Which organization each layer names. Whoever names one brings the credential for it, so that layers may not

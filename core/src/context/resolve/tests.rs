@@ -271,7 +271,7 @@ fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
         let context = resolved_in(&Globals::default(), &[("ASTRO_API_TOKEN", token)], Some(&file), &setup());
         let refused = context.authority().expect_err("refused");
         assert!(refused.message.contains("/p/.astro.toml line 1"), "{refused:?}");
-        assert_eq!(refused.code, crate::error::code::AUTH);
+        assert_eq!(refused.code, crate::base::error::code::AUTH);
     }
 }
 
@@ -356,7 +356,7 @@ fn unknown_names_and_values_keep_everything_from_being_sent() {
     ];
     for (globals, variables, part) in rows {
         let error = resolved(globals, variables, &setup()).authority().expect_err(part);
-        assert_eq!(error.code, crate::error::code::CONFIG);
+        assert_eq!(error.code, crate::base::error::code::CONFIG);
         assert!(error.message.contains(part), "{error:?}");
     }
     let environment = Environment::with(&[("ASTRO_OUTPUT", "yaml")]);
@@ -450,7 +450,7 @@ fn a_token_in_the_environment_is_one_word() {
         match (resolve(sources, stored), flaw) {
             (Ok(context), None) => assert_eq!(context.credential.expect("set").value.expose(), jwt),
             (Err(failure), Some(flaw)) => {
-                assert_eq!(failure.code, crate::error::code::USAGE);
+                assert_eq!(failure.code, crate::base::error::code::USAGE);
                 assert!(
                     failure.message.contains("ASTRO_API_TOKEN") && failure.message.contains(flaw),
                     "{failure:?}"

@@ -6,7 +6,7 @@ fn refused(command: &str) -> Option<String> {
     let words = shlex::split(command).expect("words");
     let program = Program { option: "--token-exec", words, ends_with_newline: false };
     let failure = program.check_placeholders(&["id", "name", "role"]).err()?;
-    assert_eq!(failure.code, crate::error::code::USAGE, "{command}");
+    assert_eq!(failure.code, crate::base::error::code::USAGE, "{command}");
     let help = failure.help.first().expect("the safe form").clone();
     assert!(help.contains("ASTRO_SECRET_"), "{command}: {help}");
     assert!(!help.contains("{name}") && !help.contains("{role}"), "{command}: {help}");

@@ -27,9 +27,9 @@ use serde_json::Value;
 
 use super::{Invocation, starter, to_value};
 use crate::{
+    base::error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
     context::{Address, Context, Effect},
     credential::Secret,
-    error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
     host::port::Reply,
     net::{self, client::Purpose, clock, runtime},
     secret::Delivery,

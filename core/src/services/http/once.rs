@@ -11,11 +11,13 @@ use super::{
     unreachable,
 };
 use crate::{
+    base::{
+        error::{Failure, Result, auth, code, failed, innermost},
+        failpoint,
+    },
     cli::report,
     context::Origin,
     credential::{self, Secret, Stored},
-    error::{Failure, Result, auth, code, failed, innermost},
-    failpoint,
     host::{last_words, signals},
     net,
     secret::{

@@ -9,6 +9,10 @@ use std::{
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use crate::{
+    base::{
+        error::{Failure, Result, failed},
+        redact,
+    },
     cli::report,
     config::Config,
     context::{Claims, Origin},
@@ -16,8 +20,6 @@ use crate::{
         Secret, Source, Stored,
         session::{self, Reason},
     },
-    error::{Failure, Result, failed},
-    redact,
     services::Invocation,
 };
 

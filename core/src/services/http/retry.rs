@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Prepared, Unanswered, client, debug, refused, renew, unknown_outcome, unreachable};
 use crate::{
-    error::{Failure, Result},
+    base::error::{Failure, Result},
     net::client::Unreached,
     services::Invocation,
 };

@@ -10,7 +10,7 @@ use astro_plugin_protocol::service::{HttpRequest, OneTimeSecret, Settle};
 use serde_json::Value;
 
 use super::{Prepared, client, once::is_own, renew};
-use crate::{error::Failure, services::Invocation};
+use crate::{base::error::Failure, services::Invocation};
 
 /// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
 const LOOKS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::Answered;
 use crate::{
+    base::error::{Failure, auth, code, failed},
     context::{Address, Context, renewal},
-    error::{Failure, auth, code, failed},
     net::{
         client::{CONNECT_TIMEOUT, Unreached},
         clock,

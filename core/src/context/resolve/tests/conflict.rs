@@ -68,7 +68,7 @@ fn nothing_is_changed_for_another_customer_than_the_directorys() {
         let written = context.allow(Effect::Write);
         assert_eq!(written.is_ok(), *may_write, "{what}: {written:?}");
         if let Err(failure) = written {
-            assert_eq!(failure.code, crate::error::code::AUTH, "{what}");
+            assert_eq!(failure.code, crate::base::error::code::AUTH, "{what}");
             assert!(failure.causes[0].contains("/p/.astro.toml line"), "{what}: {failure:?}");
         }
     }
@@ -180,7 +180,7 @@ fn nothing_is_changed_beside_a_file_that_is_not_read() {
         let written = context.allow(Effect::Write);
         assert_eq!(written.is_ok(), *may_write, "{what}: {written:?}");
         if let Err(failure) = written {
-            assert_eq!(failure.code, crate::error::code::CONFIG, "{what}");
+            assert_eq!(failure.code, crate::base::error::code::CONFIG, "{what}");
             assert_eq!(failure.causes[1], "it is owned by uid 1001");
             // What is trusted already stays so.
             assert!(failure.help[1].ends_with("trust.directories '/srv/a b,/co'"), "{failure:?}");

@@ -14,7 +14,7 @@ use base64::{
     prelude::{BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD},
 };
 
-use crate::stderr;
+use crate::base::stderr;
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "[secret]";
@@ -155,7 +155,7 @@ impl Write for Stderr {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use crate::base::redact::*;
 
     #[test]
     fn tokens_and_hidden_values_are_taken_out() {

@@ -23,7 +23,7 @@ pub use lock::{Lock, wait_for};
 pub use owner::own_dir;
 use owner::whose;
 
-use crate::error::{Failure, Result, While, code, config};
+use crate::base::error::{Failure, Result, While, code, config};
 
 /// The largest text that is read, in bytes.
 const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
@@ -212,7 +212,7 @@ fn read_if(path: &Path, may: impl FnOnce(&Metadata) -> Result<()>) -> Result<Opt
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::base::files::*;
 
     #[test]
     fn a_link_stays_a_link_and_modes_are_private() {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{own_dir, private_dir, whose};
-use crate::error::{Failure, Result, While, code, config};
+use crate::base::error::{Failure, Result, While, code, config};
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -97,7 +97,7 @@ fn held(lock: &PathBuf) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::base::files::lock::*;
 
     #[test]
     fn a_lock_that_is_held_names_its_holder_and_a_dead_one_holds_none() {

@@ -4,7 +4,7 @@ use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::error::{Failure, Result, While, code, config};
+use crate::base::error::{Failure, Result, While, code, config};
 
 /// Refuses a file that another user may change, itself or by its directory. `metadata` is the open file's.
 pub(super) fn judge(path: &Path, metadata: &Metadata) -> Result<()> {
@@ -87,7 +87,7 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::base::files::owner::*;
 
     #[test]
     fn only_the_owner_may_write() {

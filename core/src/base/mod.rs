@@ -1,0 +1,8 @@
+//! What every other module may use: errors, files, redaction. Nothing here knows another module of the host.
+
+pub mod error;
+pub mod failpoint;
+pub mod files;
+pub mod redact;
+pub mod stderr;
+pub mod threads;
