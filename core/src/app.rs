@@ -22,7 +22,7 @@ use crate::{
     },
     config::Dirs,
     console::{Console, Conversation, TerminalFacts},
-    host::{Transport, crash, library, process, signals, verify},
+    host::{Transport, library, verify},
     install, logging, official,
     output::Format,
     secret::recovery::Store,
@@ -30,6 +30,7 @@ use crate::{
         self, Stores, bundle, describe,
         lookup::{Found, Owner},
     },
+    sys::{crash, process, signals},
 };
 
 /// What every command of the host may use.

@@ -8,12 +8,10 @@
 //!      -> console (stdout = result, stderr = conversation) -> exit code
 //! ```
 
-mod access;
 mod app;
 mod author;
 pub mod base;
 mod builtin;
-pub mod child;
 pub mod cli;
 mod completing;
 pub mod config;
@@ -32,6 +30,7 @@ mod official;
 pub mod secret;
 pub mod services;
 pub mod store;
+pub mod sys;
 pub mod trust;
 
 pub use astro_plugin_cli::{exit_code, output};

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     base::error::{Failure, Result, failed, usage},
-    child::{self, Limits},
+    sys::child::{self, Limits},
 };
 
 /// The most that is taken of cargo's messages, in bytes.

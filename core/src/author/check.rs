@@ -19,12 +19,13 @@ use crate::{
     base::error::{Result, While, plugin, with_causes},
     cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
-    host::{Services, Transport, crash, executor, library, process, verify},
+    host::{Services, Transport, executor, library, verify},
     services::{Invocation, Shared},
     store::{
         describe,
         record::{self, Described},
     },
+    sys::{crash, process},
     trust::Key,
 };
 

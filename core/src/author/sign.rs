@@ -14,7 +14,7 @@ use crate::{
         files,
     },
     console::no_answer,
-    host::signals,
+    sys::signals,
     trust::{self, trusted_comment},
 };
 

@@ -10,13 +10,13 @@ use super::{Request, command, dynamic, positional};
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
     console::Console,
-    host::process,
     invocation::chosen_format,
     output::{Format, Renderer, Sheet},
     secret::{
         Context, Delivery,
         recovery::{Leftover, Store},
     },
+    sys::process,
 };
 
 pub(super) fn commands() -> Vec<Command> {

@@ -15,9 +15,9 @@ use crate::{
         tree::CommandSet,
     },
     config::{Config, Dirs},
-    host::process,
     secret::recovery,
     store::{Kind, lookup::Owner},
+    sys::process,
 };
 
 /// The values of a dynamic argument of a command. `args` are the canonical arguments before the cursor.

@@ -9,14 +9,14 @@ use crate::{
     },
     console::{Console, Style, escaped, styled},
     exit_code::{self, ExitCode},
-    host::last_words,
+    sys::exit_message,
 };
 
 /// Prints a failure on stderr, for a person or as one JSON line, and gives its exit code.
 pub fn failure(console: &Console, failure: &Failure) -> ExitCode {
     console.stderr_line(&rendered(console, failure));
     if matches!(failure.code.as_str(), code::DELIVERY | code::OUTCOME_UNKNOWN) {
-        last_words::clear();
+        exit_message::clear();
     }
     exit_code::of_failure(&failure.code)
 }

@@ -38,8 +38,8 @@ use crate::{
     },
     config::Config,
     console::Conversation,
-    host::{crash, process},
     store::lookup::Found,
+    sys::{crash, process},
 };
 
 /// How long the values of an argument may take.

@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::host::stdout;
+use crate::sys::stdout;
 
 /// Bytes that a pipe or a terminal takes at once when it is writable (POSIX `PIPE_BUF`).
 const SMALL: usize = 4096;

@@ -8,8 +8,8 @@ use std::{
 use super::{Secret, Stored};
 use crate::{
     base::error::{Failure, Result, auth, config},
-    child::{self, Limits},
     config::Credential,
+    sys::child::{self, Limits},
 };
 
 /// How long the program may take: it may have to ask for a password.

@@ -10,11 +10,11 @@ use crate::{
         files::Lock,
     },
     config::{Credential, Dirs},
-    host::signals,
     net::{
         clock::{elapsed, unix_now},
         tls::Trust,
     },
+    sys::signals,
 };
 
 /// A token with less left than this is renewed, in seconds.

@@ -11,8 +11,8 @@ use std::{
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use super::signals;
 use crate::base::error::{Result, While, code};
+use crate::sys::signals;
 
 /// How the polling ended.
 pub enum Ended<T> {

@@ -1,21 +1,15 @@
-//! The room of the boundary: the only one in the host that may be unsafe.
+//! The boundary to plugins. It and [`crate::sys`] are the only modules of the host that may be unsafe.
 //!
 //! * [`verify`], which is [`crate::trust::verify`], decides whether a file may be loaded, before any of its code can run.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
-//! * [`signals`], [`crash`] and [`process`] keep the process in order while foreign code runs in it; [`stdout`] looks at it
-//!   before anything else does.
+//! * [`crate::sys`] keeps the process in order while foreign code runs in it.
 //!
 //! [`Transport`] is the seam: the same messages can travel to a child process.
 
-pub mod crash;
 pub mod executor;
-pub mod last_words;
 pub mod library;
 pub mod port;
-pub mod process;
-pub mod signals;
-pub mod stdout;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

@@ -33,12 +33,13 @@ use crate::{
     console::Conversation,
     context::{self, Context, Effect},
     exit_code,
-    host::{Services, Transport, crash, executor, library, process, signals, verify},
+    host::{Services, Transport, executor, library, verify},
     logging,
     output::{Format, Renderer, Sheet},
     secret::Delivery,
     services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
+    sys::{crash, process, signals},
 };
 
 impl App {

@@ -25,10 +25,11 @@ use crate::{
     config::{Config, environment},
     context::Context,
     exit_code,
-    host::{Answering, Services, Transport, executor, port, signals},
+    host::{Answering, Services, Transport, executor, port},
     output::{Collected, Format, Renderer},
     services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
+    sys::signals,
 };
 
 /// The key that tells whose row it is.

@@ -33,8 +33,8 @@ use crate::{
     cli::report,
     config::Dirs,
     console::Console,
-    host::last_words,
     output::Format,
+    sys::exit_message,
 };
 use program::Program;
 use recovery::{Kept, Record, Store};
@@ -191,9 +191,9 @@ impl Delivery {
                 // Of several the next one is what must not go without a word.
                 match secrets.kept.first() {
                     Some(next) => {
-                        last_words::set(report::rendered(console, &undelivered(next, "it was interrupted")))
+                        exit_message::set(report::rendered(console, &undelivered(next, "it was interrupted")))
                     }
-                    None => last_words::clear(),
+                    None => exit_message::clear(),
                 }
                 drop(secrets);
                 console.notice(&match &self.sink {

@@ -22,8 +22,8 @@ use crate::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
-    child::{self, Limits},
     config::this_binary,
+    sys::child::{self, Limits},
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.

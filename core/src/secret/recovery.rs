@@ -24,7 +24,7 @@ use crate::{
     },
     config::Dirs,
     context::{timestamp, unix_now},
-    host::{process, signals::Deferral},
+    sys::{process, signals::Deferral},
 };
 
 /// The extension of the empty file that stands for "a person was told".

@@ -22,7 +22,7 @@ use crate::{
         error::{Result, While, code, plain_io, usage},
         files,
     },
-    host::signals,
+    sys::signals,
 };
 
 /// How long another process that replaces the same file is waited for.

@@ -40,11 +40,12 @@ use crate::{
     config::Dirs,
     console::Console,
     context::Context,
-    host::{Services, port::Reply, signals},
+    host::{Services, port::Reply},
     logging,
     net::clock,
     output::Renderer,
     secret::Delivery,
+    sys::signals,
 };
 
 /// Everything one invocation may use.

@@ -17,12 +17,12 @@ use crate::{
         error::{Result, code, failed, plain_io},
         threads,
     },
-    child::{self, Limits},
-    host::{
-        port::Reply,
+    host::port::Reply,
+    output::Format,
+    sys::{
+        child::{self, Limits},
         signals::{self, Deferral},
     },
-    output::Format,
 };
 
 /// The most that is taken of what a program writes, in bytes.

@@ -14,7 +14,8 @@ use crate::{
     base::error::{Failure, Result, code},
     console::{Console, declined, escaped, is_yes, no_answer, width},
     context::Effect,
-    host::{port::Reply, signals},
+    host::port::Reply,
+    sys::signals,
 };
 
 /// `prompt.confirm`

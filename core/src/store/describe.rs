@@ -10,8 +10,8 @@ use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
     base::error::{Result, While, code, plugin},
-    child::{self, Limits},
     config::this_binary,
+    sys::child::{self, Limits},
 };
 
 /// The hidden word of the child process.

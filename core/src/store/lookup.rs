@@ -11,12 +11,12 @@ use super::{
     link,
 };
 use crate::{
-    access::Denied,
     base::{
         error::{Failure, Result, plugin},
         files,
     },
     cli::tree::CommandSet,
+    sys::access::Denied,
 };
 use astro_plugin_protocol::manifest::Group;
 

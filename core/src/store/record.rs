@@ -18,12 +18,12 @@ use sha2::{Digest, Sha256};
 
 use super::{Kind, Store};
 use crate::{
-    access::Denied,
     base::{
         error::{Failure, Result, While, code, plugin},
         files,
     },
     context::unix_now,
+    sys::access::Denied,
 };
 
 /// An installed plugin.

@@ -14,11 +14,11 @@ use super::{
     record::{self, Installed, Source},
 };
 use crate::{
-    access::Denied,
     base::{
         error::{Result, While, code, failed, plugin},
         failpoint, files,
     },
+    sys::access::Denied,
 };
 
 impl Store {

@@ -26,12 +26,12 @@ use serde::Deserialize;
 pub use key::{Key, trusted_comment};
 
 use crate::{
-    access::Denied,
     base::{
         error::{Failure, Result, config},
         files,
     },
     config::{Config, Dirs, place_and_reason},
+    sys::access::Denied,
 };
 
 /// The table `[trust]`.

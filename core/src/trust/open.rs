@@ -16,8 +16,8 @@ use rustix::{
 };
 
 use crate::{
-    access::{Denied, Way},
     base::error::{Failure, Result, While, code, plugin},
+    sys::access::{Denied, Way},
 };
 
 /// Opens a regular file and judges it and every directory above it, each on its own descriptor, so that nothing

@@ -22,10 +22,10 @@ use crate::{
         error::{Failure, Result, While, code, failed, usage},
         files,
     },
-    child::{self, Limits},
     cli::suggest,
     config::{self, Config, Dirs},
     output::Format,
+    sys::child::{self, Limits},
     trust,
 };
 

@@ -18,13 +18,13 @@ use crate::{
     cli::report,
     context::Origin,
     credential::{self, Secret, Stored},
-    host::{last_words, signals},
     net,
     secret::{
         recovery::{Kept, Record},
         undelivered,
     },
     services::Invocation,
+    sys::{exit_message, signals},
 };
 
 /// Sends it, and once more when the API refused the credential and there is another one: a 401 says that nothing was
@@ -76,7 +76,7 @@ async fn send(
         kept.remove();
         return Err(Failure::new(code::CLOSED, "it was interrupted before anything was sent"));
     }
-    last_words::set(report::rendered(
+    exit_message::set(report::rendered(
         &invocation.console,
         &unknown(secret, &kept.record, "astro ended before an answer came", None),
     ));
@@ -100,7 +100,7 @@ async fn send(
         }
         (Ok(answered), _) if answered.is_definite() => {
             kept.remove();
-            last_words::clear();
+            exit_message::clear();
             return Err(refused(&prepared.method, &answered, &invocation.context));
         }
         (Ok(answered), _) => {
@@ -110,7 +110,7 @@ async fn send(
         }
         (Err(Unanswered::NotSent(error)), _) => {
             kept.remove();
-            last_words::clear();
+            exit_message::clear();
             return Err(unreachable(&error, &invocation.context, &reqwest::Method::GET));
         }
         (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
@@ -126,7 +126,7 @@ async fn send(
         let verdict = settle::settle(invocation, secret, before.as_ref(), may_still_happen).await;
         verdict_in_words(secret, kept, verdict, reason, refusal, settle::watched(invocation))
     };
-    last_words::set(report::rendered(&invocation.console, &failure));
+    exit_message::set(report::rendered(&invocation.console, &failure));
     if signals::pending().is_some() {
         // Whoever interrupted is told before the signal acts.
         report::failure(&invocation.console, &failure);
@@ -135,7 +135,7 @@ async fn send(
         signals::raise_pending();
     }
     if failure.code == code::NETWORK {
-        last_words::clear();
+        exit_message::clear();
     }
     // Also a plugin that does not wait for the answer ends with this.
     if matches!(failure.code.as_str(), code::DELIVERY | code::OUTCOME_UNKNOWN) {
@@ -174,7 +174,7 @@ fn answer(
         renew_own(invocation, secret, value);
         step("credential-updated")?;
         let words = undelivered(&kept, "it was interrupted");
-        last_words::set(report::rendered(&invocation.console, &words));
+        exit_message::set(report::rendered(&invocation.console, &words));
         // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
         // until it is delivered, or until the time limit is over once more.
         match kept.path() {

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::{last_words, port::Reply};
+use crate::{host::port::Reply, sys::exit_message};
 
 /// The first signal that arrived; 0 for none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -378,7 +378,7 @@ extern "C" fn on_nothing(_: i32) {}
 fn die_by(signal: i32) -> ! {
     // Where stdout is no terminal the modes may be a pager's that shows our output: not ours to change.
     restore_at_end();
-    last_words::write();
+    exit_message::write();
     // SAFETY: `signal`, `sigprocmask`-family calls and `kill` are async-signal-safe and get valid values.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
@@ -392,7 +392,7 @@ fn die_by(signal: i32) -> ! {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::sys::signals::*;
 
     #[test]
     fn the_deferral_that_lasts_longest_counts() {

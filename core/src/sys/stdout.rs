@@ -23,6 +23,6 @@ extern "C" fn look() {
 }
 
 /// The process was started with stdout closed.
-pub fn was_closed() -> bool {
+pub(crate) fn was_closed() -> bool {
     WAS_CLOSED.load(Ordering::Relaxed)
 }

@@ -9,8 +9,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI32, Ordering},
 };
 
-use super::{last_words, signals};
 use crate::exit_code;
+use crate::sys::{exit_message, signals};
 
 /// What is printed, made before it is needed: nothing is allocated in a handler.
 struct Texts {
@@ -99,9 +99,9 @@ extern "C" fn on_exit() {
 
 fn say_and_leave(text: &[u8]) -> ! {
     signals::restore_terminal();
-    last_words::write_all(text);
+    exit_message::write_all(text);
     // A token that was made outweighs the crash.
-    let code = if last_words::write() { exit_code::DELIVERY } else { exit_code::PLUGIN };
+    let code = if exit_message::write() { exit_code::DELIVERY } else { exit_code::PLUGIN };
     // SAFETY: ends the process; `_exit` is async-signal-safe.
     unsafe { libc::_exit(code.number.into()) }
 }

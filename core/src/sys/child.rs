@@ -18,7 +18,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
 };
 
-use crate::host::signals;
+use crate::sys::signals;
 
 /// How long more of its output is waited for after its end: what it started may hold the pipes open for as long as it
 /// likes.

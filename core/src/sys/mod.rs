@@ -1,0 +1,9 @@
+//! The process and the system around it: children, signals, crashes, who owns a file.
+
+pub(crate) mod access;
+pub mod child;
+pub mod crash;
+pub mod exit_message;
+pub mod process;
+pub mod signals;
+pub(crate) mod stdout;
