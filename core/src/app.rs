@@ -12,22 +12,23 @@ use crate::{
         error::{Failure, Result, code, failed, plugin, usage},
         failpoint, redact,
     },
-    builtin,
     cli::{
         complete,
         globals::Globals,
         help::{self, Layout},
         parse::{self, Parsed},
-        report, scan,
+        scan,
     },
+    commands,
     config::Dirs,
-    console::{Console, Conversation, TerminalFacts},
+    console::{Console, Conversation, TerminalFacts, logging, report},
+    delivery::recovery::Store,
     host::{Transport, library, verify},
-    install, logging, official,
+    install, official,
     output::Format,
-    secret::recovery::Store,
+    run::describe,
     store::{
-        self, Stores, bundle, describe,
+        self, Stores, bundle,
         lookup::{Found, Owner},
     },
     sys::{crash, process, signals},
@@ -71,7 +72,7 @@ pub(crate) fn main() -> ! {
                 report::failure(&console, &failure).number.into()
             });
             if let Some(dirs) = app.dirs.as_ref().ok().filter(|_| !is_recover) {
-                builtin::mention(&console, &Store::at(dirs));
+                commands::mention(&console, &Store::at(dirs));
             }
             code
         }
@@ -122,7 +123,7 @@ impl App {
                 bundle::bundle(library.as_ref(), &system_store(dir))?;
                 return Ok(0);
             }
-            [word, dir] if word == bundle::INDEX_WORD => return builtin::index_store(dir),
+            [word, dir] if word == bundle::INDEX_WORD => return commands::index_store(dir),
             _ => {}
         }
         let words = scan::words(&args);
@@ -131,7 +132,7 @@ impl App {
         };
         // Describing the host's own commands takes longer than the rest of a plugin's start.
         if BUILTIN_WORDS.contains(&first) {
-            let builtins = builtin::commands();
+            let builtins = commands::commands();
             if !builtins.locate(&words).0.is_empty() {
                 let parsed = parse::parse(&args, &builtins)?;
                 return self.builtin(&parsed, &builtins);
@@ -178,7 +179,7 @@ impl App {
         let words: Vec<help::Word> =
             words.into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
         let more = official::more_commands(&self.dirs, "");
-        self.print(&help::root(&self.binary, &words, &builtin::commands(), more.as_deref(), self.layout()))
+        self.print(&help::root(&self.binary, &words, &commands::commands(), more.as_deref(), self.layout()))
     }
 
     /// `--version`, wherever it stands: a command it was typed after is not run.
@@ -208,7 +209,7 @@ impl App {
             self.start_conversation(&parsed.globals, Format::Table)?;
             return self.print(&help::command(&self.binary, command, &[], self.layout()));
         }
-        builtin::run(self, command, parsed)
+        commands::run(self, command, parsed)
     }
 
     fn plugin_word(&self, args: &[String], found: &Found) -> Result<i32> {
@@ -337,7 +338,7 @@ impl App {
 
     /// Every first word: the host's own and those of plugins.
     pub(crate) fn first_words(&self) -> crate::cli::tree::CommandSet {
-        let mut all = builtin::commands();
+        let mut all = commands::commands();
         all.groups.extend(self.stores.root_words());
         all
     }
@@ -348,7 +349,7 @@ impl App {
             return failure;
         }
         let word = words.first().copied().unwrap_or_default();
-        let mut all = builtin::commands();
+        let mut all = commands::commands();
         for root in self.stores.root_words() {
             if let Some(found) = self.stores.word(&root.path) {
                 all.groups.extend(found.set.groups);

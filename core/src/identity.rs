@@ -6,8 +6,9 @@ use crate::{
         error::{Result, code, with_causes},
         redact,
     },
-    cli::{globals::Globals, report},
+    cli::globals::Globals,
     config::{Config, Credential},
+    console::report,
     context::{self, Context, Directory, Environment, Origin, Sources},
     credential::{self, session::Reason},
 };

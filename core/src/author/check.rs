@@ -20,11 +20,9 @@ use crate::{
     cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
     host::{Services, Transport, executor, library, verify},
+    run::describe,
     services::{Invocation, Shared},
-    store::{
-        describe,
-        record::{self, Described},
-    },
+    store::record::{self, Described},
     sys::{crash, process},
     trust::Key,
 };

@@ -12,8 +12,9 @@ use super::cargo::{self, Build};
 use crate::{
     app::App,
     base::error::{Result, While, code},
-    cli::report,
-    store::{link, record::Installed},
+    console::report,
+    run::link,
+    store::record::Installed,
 };
 
 /// How long a tree has to be quiet before it is built: editors write a file in several steps.

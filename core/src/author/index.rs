@@ -19,7 +19,7 @@ use crate::{
         files,
     },
     context::{timestamp, unix_now},
-    indexes::{download, read_file},
+    install::indexes::{download, read_file},
     store::{
         lookup::compare_versions,
         record::{self, Described, is_plugin_file},

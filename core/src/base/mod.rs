@@ -1,5 +1,7 @@
 //! What every other module may use: errors, files, redaction. Nothing here knows another module of the host.
 
+#![forbid(unsafe_code)]
+
 pub mod error;
 pub mod failpoint;
 pub mod files;

@@ -9,4 +9,3 @@ pub use astro_plugin_cli::{canonical, globals, parse, scan, suggest, tree, wordi
 
 pub mod complete;
 pub mod help;
-pub mod report;

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod logging;
 mod progress;
 mod question;
+pub mod report;
 mod result;
 
 use std::{io::IsTerminal, sync::Mutex};

@@ -5,6 +5,7 @@
 mod claims;
 pub mod directory;
 mod effect;
+pub(crate) mod names;
 mod resolve;
 
 pub use astro_plugin_cli::time::timestamp;

@@ -11,12 +11,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod command;
-pub mod file;
 pub mod grant;
 pub mod issuer;
-pub mod keyring;
 pub mod session;
+pub mod sources;
 pub mod token;
 
 use std::fmt;
@@ -26,6 +24,7 @@ use crate::{
     config::{Credential, Dirs},
 };
 pub use session::Session;
+use sources::{command, file, keyring};
 
 /// A credential's value: no `Display`, and a `Debug` that says nothing.
 #[derive(Clone, PartialEq, Eq)]

@@ -88,7 +88,7 @@ extern "C" fn log(ctx: u64, level: u32, target: RStr<'_>, text: RStr<'_>) {
         match services {
             Some(services) => services.log(level, target.as_str(), text.as_str()),
             // The command has ended; what a thread of the plugin still has to say is logged all the same.
-            None => crate::logging::plugin_event("plugin", level, target.as_str(), text.as_str()),
+            None => crate::console::logging::plugin_event("plugin", level, target.as_str(), text.as_str()),
         }
     }));
 }

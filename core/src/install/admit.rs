@@ -9,8 +9,9 @@ use crate::{
         error::{Failure, Result, plugin},
         files,
     },
+    run::link,
     store::{
-        Store, link,
+        Store,
         record::{Installed, Source},
     },
     trust::{Key, verify},

@@ -7,8 +7,9 @@ use crate::{
         error::{Failure, Result, failed, plugin},
         files,
     },
+    run::link,
     store::{
-        Store, link,
+        Store,
         record::{Installed, Source},
     },
     trust::verify::{Comparison, Judge},

@@ -16,7 +16,7 @@ use crate::{
         files,
     },
     config::{IndexSource, place_and_reason},
-    indexes::Opened,
+    install::indexes::Opened,
     trust::Key,
 };
 

@@ -10,6 +10,7 @@
 mod admit;
 pub(crate) mod candidate;
 pub(crate) mod change;
+pub(crate) mod indexes;
 pub mod lock_file;
 pub(crate) mod resolve;
 pub(crate) mod source;
@@ -32,12 +33,12 @@ use source::{Named, Wanted, files_in};
 use crate::{
     app::App,
     base::error::{Failure, Result, failed, plugin, usage},
-    cli::report,
     config::{Dirs, IndexSource},
-    indexes::{self, Opened, Reach, download},
+    console::report,
+    install::indexes::{Opened, Reach, download},
     net::tls::Trust,
     store::{
-        self, Store,
+        Store,
         record::{self, Installed, Source},
     },
     trust::{
@@ -127,7 +128,7 @@ impl<'a> Installer<'a> {
     /// The plugins that are installed and revoked, each with its failure: whoever upgrades at night is told, in every
     /// format.
     pub(crate) fn revoked_in_use(&self) -> Result<Vec<(String, Failure)>> {
-        let store = store::link::user_store(&self.app.stores)?;
+        let store = crate::run::link::user_store(&self.app.stores)?;
         let told = |(record, reason): &(Installed, String)| {
             (format!("`{}` {} ", record.name, record.version), not_used_any_more(store, record, reason))
         };

@@ -12,7 +12,7 @@ use crate::{
     base::error::{Failure, Result, failed, plugin},
     config::IndexSource,
     host::verify::{self, TRIPLE},
-    indexes::{self, Opened, Reach},
+    install::indexes::{self, Opened, Reach},
     store::{self, lookup::compare_versions},
 };
 

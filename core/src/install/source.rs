@@ -8,7 +8,7 @@ use reqwest::Url;
 use crate::{
     base::error::{Failure, Result, While, code, failed, usage},
     host::verify::TRIPLE,
-    indexes::download,
+    install::indexes::download,
     store::record::is_plugin_file,
 };
 

@@ -10,11 +10,9 @@ use super::{
 };
 use crate::{
     base::error::{Failure, Result, failed, plugin},
-    indexes,
-    store::{
-        link,
-        record::{Installed, Source},
-    },
+    install::indexes,
+    run::link,
+    store::record::{Installed, Source},
     trust::{Key, verify::TRIPLE},
 };
 

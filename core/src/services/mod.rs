@@ -38,13 +38,12 @@ use crate::{
     },
     cli::globals::Globals,
     config::Dirs,
-    console::Console,
+    console::{Console, logging},
     context::Context,
+    delivery::Delivery,
     host::{Services, port::Reply},
-    logging,
     net::clock,
     output::Renderer,
-    secret::Delivery,
     sys::signals,
 };
 

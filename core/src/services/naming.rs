@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Invocation, to_value};
 use crate::{
     base::error::{Result, failed},
-    naming,
+    context::names,
 };
 
 /// The most that is asked for or reported at once.
@@ -26,8 +26,8 @@ pub(super) fn seen(invocation: &Invocation, names: &Names) -> Result<Value> {
     Ok(Value::Null)
 }
 
-fn remembered(invocation: &Invocation) -> naming::Names {
-    naming::Names::at(invocation.dirs.as_ref(), &invocation.context.address.value)
+fn remembered(invocation: &Invocation) -> names::Names {
+    names::Names::at(invocation.dirs.as_ref(), &invocation.context.address.value)
 }
 
 /// Names are those of the API.

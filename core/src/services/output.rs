@@ -19,9 +19,9 @@ use crate::{
         failpoint,
     },
     console::ResultError,
+    delivery::Context,
     host::port::Reply,
     output::Format,
-    secret::Context,
 };
 
 /// `output.emit`

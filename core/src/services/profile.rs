@@ -30,7 +30,7 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     let Some(dirs) = &invocation.dirs else {
         return Err(config_needs_home());
     };
-    credential::file::check_writable(dirs)?;
+    credential::sources::file::check_writable(dirs)?;
     let owner = invocation.plugin.as_str();
     let active = config::edit(dirs, |document| {
         let written_by = |kind: &str| {
@@ -71,7 +71,7 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     crate::base::redact::hide(&put.token);
     let token = Secret::new(put.token.clone());
     let stored = Stored { address: address.to_string(), token, session: None };
-    credential::file::store(dirs, &put.name, &stored)?;
+    credential::sources::file::store(dirs, &put.name, &stored)?;
     to_value(ProfilePutAnswer { active })
 }
 

@@ -9,9 +9,10 @@ use astro_plugin_protocol::{
 };
 
 use super::{
-    Store, describe,
+    Store,
     record::{self, Installed, Source},
 };
+use crate::run::describe;
 use crate::{
     base::{
         error::{Result, While, code},

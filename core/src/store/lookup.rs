@@ -8,8 +8,8 @@ use super::{
     Kind, Store, Stores,
     build::Index,
     index::{self, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
-    link,
 };
+use crate::run::link;
 use crate::{
     base::{
         error::{Failure, Result, plugin},

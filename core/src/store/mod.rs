@@ -14,9 +14,7 @@
 
 pub mod build;
 pub mod bundle;
-pub mod describe;
 pub mod index;
-pub mod link;
 pub mod lookup;
 pub mod record;
 pub mod revoke;

@@ -30,9 +30,9 @@ use crate::{
     base::error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
     context::{Address, Context, Effect},
     credential::Secret,
+    delivery::Delivery,
     host::port::Reply,
     net::{self, client::Purpose, clock, runtime},
-    secret::Delivery,
 };
 use words::{ApiError, not_understood, refused, unknown_outcome, unreachable};
 

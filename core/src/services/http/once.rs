@@ -5,24 +5,21 @@ use std::time::{Duration, Instant};
 
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
-use super::{
-    Answered, Prepared, Unanswered, base, debug, refused, renew, retry,
-    settle::{self, Verdict},
-    unreachable,
-};
+use super::{Answered, Prepared, Unanswered, base, debug, refused, renew, retry, unreachable};
+use crate::services::http::settle::{self, Verdict};
 use crate::{
     base::{
         error::{Failure, Result, auth, code, failed, innermost},
         failpoint,
     },
-    cli::report,
+    console::report,
     context::Origin,
     credential::{self, Secret, Stored},
-    net,
-    secret::{
+    delivery::{
         recovery::{Kept, Record},
         undelivered,
     },
+    net,
     services::Invocation,
     sys::{exit_message, signals},
 };

@@ -13,8 +13,8 @@ use crate::{
         error::{Failure, Result, failed},
         redact,
     },
-    cli::report,
     config::Config,
+    console::report,
     context::{Claims, Origin},
     credential::{
         Secret, Source, Stored,

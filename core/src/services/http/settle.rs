@@ -9,7 +9,7 @@ use std::{
 use astro_plugin_protocol::service::{HttpRequest, OneTimeSecret, Settle};
 use serde_json::Value;
 
-use super::{Prepared, client, once::is_own, renew};
+use crate::services::http::{Prepared, client, once::is_own, renew};
 use crate::{base::error::Failure, services::Invocation};
 
 /// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
@@ -123,7 +123,7 @@ fn is_done(how: &Settle, before: &Value, now: &Value) -> Option<bool> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use crate::services::http::settle::*;
 
     #[test]
     fn a_changed_value_means_done() {

@@ -1,0 +1,417 @@
+//! `astro login` and `astro logout`.
+//!
+//! [`flow`]: the two ways to sign in at the issuer. [`check`]: whether the API accepts a token before it is stored.
+
+mod check;
+mod flow;
+
+use std::{io::Read, path::PathBuf};
+
+use astro_plugin_protocol::{
+    manifest::{Arg, Command, ValueKind},
+    names,
+};
+use dialoguer::console::Term;
+
+use super::{Request, command, dynamic, option, switch};
+use crate::{
+    base::error::{Failure, Result, auth, failed, usage},
+    config::{self, Config, Credential, Dirs, environment},
+    console::report,
+    context::{Address, Claims, Environment, Origin, Sources, day, timestamp, unix_now},
+    credential::{self, Secret, Source, Stored, issuer::Issuer},
+    net::tls::Trust,
+    services::starter,
+};
+use check::Checked;
+
+/// The largest token that is stored, in bytes: servers take no longer header. Issuers of companies give out some with
+/// fourteen thousand.
+const LARGEST_TOKEN: usize = 16 * 1024;
+
+pub(super) fn commands() -> Vec<Command> {
+    let credential = || {
+        dynamic(option(
+            "credential",
+            "NAME",
+            "Name of the credential; without it that of the profile named by `--profile` or ASTRO_PROFILE, else `default`",
+        ))
+    };
+    let mut login = command(
+        "login",
+        "Sign in, or store a token for later commands",
+        vec![
+            credential(),
+            switch("with-token", "Read a token from standard input instead of signing in"),
+            option(
+                "command",
+                "COMMAND",
+                "Run this program whenever the token is needed; its output is the token",
+            ),
+            switch("device", "Sign in on another device, with a code"),
+            switch("no-browser", "Show the address to open and open none"),
+            switch(
+                "insecure-storage",
+                "Keep the token in a file that only you can read, and do not ask the keyring",
+            ),
+            Arg {
+                kind: ValueKind::File,
+                ..option(
+                    "ca-file",
+                    "FILE",
+                    "Certificates (PEM) to trust besides the system's, here and in the profiles that use the credential",
+                )
+            },
+        ],
+        &[
+            ("astro login", "Sign in with the browser"),
+            ("astro login --device --credential prod", "Sign in where there is no browser"),
+            ("astro login --with-token < token.txt", "Store a token as the credential `default`"),
+            (
+                "astro login --credential prod --command 'pass show astro/prod'",
+                "Let a password manager keep it",
+            ),
+        ],
+    );
+    login.long_about = "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `astro logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.".to_owned();
+    login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
+    let logout = command(
+        "logout",
+        "Sign out and remove what is stored",
+        vec![credential()],
+        &[("astro logout --credential prod", "Remove a credential")],
+    );
+    vec![login, logout]
+}
+
+pub(super) fn login(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let dirs = app.dirs.clone()?;
+    let name = credential_name(request, &dirs)?;
+    let ways = ["with-token", "device", "no-browser"].into_iter().filter(|way| request.flag(way));
+    let ways: Vec<&str> = ways.chain(request.text("command").map(|_| "command")).collect();
+    if let [one, other, ..] = ways.as_slice() {
+        return Err(usage(format!("`--{one}` and `--{other}` cannot be used together")));
+    }
+    let address = address(request, &dirs, &name)?;
+    let given = request.text("ca-file").map(std::path::absolute).transpose();
+    let given = given.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
+    let trust = Trust::of_login(given.clone().or(ca_file(request, &dirs, &name)?));
+    // Better known before a sign-in than after it: a token without its description is of no use.
+    config::check_writable(&dirs)?;
+    let described = |source: Source| Credential {
+        address: address.to_string(),
+        source: source.name().to_owned(),
+        command: request.text("command").map(str::to_owned),
+    };
+    let mut unchecked = None;
+    let mut checked = |token: &Secret| -> Result<()> {
+        if let Checked::Not(reason) = check::check(&address, &trust, token)? {
+            refuse_expired(token)?;
+            unchecked = Some(reason);
+        }
+        Ok(())
+    };
+    let (stored, who) = match ways.first() {
+        Some(&"with-token") => {
+            let token = read_token(app.console.facts.stdin && app.console.facts.stderr)?;
+            checked(&token)?;
+            (Stored { address: address.to_string(), token, session: None }, None)
+        }
+        // Run once: what does not work is better known now.
+        Some(&"command") => {
+            let line = request.text("command").unwrap_or_default();
+            let stored = credential::read(&dirs, &name, &described(Source::Command)).map_err(|failure| {
+                Failure { help: Vec::new(), ..failure }
+                    .help(format!("nothing was stored; run the command by hand: {line}"))
+            })?;
+            let stored = stored.ok_or_else(gone)?;
+            checked(&stored.token)?;
+            (stored, None)
+        }
+        way => {
+            let facts = app.console.facts;
+            if way.is_none() && !(facts.stdin && facts.stderr) {
+                return Err(usage("`astro login` opens a browser, and nobody is at a terminal here")
+                    .help(format!("store a token: astro login --with-token --credential {name} < FILE"))
+                    .help("or sign in on another device: astro login --device"));
+            }
+            let issuer = Issuer::of(&address, trust.clone())
+                .map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
+            let granted = match way {
+                Some(&"device") => flow::device(&app.console, &issuer)?,
+                way => flow::browser(&app.console, &issuer, way.is_none(), &name)?,
+            };
+            let (token, session) = issuer.session(&granted);
+            let who = issuer.who(&token);
+            (Stored { address: address.to_string(), token, session }, who)
+        }
+    };
+    let claims = Claims::read(stored.token.expose());
+    let _lock = credential::session::lock(&dirs, &name)?;
+    let before = Config::load(&dirs)?.credentials.remove(&name);
+    // The token first: a description without a token would look like being signed in.
+    let source = match ways.first() {
+        Some(&"command") => Source::Command,
+        _ => keep(request, &dirs, &name, &stored)?,
+    };
+    // The former value must not come back when the description is changed by hand.
+    forget_former(&dirs, &name, before.as_ref(), source);
+    let users = config::edit(&dirs, |document| {
+        let credential = config::table(document, "credentials", &name)?;
+        config::set(credential, "address", Some(address.as_str()));
+        config::set(credential, "source", Some(source.name()));
+        config::set(credential, "command", request.text("command").filter(|_| source == Source::Command));
+        let users = use_in_profiles(document, &name)?;
+        if let Some(path) = &given {
+            let path = path.to_string_lossy();
+            for user in &users {
+                config::set(config::table(document, "profiles", user)?, "ca_file", Some(&path));
+            }
+        }
+        Ok(users)
+    })?;
+    if let Some(who) = who {
+        app.console.notice(&format!("Signed in as {who}."));
+    }
+    app.console.notice(&format!("Stored the credential `{name}` for {address}."));
+    if let Some(reason) = unchecked {
+        app.console.notice(&format!("The token was not checked: {reason}."));
+    }
+    if let Some(organization) = claims.and_then(|claims| claims.organization) {
+        app.console.notice(&format!("The token belongs to the organization {organization}."));
+    }
+    app.console.notice(&match users.as_slice() {
+        [] => match &given {
+            None => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
+            Some(path) => format!(
+                "No profile uses it yet: astro profile add NAME --credential {name} --ca-file {}",
+                path.display()
+            ),
+        },
+        [profile] => format!("The profile `{profile}` uses it."),
+        profiles => format!("The profiles `{}` use it.", profiles.join("`, `")),
+    });
+    request.done(format, &name, "stored")
+}
+
+/// Keeps a value in the keyring, or in a file where that is wanted or there is no other place.
+fn keep(request: &Request<'_>, dirs: &Dirs, name: &str, stored: &Stored) -> Result<Source> {
+    if !request.flag("insecure-storage") {
+        match credential::sources::keyring::store(dirs, name, stored) {
+            Ok(()) => return Ok(Source::Keyring),
+            Err(failure) => {
+                let reason = failure.causes.first().cloned().unwrap_or_default();
+                request.app.console.notice(&format!(
+                    "The keyring cannot be used ({reason}): the token is kept in {}, readable by you alone. `--insecure-storage` does that without asking the keyring.",
+                    dirs.credentials_file().display()
+                ));
+            }
+        }
+    }
+    credential::write(dirs, name, Source::File, stored)?;
+    Ok(Source::File)
+}
+
+/// Takes the value out of where it was kept before, when that is another place.
+fn forget_former(dirs: &Dirs, name: &str, before: Option<&Credential>, now: Source) {
+    let former = before.and_then(|described| Source::of(name, described).ok());
+    // A value that stays is not used any more; a keyring that is locked cannot be asked.
+    let _ = match (former, now) {
+        (Some(Source::File), Source::Keyring | Source::Command) => {
+            credential::sources::file::forget(dirs, name)
+        }
+        (Some(Source::Keyring), Source::File | Source::Command) => {
+            credential::sources::keyring::forget(dirs, name)
+        }
+        _ => Ok(false),
+    };
+}
+
+fn gone() -> Failure {
+    failed("the command gave no token")
+}
+
+/// The profiles that use a credential. The first credential of all becomes usable at once, through a profile of
+/// the same name that is the default; later ones are given to a profile of that name that has none.
+fn use_in_profiles(document: &mut toml_edit::DocumentMut, name: &str) -> Result<Vec<String>> {
+    let profiles = document.get("profiles").and_then(|profiles| profiles.as_table());
+    let is_first = profiles.is_none_or(|profiles| profiles.is_empty());
+    let waits = profiles
+        .and_then(|profiles| profiles.get(name))
+        .is_some_and(|profile| profile.get("credential").is_none());
+    if is_first || waits {
+        config::set(config::table(document, "profiles", name)?, "credential", Some(name));
+    }
+    if is_first {
+        document["default_profile"] = toml_edit::value(name);
+    }
+    let profiles = document.get("profiles").and_then(|profiles| profiles.as_table());
+    let users = profiles.into_iter().flat_map(|profiles| profiles.iter()).filter(|(_, profile)| {
+        profile.get("credential").and_then(|credential| credential.as_str()) == Some(name)
+    });
+    Ok(users.map(|(profile, _)| profile.to_owned()).collect())
+}
+
+pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let dirs = app.dirs.clone()?;
+    let name = credential_name(request, &dirs)?;
+    let _lock = credential::session::lock(&dirs, &name)?;
+    let config = Config::load(&dirs)?;
+    let described = config.credentials.get(&name);
+    // A session that was ended and is still described would look like being signed in.
+    if described.is_some() {
+        config::check_writable(&dirs)?;
+        if dirs.credentials_file().exists() {
+            credential::sources::file::check_writable(&dirs)?;
+        }
+    }
+    let source = described.and_then(|described| Source::of(&name, described).ok());
+    let session = match (source, described) {
+        (Some(Source::File | Source::Keyring), Some(described)) => {
+            credential::read(&dirs, &name, described).ok().flatten().and_then(|stored| stored.session)
+        }
+        _ => None,
+    };
+    let trust = Trust::of_login(ca_file(request, &dirs, &name)?);
+    let ended = session.as_ref().map(|session| credential::issuer::revoke(session, &trust));
+    let had_token = credential::forget(&dirs, &name, source)?;
+    let described = config::edit(&dirs, |document| {
+        let credentials = document.get_mut("credentials").and_then(|credentials| credentials.as_table_mut());
+        Ok(credentials.is_some_and(|credentials| credentials.remove(&name).is_some()))
+    })?;
+    if !had_token && !described {
+        let known = config.credentials.into_keys().collect::<Vec<_>>().join(", ");
+        let failure = failed(format!("there is no credential `{name}`"));
+        return Err(if known.is_empty() { failure } else { failure.help(format!("there are: {known}")) });
+    }
+    app.console.notice(&match &ended {
+        Some(Ok(true)) => format!("Signed out, and removed the credential `{name}`."),
+        Some(Ok(false)) => {
+            format!("Removed the credential `{name}`. The issuer offers no way to end the session itself.")
+        }
+        Some(Err(_)) => format!("Removed the credential `{name}`."),
+        None if source == Some(Source::Command) => {
+            format!("Removed the credential `{name}`; its command keeps the token.")
+        }
+        None => format!(
+            "Removed the credential `{name}`. The token itself stays valid until it is rotated or deleted."
+        ),
+    });
+    if let Some(Err(failure)) = ended {
+        let failure = failed("the session could not be ended at the issuer").cause(failure.message);
+        report::warning(&app.console, &failure);
+    }
+    for (profile, settings) in config.profiles {
+        if settings.credential.as_deref() == Some(name.as_str()) {
+            app.console.notice(&format!("The profile `{profile}` used it."));
+        }
+    }
+    request.done(format, &name, "removed")
+}
+
+/// Which credential is meant: the one that was named, else the one of the profile that was, else `default`.
+fn credential_name(request: &Request<'_>, dirs: &Dirs) -> Result<String> {
+    let by_profile = || -> Result<Option<String>> {
+        let by_flag = request.parsed.globals.profile.clone();
+        let by_variable = environment::variable("ASTRO_PROFILE")?;
+        let Some(profile) = by_flag.or(by_variable) else { return Ok(None) };
+        let config = Config::load(dirs)?;
+        match config.profiles.get(&profile) {
+            Some(settings) => Ok(Some(settings.credential.clone().unwrap_or(profile))),
+            None => Err(super::profile::no_profile(&profile, &config)
+                .help(format!("or name the credential itself: --credential {profile}"))),
+        }
+    };
+    let name = match request.text("credential") {
+        Some(name) => name.to_owned(),
+        None => by_profile()?.unwrap_or_else(|| "default".to_owned()),
+    };
+    if !names::is_name(&name) {
+        return Err(usage(format!("`{name}` is not a name for a credential"))
+            .help("use letters, digits, `-`, `_` and `.`"));
+    }
+    Ok(name)
+}
+
+/// The token on standard input, without the line break at its end. On a terminal it is asked for and not shown.
+fn read_token(ask: bool) -> Result<Secret> {
+    let text = if ask {
+        let asked = dialoguer::Password::new().with_prompt("Token (not shown)").interact_on(&Term::stderr());
+        asked.map_err(|error| error.to_string())
+    } else {
+        let mut text = String::new();
+        // Room for blanks and line breaks around it, and for seeing that it is too long.
+        let read = std::io::stdin().take(4 * LARGEST_TOKEN as u64).read_to_string(&mut text);
+        read.map(|_| text).map_err(|error| error.to_string())
+    };
+    let text = text.map_err(|error| failed("the token cannot be read from standard input").cause(error))?;
+    let token = text.trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token);
+    if let Some(flaw) = credential::token::flaw(token) {
+        return Err(usage(format!("standard input {flaw}"))
+            .help("a token is one word of visible characters: astro login --with-token < FILE"));
+    }
+    if token.len() > LARGEST_TOKEN {
+        return Err(usage(format!(
+            "standard input holds more than a token: a token has at most {LARGEST_TOKEN} bytes"
+        )));
+    }
+    crate::base::redact::hide(token);
+    Ok(Secret::new(token.to_owned()))
+}
+
+/// Where the API cannot be asked, what the token says about itself counts, by this machine's clock.
+fn refuse_expired(token: &Secret) -> Result<()> {
+    let claims = Claims::read(token.expose());
+    match claims.and_then(|claims| claims.expires).filter(|expires| *expires <= unix_now()) {
+        Some(expired) => Err(auth(format!("the token expired on {}", day(expired)))
+            .cause(format!("by the clock of this machine it is {}", timestamp(unix_now())))
+            .help("nothing was stored")),
+        None => Ok(()),
+    }
+}
+
+/// The certificates of the profile that was named, else of one that uses the credential.
+fn ca_file(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Option<PathBuf>> {
+    let config = Config::load(dirs)?;
+    let named = request.parsed.globals.profile.clone().or_else(|| std::env::var("ASTRO_PROFILE").ok());
+    let named = named.and_then(|profile| config.profiles.get(&profile)?.ca_file.clone());
+    let mut users = config.profiles.values().filter(|profile| profile.credential.as_deref() == Some(name));
+    Ok(named.or_else(|| users.find_map(|profile| profile.ca_file.clone())))
+}
+
+/// The address a credential belongs to: the environment's, else its own, else the hosted API's. A credential never moves
+/// to another address by being renewed: profiles that use it would follow.
+fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
+    let globals = crate::cli::globals::Globals { profile: None, ..request.parsed.globals.clone() };
+    let environment = Environment::addresses_of_process()?;
+    let sources = Sources {
+        globals: &globals,
+        environment: &environment,
+        directory: None,
+        config: &Config::default(),
+        on_terminal: false,
+    };
+    let context = crate::context::resolve(sources, |_| Ok(None))?;
+    if let Some(contradiction) = context.contradiction {
+        return Err(contradiction);
+    }
+    let address = context.address;
+    match Config::load(dirs)?.credentials.get(name) {
+        Some(known) if known.address == address.value.as_str() => Ok(address.value),
+        Some(known) if address.origin == Origin::Default => {
+            Address::parse(&known.address, &format!("the credential `{name}`"))
+        }
+        Some(known) => Err(usage(format!(
+            "the credential `{name}` belongs to {}, and this sign-in is for {}",
+            known.address, address.value
+        ))
+        .help(format!("to renew it, unset {}", address.origin))
+        .help("for another address choose another name: --credential NAME")),
+        None => Ok(address.value),
+    }
+}

@@ -1,0 +1,447 @@
+//! `astro plugin install|upgrade|rollback|pin|sync`: what changes the user's store.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use astro_plugin_protocol::{
+    manifest::{Arg, Arity, Command, ValueKind},
+    names,
+    plugin_index::is_sha256,
+    service::{ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use crate::commands::{Request, column, command, dynamic, file, option, positional, switch};
+use crate::{
+    base::error::{Failure, Result, While, code, failed, usage},
+    console::report,
+    context::directory,
+    install::{
+        Action, Choice, Installer, Options, Outcome, change, lock_file,
+        source::{Named, Wanted},
+    },
+    output::Format,
+    store::{
+        Store,
+        record::{Installed, Source},
+    },
+    trust::Key,
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    vec![install_command(), upgrade_command(), rollback_command(), pin_command(), sync_command()]
+}
+
+/// A positional that may be repeated.
+pub(super) fn several(id: &str, help: &str) -> Arg {
+    Arg { arity: Arity::Positional, repeated: true, ..positional(id, help, false) }
+}
+
+fn offline() -> Arg {
+    switch("offline", "Ask nothing of the network")
+}
+
+fn dry_run() -> Arg {
+    switch("dry-run", "Show what would be done, and do not do it")
+}
+
+fn accept_key() -> Arg {
+    file(option(
+        "accept-key",
+        "KEY",
+        "Take a plugin whose publisher's key has changed to this one, or to that of this file",
+    ))
+}
+
+fn install_command() -> Command {
+    let mut install = command(
+        "plugin install",
+        "Install plugins",
+        vec![
+            dynamic(several(
+                "plugins",
+                "NAME, INDEX/NAME or NAME@VERSION of an index, ./FILE, ./DIRECTORY, or a URL",
+            )),
+            option("sha256", "HASH", "The SHA-256 that the file must have"),
+            file(option(
+                "public-key",
+                "KEY",
+                "The minisign key that must have signed it, or the file it is in",
+            )),
+            accept_key(),
+            switch("downgrade", "Take a file that is older than the installed version"),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin install lint", "Install the newest version that works here"),
+            ("astro plugin install corp/lint@1.2.0", "Install this version of that index, and stay at it"),
+            ("astro plugin install ./lint.astro-plugin", "Install a file"),
+        ],
+    );
+    install.aliases = vec!["add".to_owned()];
+    install.long_about = "Install plugins.\n\nNothing of a plugin is run to install it. Its file must have the size and SHA-256 that the index says, and the signature of its publisher where the index names one; the key is remembered, and a later version with another one is refused. A version that was named is pinned: `plugin upgrade` leaves it alone until it is named there. The version that was in use stays for `plugin rollback`.\n\nA plugin that is installed has the power of your account; a signature says who made it, not that it is good.".to_owned();
+    install.see_also = ["plugin search", "plugin upgrade", "plugin rollback"].map(str::to_owned).to_vec();
+    install
+}
+
+fn upgrade_command() -> Command {
+    let mut upgrade = command(
+        "plugin upgrade",
+        "Upgrade plugins that came from an index",
+        vec![
+            dynamic(several("plugins", "Names of installed plugins; all that are not pinned without any")),
+            accept_key(),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin upgrade", "Upgrade all that are not pinned"),
+            ("astro plugin upgrade lint", "Upgrade one, also when it is pinned"),
+        ],
+    );
+    upgrade.see_also = ["plugin list", "plugin pin", "plugin rollback"].map(str::to_owned).to_vec();
+    upgrade
+}
+
+fn rollback_command() -> Command {
+    let mut rollback = command(
+        "plugin rollback",
+        "Go back to the version of a plugin that was in use before",
+        vec![
+            dynamic(positional("name", "Name of the plugin", true)),
+            switch("undo", "Undo a rollback: use the version again that was in use before it"),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin rollback lint", "Use the version before"),
+            ("astro plugin rollback lint --undo", "Undo that"),
+        ],
+    );
+    rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on. One version is kept to go back to: a second rollback is refused, and `--undo` uses the newer version again, as it was.".to_owned();
+    rollback
+}
+
+fn pin_command() -> Command {
+    command(
+        "plugin pin",
+        "Keep a plugin at its version",
+        vec![
+            dynamic(positional("name", "Name of the plugin", true)),
+            switch("remove", "Let upgrades move it again"),
+        ],
+        &[
+            ("astro plugin pin lint", "Keep a plugin at its version"),
+            ("astro plugin pin lint --remove", "Let upgrades move it again"),
+        ],
+    )
+}
+
+fn sync_command() -> Command {
+    let file = Arg {
+        kind: ValueKind::File,
+        ..option(
+            "lock-file",
+            "FILE",
+            "The lock file; astro-plugins.lock in the working directory without this",
+        )
+    };
+    let mut sync = command(
+        "plugin sync",
+        "Bring a lock file and the installed plugins together",
+        vec![
+            several("plugins", "Names of installed plugins that are put into the file"),
+            switch("locked", "Install exactly what the file says and do not change the file"),
+            file,
+            accept_key(),
+            offline(),
+            dry_run(),
+        ],
+        &[
+            ("astro plugin sync lint", "Put a plugin into the lock file"),
+            ("astro plugin sync --locked", "Install exactly what the lock file says"),
+        ],
+    );
+    sync.long_about = "Bring a lock file and the installed plugins together.\n\nThe file holds each plugin's version and the hashes of its files for all targets; keep it under version control. Without `--locked` the versions that are installed here are written into it, and what it names and is missing here is installed. Plugins that it does not name are left alone. It says which index a plugin comes from, by that index's key, and never where that is.".to_owned();
+    sync
+}
+
+/// What all commands that install may be asked for.
+fn options(request: &Request<'_>) -> Result<Options> {
+    let accept_key = request.text("accept-key").map(Key::given).transpose()?;
+    Ok(Options {
+        offline: request.flag("offline"),
+        dry_run: request.flag("dry-run"),
+        accept_key,
+        ..Options::default()
+    })
+}
+
+/// And what a file must be.
+fn options_for_files(request: &Request<'_>) -> Result<Options> {
+    let sha256 = request.text("sha256").map(str::to_ascii_lowercase);
+    if let Some(bad) = sha256.as_ref().filter(|text| !is_sha256(text)) {
+        return Err(usage(format!("`--sha256 {bad}` is not a SHA-256"))
+            .help("it has 64 hexadecimal digits, as `sha256sum FILE` prints them"));
+    }
+    let public_key = request.text("public-key").map(Key::given).transpose()?;
+    Ok(Options { sha256, public_key, downgrade: request.flag("downgrade"), ..options(request)? })
+}
+
+fn installer<'a>(request: &Request<'a>, options: Options) -> Result<Installer<'a>> {
+    Installer::new(request.app, options, request.parsed.globals.timeout)
+}
+
+pub(in crate::commands) fn install(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let typed = request.texts("plugins");
+    if typed.is_empty() {
+        return Err(usage("`astro plugin install` needs a plugin")
+            .help("see what there is with `astro plugin search`"));
+    }
+    let wanted: Vec<Wanted> = typed.iter().map(|text| Wanted::parse(text)).collect::<Result<_>>()?;
+    let options = options_for_files(request)?;
+    if typed.len() > 1 && (options.sha256.is_some() || options.accept_key.is_some()) {
+        return Err(usage("`--sha256` and `--accept-key` are for one plugin at a time"));
+    }
+    let dry_run = options.dry_run;
+    let installer = installer(request, options)?;
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for wanted in &wanted {
+        failed.extend(installer.install(wanted, &mut done));
+    }
+    finish(request, format, &done, failed, dry_run)
+}
+
+pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let options = options(request)?;
+    let dry_run = options.dry_run;
+    let names = request.texts("plugins");
+    if options.accept_key.is_some() && names.len() != 1 {
+        return Err(usage("`--accept-key` is for one plugin: name it"));
+    }
+    let installer = installer(request, options)?;
+    let store = crate::run::link::user_store(&request.app.stores)?;
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    let wanted = match names.is_empty() {
+        true => {
+            let records = store.records().0.into_iter();
+            records.filter(|record| record.source == Source::Index && !record.pinned).collect()
+        }
+        false => {
+            let mut records = Vec::new();
+            for name in names.iter().collect::<BTreeSet<_>>() {
+                let name = Named::parse(name)?.name;
+                match store.installed(&name)? {
+                    Some(record) => records.push(record),
+                    None => failures.push(crate::run::link::not_installed(&request.app.stores, &name)),
+                }
+            }
+            records
+        }
+    };
+    for record in wanted {
+        let before = Some(record.clone());
+        let name = record.name;
+        let upgraded = match record.source {
+            Source::Index => {
+                let named = Named { index: record.origin, name, version: None };
+                installer.install_named(&named, Choice::Newest)
+            }
+            Source::Link => {
+                Err(failed(format!("the plugin `{name}` is linked: it is whatever was built last")))
+            }
+            _ => Err(failed(format!("the plugin `{name}` came from {}", record.origin.unwrap_or_default()))
+                .help("install a newer file in the same way")),
+        };
+        match upgraded {
+            Ok(outcome) => done.push(outcome),
+            Err(failure) => failures.push(with_ways_out(store, failure, before.as_ref())),
+        }
+    }
+    if done.is_empty() && failures.is_empty() {
+        request.app.console.notice("No plugin came from an index, or all that did are pinned.");
+    }
+    // Whoever upgrades at night is told what does not run any more, in every format and by the exit code.
+    if !dry_run {
+        for (what, failure) in installer.revoked_in_use()? {
+            if !failures.iter().any(|known| known.message.contains(&what)) {
+                failures.push(failure);
+            }
+        }
+    }
+    finish(request, format, &done, failures, dry_run)
+}
+
+pub(in crate::commands) fn rollback(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let dry_run = request.flag("dry-run");
+    let outcome = match request.flag("undo") {
+        true => change::undo_rollback(request.app, named(request)?, dry_run)?,
+        false => change::rollback(request.app, named(request)?, dry_run)?,
+    };
+    finish(request, format, &[outcome], Vec::new(), dry_run)
+}
+
+pub(in crate::commands) fn pin(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let outcome = change::pin(request.app, named(request)?, !request.flag("remove"))?;
+    finish(request, format, &[outcome], Vec::new(), false)
+}
+
+/// The name of an installed plugin.
+fn named<'r>(request: &'r Request<'_>) -> Result<&'r str> {
+    let name = request.required("name")?;
+    match (names::is_name(name), name.split_once('@')) {
+        (true, _) => Ok(name),
+        (false, Some((name, version))) if names::is_version(version) => {
+            Err(usage(format!("`{name}@{version}` is not the name of an installed plugin"))
+                .help(format!("to use that version: astro plugin install {name}@{version}")))
+        }
+        _ => Err(usage(format!("`{name}` is not the name of a plugin"))
+            .help("see the installed plugins with `astro plugin list`")),
+    }
+}
+
+pub(in crate::commands) fn sync(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let options = options(request)?;
+    let dry_run = options.dry_run;
+    let path = match request.text("lock-file") {
+        Some(path) => PathBuf::from(path),
+        None => directory::working()
+            .while_doing(code::FAILED, || "the working directory is not known".to_owned())?
+            .join(lock_file::NAME),
+    };
+    let names = request.texts("plugins");
+    let is_locked = request.flag("locked");
+    if is_locked && !names.is_empty() {
+        return Err(usage("`--locked` installs what the file says; plugins are named without it"));
+    }
+    let installer = installer(request, options)?;
+    let synced = if is_locked { installer.sync_locked(&path)? } else { installer.sync(&path, &names)? };
+    let console = &request.app.console;
+    if dry_run && synced.changes {
+        console.notice(&format!("Would have written {}.", path.display()));
+    } else if synced.written {
+        console.notice(&format!("Wrote {}.", path.display()));
+    } else if !is_locked && !dry_run {
+        console.notice(&format!("{} is already up to date.", path.display()));
+    }
+    finish(request, format, &synced.outcomes, synced.failures, dry_run)
+}
+
+/// Tells what became of each plugin, and ends with the failures' own code.
+fn finish(
+    request: &Request<'_>,
+    format: Format,
+    done: &[Outcome],
+    failures: Vec<Failure>,
+    dry_run: bool,
+) -> Result<i32> {
+    let console = &request.app.console;
+    for outcome in done {
+        console.notice(&told(outcome, dry_run));
+    }
+    for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
+        console.notice(&format!("It takes the place of the plugin `{}` that came with astro.", outcome.name));
+    }
+    for (outcome, link) in done.iter().filter_map(|outcome| Some((outcome, outcome.replaces_link.as_ref()?)))
+    {
+        let told = if dry_run { "It would take" } else { "It takes" };
+        console.notice(&format!(
+            "{told} the place of the linked {}; to use that again: astro plugin rollback {}",
+            link.display(),
+            outcome.name
+        ));
+    }
+    if done.iter().any(|outcome| outcome.action == Action::Installed) && !dry_run {
+        console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
+    }
+    let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
+    if format != Format::Table && (!rows.is_empty() || failures.is_empty()) {
+        request.emit(format, view(), rows)?;
+    }
+    let count = failures.len();
+    match count {
+        0 => Ok(0),
+        1 => Err(failures.into_iter().next().unwrap_or_default()),
+        _ => {
+            let first = failures[0].code.clone();
+            let is_common = failures.iter().all(|failure| failure.code == first);
+            for failure in &failures {
+                report::failure(console, failure);
+            }
+            let kind = if is_common { first } else { code::FAILED.to_owned() };
+            Err(Failure::new(&kind, format!("{count} plugins are not as they should be")))
+        }
+    }
+}
+
+/// What was done to a plugin, or would be, as a sentence.
+fn told(outcome: &Outcome, dry_run: bool) -> String {
+    let Outcome { name, version, before, voucher, .. } = outcome;
+    let before = before.as_deref().unwrap_or_default();
+    let place = outcome.origin.as_deref().unwrap_or_default();
+    let from = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
+    let did = |done: &str, would: &str, what: String| {
+        let done = if dry_run { format!("Would have {would}") } else { done.to_owned() };
+        let pinned =
+            if outcome.pinned { "; it stays there until it is named in `plugin upgrade`" } else { "" };
+        format!("{done} the plugin `{name}` {what}{pinned}.")
+    };
+    match outcome.action {
+        Action::Installed => did("Installed", "installed", format!("{version}{from}, {voucher}")),
+        Action::Upgraded => did("Upgraded", "upgraded", format!("from {before} to {version}, {voucher}")),
+        Action::Downgraded => {
+            did("Downgraded", "downgraded", format!("from {before} to {version}, {voucher}"))
+        }
+        Action::Replaced => did("Replaced", "replaced", format!("{version}{from}, {voucher}")),
+        Action::RolledBack => did("Rolled back", "rolled back", format!("from {before} to {version}")),
+        Action::RolledForward => {
+            did("Undid the rollback of", "undone the rollback of", format!("from {before} to {version}"))
+        }
+        Action::Repaired => did("Repaired", "repaired", format!("{version}: its file had been changed")),
+        Action::Moved => {
+            let comes = if dry_run { "it would come" } else { "from now on it comes" };
+            format!("The plugin `{name}` {version} is already installed; {comes} from {place}.")
+        }
+        Action::Verified => {
+            let is = if dry_run { "it would be" } else { "from now on it is" };
+            format!("The plugin `{name}` {version} is already installed; {is} known to be {voucher}.")
+        }
+        Action::Pinned => format!("The plugin `{name}` stays at {version}."),
+        Action::Unpinned => format!("Upgrades move the plugin `{name}` {version} again."),
+        Action::StillPinned => format!("The plugin `{name}` is already pinned and stays at {version}."),
+        Action::NotPinned => format!("The plugin `{name}` {version} is not pinned; upgrades move it."),
+        Action::Unchanged => format!("The plugin `{name}` {version} is already up to date."),
+    }
+}
+
+/// The failure of an upgrade of a revoked plugin names what can be done without a newer version.
+fn with_ways_out(store: &Store, failure: Failure, record: Option<&Installed>) -> Failure {
+    let Some((record, revoked)) = record.zip(store.revoked().ok()) else { return failure };
+    if !revoked.contains_key(&record.hash) {
+        return failure;
+    }
+    let upgrade = format!("astro plugin upgrade {}", record.name);
+    let ways = store.ways_out(record, &revoked).into_iter().filter(|way| !way.ends_with(&upgrade));
+    ways.fold(failure, Failure::help)
+}
+
+fn row(outcome: &Outcome, dry_run: bool) -> Value {
+    json!({
+        "name": outcome.name, "version": outcome.version, "action": outcome.action.name(), "before": outcome.before,
+        "source": outcome.source.name(), "origin": outcome.origin, "sha256": outcome.sha256,
+        "key_id": outcome.key_id, "pinned": outcome.pinned, "dry_run": dry_run,
+    })
+}
+
+fn view() -> View {
+    View {
+        list: Some("plugins".to_owned()),
+        columns: ["name", "version", "action"].map(|key| column(key, ColumnKind::Id)).to_vec(),
+        clean: ["name", "version", "action", "sha256"].map(str::to_owned).to_vec(),
+        ..View::default()
+    }
+}

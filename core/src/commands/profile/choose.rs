@@ -1,0 +1,104 @@
+//! `astro profile use`: for every shell that chose nothing, for a directory, or for one shell.
+
+use astro_plugin_protocol::manifest::Command;
+
+use super::no_profile;
+use crate::commands::{Request, switch};
+use crate::{
+    base::error::{Result, While, code, usage},
+    config::{self, Config, environment},
+    context::{Directory, directory},
+    output::Format,
+};
+
+pub(super) fn command() -> Command {
+    let mut command = super::command(
+        "profile use",
+        "Choose the profile of this directory, this shell, or every shell",
+        vec![
+            super::existing("Name of the profile"),
+            switch("here", "For this directory and those below it: writes `.astro.toml`"),
+            switch("shell", "For this shell: prints the line that chooses it, for `eval`"),
+        ],
+        &[
+            ("astro profile use prod", "Choose the default of shells and directories that chose nothing"),
+            ("astro profile use prod --here", "Choose for this directory"),
+            ("astro profile use prod --here --deployment Reports", "And a deployment with it"),
+            ("eval \"$(astro profile use prod --shell)\"", "Choose for this shell"),
+        ],
+    );
+    command.long_about = "Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with ASTRO_PROFILE or ASTRO_API_TOKEN, or in a directory with `.astro.toml`, keeps its own.".to_owned();
+    command.see_also = vec!["context".to_owned(), "profile list".to_owned()];
+    command
+}
+
+pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let name = request.required("name")?;
+    let dirs = app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
+    if !config.profiles.contains_key(name) {
+        return Err(no_profile(name, &config));
+    }
+    let globals = &request.parsed.globals;
+    let ids = [
+        ("organization", globals.organization.as_deref()),
+        ("workspace", globals.workspace.as_deref()),
+        ("deployment", globals.deployment.as_deref()),
+    ];
+    if let Some((key, Some(value))) = ids.iter().find(|(_, value)| value.is_some() && !request.flag("here")) {
+        return Err(usage(format!("`--{key}` has no effect here: a default holds no {key}"))
+            .help(format!("for this directory: astro profile use {name} --here --{key} {value}"))
+            .help(format!("for the profile itself: astro profile edit {name} --{key} {value}")));
+    }
+    match (request.flag("here"), request.flag("shell")) {
+        (true, true) => return Err(usage("`--here` and `--shell` cannot be used together")),
+        (false, true) => {
+            let line = format!("export ASTRO_PROFILE={name}\n");
+            return match format {
+                Format::Json => {
+                    let row = serde_json::json!({ "name": name, "action": "printed", "line": line.trim() });
+                    request.emit(format, astro_plugin_protocol::service::View::default(), vec![row])
+                }
+                _ => app.print(&line),
+            };
+        }
+        (true, false) => {
+            let dir = directory::working()
+                .while_doing(code::CONFIG, || "the working directory is not known".to_owned())?;
+            let chosen =
+                [("profile", Some(name))].into_iter().chain(ids).filter(|(_, value)| value.is_some());
+            let path = directory::set(&dir, &chosen.collect::<Vec<_>>())?;
+            app.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
+            if let Ok(Some(file)) = Directory::of_process(Some(&dirs)) {
+                for ids in [&file.organization, &file.workspace, &file.deployment].into_iter().flatten() {
+                    app.console.notice(&format!("`{}` from {} stays in effect.", ids.value, ids.origin));
+                }
+            }
+        }
+        (false, false) => {
+            config::edit(&dirs, |document| {
+                document["default_profile"] = toml_edit::value(name);
+                Ok(())
+            })?;
+            app.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
+            if let Some(profile) =
+                Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
+            {
+                app.console.notice(&format!("{} chooses `{}` and wins here.", profile.origin, profile.value));
+            }
+        }
+    }
+    for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
+        match environment::variable(variable) {
+            Ok(None) => {}
+            Ok(Some(_)) => app.console.notice(&format!("{variable} is set in this shell and wins here.")),
+            // Here it selects nothing, and the next command will not run with it.
+            Err(failure) => {
+                app.console.notice(&format!("{} in this shell: unset {variable}", failure.message))
+            }
+        }
+    }
+    request.done(format, name, "chosen")
+}

@@ -1,0 +1,151 @@
+//! `astro profile edit` and `astro profile rename`.
+
+use astro_plugin_protocol::manifest::{Arg, Command};
+
+use super::{check_name, no_credential, no_profile};
+use crate::commands::{Request, choices, dynamic, file, option, positional};
+use crate::{
+    base::error::{Result, failed, usage},
+    config::{self, Config, environment},
+    context::Directory,
+};
+
+/// What can be taken out of a profile.
+const KEYS: &[&str] = &["credential", "organization", "workspace", "deployment", "output", "ca_file"];
+
+pub(super) fn edit_command() -> Command {
+    let unset = Arg {
+        repeated: true,
+        choices: choices(KEYS),
+        ..option("unset", "KEY", "Take a value out of the profile; may be repeated")
+    };
+    let mut command = super::command(
+        "profile edit",
+        "Change a profile",
+        vec![
+            super::existing("Name of the profile"),
+            dynamic(option("credential", "NAME", "The stored credential it uses")),
+            file(option("ca-file", "PATH", "Certificates (PEM) that are trusted besides the system's")),
+            unset,
+        ],
+        &[
+            ("astro profile edit stage --deployment Reports", "Change the deployment"),
+            ("astro profile edit stage --unset deployment --unset output", "Take values out"),
+        ],
+    );
+    command.long_about = "Change a profile.\n\nOrganization, workspace, deployment and output format are given with the global options. What is not given stays as it is.".to_owned();
+    command
+}
+
+pub(super) fn rename_command() -> Command {
+    super::command(
+        "profile rename",
+        "Rename a profile",
+        vec![super::existing("Its present name"), positional("new-name", "Its new name", true)],
+        &[("astro profile rename stage staging", "Rename a profile")],
+    )
+}
+
+pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
+    // `-o` is a value of the profile here, not the format of this command.
+    request.app.start_conversation(&request.parsed.globals, crate::output::Format::Table)?;
+    let app = request.app;
+    let globals = &request.parsed.globals;
+    let name = request.required("name")?;
+    let unset: Vec<&str> = request.texts("unset");
+    if let Some(unknown) = unset.iter().find(|key| !KEYS.contains(key)) {
+        return Err(usage(format!("`--unset {unknown}`: a profile has no `{unknown}`"))
+            .help(format!("it has: {}", KEYS.join(", "))));
+    }
+    let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
+    let ca_file = ca_file.map_err(|error| usage(format!("`--ca-file`: {error}")))?;
+    let wanted = [
+        ("credential", request.text("credential").map(str::to_owned)),
+        ("organization", globals.organization.clone()),
+        ("workspace", globals.workspace.clone()),
+        ("deployment", globals.deployment.clone()),
+        ("output", globals.output.clone()),
+        ("ca_file", ca_file.map(|path| path.to_string_lossy().into_owned())),
+    ];
+    if let Some((key, _)) = wanted.iter().find(|(key, value)| value.is_some() && unset.contains(key)) {
+        return Err(usage(format!("`{key}` is given and unset at the same time")));
+    }
+    if unset.is_empty() && wanted.iter().all(|(_, value)| value.is_none()) {
+        return Err(usage(format!("nothing is asked to be changed in the profile `{name}`"))
+            .help(format!("such as: astro profile edit {name} --deployment <ID|NAME>"))
+            .help("see `astro profile edit --help`"));
+    }
+    let dirs = app.dirs.clone()?;
+    let known = Config::load(&dirs)?;
+    if let Some(credential) = request.text("credential").filter(|name| !known.credentials.contains_key(*name))
+    {
+        return Err(no_credential(credential, &known));
+    }
+    let changed = config::edit(&dirs, |document| {
+        let before = document.to_string();
+        if document.get("profiles").and_then(|profiles| profiles.get(name)).is_none() {
+            return Err(no_profile(name, &known));
+        }
+        let profile = config::table(document, "profiles", name)?;
+        for (key, value) in &wanted {
+            let now = profile.get(key).and_then(|now| now.as_str());
+            // What is so already keeps its comment and its place.
+            if value.is_some() && value.as_deref() != now {
+                config::set(profile, key, value.as_deref());
+            }
+        }
+        unset.iter().for_each(|key| config::set(profile, key, None));
+        Ok(document.to_string() != before)
+    })?;
+    app.console.notice(&match changed {
+        true => format!("Changed the profile `{name}`."),
+        false => format!("The profile `{name}` is already up to date."),
+    });
+    Ok(0)
+}
+
+pub(in crate::commands) fn rename(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let (old, new) = (request.required("name")?, request.required("new-name")?);
+    check_name(new)?;
+    let dirs = app.dirs.clone()?;
+    config::edit(&dirs, |document| {
+        let known = Config::load(&dirs)?;
+        if !known.profiles.contains_key(old) {
+            return Err(no_profile(old, &known));
+        }
+        if known.profiles.contains_key(new) {
+            return Err(failed(format!("there is a profile `{new}` already"))
+                .help(format!("choose another name, or remove it: astro profile remove {new}")));
+        }
+        if let Some(owner) = &known.profiles[old].owner {
+            return Err(failed(format!(
+                "the profile `{old}` belongs to the plugin `{owner}`, which knows it by that name"
+            ))
+            .help(format!("add one of your own: astro profile add {new} --credential {old}")));
+        }
+        if let Some(profiles) = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut())
+            && let Some((key, profile)) = profiles.remove_entry(old)
+        {
+            let renamed = toml_edit::Key::new(new).with_leaf_decor(key.leaf_decor().clone());
+            profiles.insert_formatted(&renamed, profile);
+        }
+        if known.default_profile.as_deref() == Some(old) {
+            document["default_profile"] = toml_edit::value(new);
+        }
+        Ok(())
+    })?;
+    app.console.notice(&format!("Renamed the profile `{old}` to `{new}`."));
+    if environment::variable("ASTRO_PROFILE").is_ok_and(|name| name.as_deref() == Some(old)) {
+        app.console
+            .notice(&format!("ASTRO_PROFILE still names `{old}` in this shell: export ASTRO_PROFILE={new}"));
+    }
+    if let Some(profile) = Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
+        && profile.value == old
+    {
+        app.console
+            .notice(&format!("{} still names `{old}`: astro profile use {new} --here", profile.origin));
+    }
+    request.done(format, new, "renamed")
+}

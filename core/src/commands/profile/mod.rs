@@ -1,0 +1,294 @@
+//! `astro profile`: named bundles of a credential and the ids it is used with.
+//!
+//! * this file: what there is, and adding, showing and removing;
+//! * [`choose`]: which profile a shell, a directory or everybody uses;
+//! * [`mod@edit`]: changing and renaming;
+//! * [`transfer`]: export, import, and the official CLI's contexts.
+
+mod choose;
+mod edit;
+mod transfer;
+
+pub(super) use choose::use_profile;
+pub(super) use edit::{edit, rename};
+pub(super) use transfer::{export, import};
+
+use astro_plugin_protocol::{
+    manifest::{Arg, Command, ValueKind},
+    names,
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Value, json};
+
+use super::{Request, column, command, dynamic, option, positional};
+use crate::{
+    base::error::{Failure, Result, failed, usage},
+    cli::suggest,
+    config::{self, Config, Dirs, Profile},
+    context::{
+        Address,
+        names::{LEVELS_OF_PLACE, Names, beside},
+    },
+    output::Format,
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let mut add = command(
+        "profile add",
+        "Add a profile",
+        vec![
+            positional("name", "Name of the profile", true),
+            dynamic(option(
+                "credential",
+                "NAME",
+                "The stored credential it uses; without it the one of its own name, else `default`",
+            )),
+            Arg {
+                kind: ValueKind::File,
+                ..option("ca-file", "FILE", "Certificates (PEM) that are trusted besides the system's")
+            },
+        ],
+        &[
+            (
+                "astro profile add prod --credential prod --organization cm3o0000000000000000prod1",
+                "Add a profile",
+            ),
+            (
+                "astro profile add stage --credential prod --deployment Reports -o json",
+                "Another one with the same credential",
+            ),
+        ],
+    );
+    add.long_about = "Add a profile.\n\nA credential is stored first, with `astro login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
+    let mut list = command(
+        "profile list",
+        "List the profiles",
+        Vec::new(),
+        &[("astro profile list", "List the profiles")],
+    );
+    list.aliases = vec!["ls".to_owned()];
+    vec![
+        add,
+        list,
+        command(
+            "profile show",
+            "Show a profile",
+            vec![existing("Name of the profile")],
+            &[("astro profile show prod", "Show a profile")],
+        ),
+        choose::command(),
+        edit::edit_command(),
+        edit::rename_command(),
+        command(
+            "profile remove",
+            "Remove a profile; its credential stays",
+            vec![existing("Name of the profile")],
+            &[("astro profile remove stage", "Remove a profile")],
+        ),
+        transfer::export_command(),
+        transfer::import_command(),
+    ]
+}
+
+/// The name of a profile that there is.
+fn existing(help: &str) -> Arg {
+    Arg { kind: ValueKind::Profile, ..positional("name", help, true) }
+}
+
+pub(super) fn add(request: &Request<'_>) -> Result<i32> {
+    let app = request.app;
+    let globals = &request.parsed.globals;
+    // What `-o` says is stored in the profile, and is the format of this answer, too.
+    let format = request.format()?;
+    let name = request.required("name")?;
+    check_name(name)?;
+    let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
+    let ca_file = ca_file.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
+    let dirs = app.dirs.clone()?;
+    let known = Config::load(&dirs)?;
+    let credential = match request.text("credential") {
+        Some(credential) if !known.credentials.contains_key(credential) => {
+            return Err(no_credential(credential, &known));
+        }
+        Some(credential) => Some(credential.to_owned()),
+        // Its own, when there is one of its name; else the one that everything uses.
+        None => [name, "default"]
+            .into_iter()
+            .find(|name| known.credentials.contains_key(*name))
+            .map(str::to_owned),
+    };
+    let first = config::edit(&dirs, |document| {
+        if document.get("profiles").and_then(|profiles| profiles.get(name)).is_some() {
+            return Err(failed(format!("there is a profile `{name}` already"))
+                .help(format!("see it with `astro profile show {name}`, or remove it first")));
+        }
+        let profile = config::table(document, "profiles", name)?;
+        config::set(profile, "credential", credential.as_deref());
+        config::set(profile, "organization", globals.organization.as_deref());
+        config::set(profile, "workspace", globals.workspace.as_deref());
+        config::set(profile, "deployment", globals.deployment.as_deref());
+        config::set(profile, "output", globals.output.as_deref());
+        config::set(profile, "ca_file", ca_file.as_ref().map(|path| path.to_string_lossy()).as_deref());
+        Ok(known.profiles.is_empty())
+    })?;
+    app.console.notice(&format!("Added the profile `{name}`."));
+    if let Some(credential) = credential.as_ref().filter(|_| request.text("credential").is_none()) {
+        app.console.notice(&match credential == name {
+            true => format!("It uses the credential `{credential}`."),
+            false => format!(
+                "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
+            ),
+        });
+    }
+    if credential.is_none() {
+        app.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
+    }
+    if first {
+        app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
+    }
+    request.done(format, name, "added")
+}
+
+pub(super) fn list(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let dirs = request.app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
+    let rows =
+        config.profiles.iter().map(|(name, profile)| row(name, profile, &config, &dirs, format)).collect();
+    let mut view = view();
+    view.list = Some("profiles".to_owned());
+    view.empty = Some("There are no profiles. Add one with `astro profile add NAME`.".to_owned());
+    request.emit(format, view, rows)
+}
+
+pub(super) fn show(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let dirs = request.app.dirs.clone()?;
+    let config = Config::load(&dirs)?;
+    let name = request.required("name")?;
+    let profile = config.profiles.get(name).ok_or_else(|| no_profile(name, &config))?;
+    request.emit(format, view(), vec![row(name, profile, &config, &dirs, format)])
+}
+
+pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let name = request.required("name")?;
+    let dirs = app.dirs.clone()?;
+    let known = Config::load(&dirs)?;
+    let credential = known.profiles.get(name).and_then(|profile| profile.credential.clone());
+    let was_default = config::edit(&dirs, |document| {
+        let profiles = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut());
+        if profiles.is_none_or(|profiles| profiles.remove(name).is_none()) {
+            return Err(no_profile(name, &Config::load(&dirs)?));
+        }
+        let was_default = document.get("default_profile").and_then(|default| default.as_str()) == Some(name);
+        if was_default {
+            document.remove("default_profile");
+        }
+        Ok(was_default)
+    })?;
+    app.console.notice(&format!("Removed the profile `{name}`."));
+    if let Some(credential) = credential.filter(|credential| known.credentials.contains_key(credential)) {
+        let others: Vec<&str> =
+            known.users_of(&credential).into_iter().filter(|profile| *profile != name).collect();
+        app.console.notice(&match others.as_slice() {
+            [] => format!(
+                "Its credential `{credential}` stays; to remove that, too: astro logout --credential {credential}"
+            ),
+            [other] => format!("Its credential `{credential}` stays: the profile `{other}` uses it."),
+            others => {
+                format!("Its credential `{credential}` stays: the profiles `{}` use it.", others.join("`, `"))
+            }
+        });
+    }
+    if was_default {
+        app.console.notice("It was the default; choose another one with `astro profile use NAME`.");
+    }
+    request.done(format, name, "removed")
+}
+
+fn row(name: &str, profile: &Profile, config: &Config, dirs: &Dirs, format: Format) -> Value {
+    let credential = profile.credential.as_ref();
+    let address =
+        credential.and_then(|name| config.credentials.get(name)).map(|credential| &credential.address);
+    let mut row = json!({
+        "name": name,
+        "default": config.default_profile.as_deref() == Some(name),
+        "credential": credential,
+        "address": address,
+        "organization": profile.organization,
+        "workspace": profile.workspace,
+        "deployment": profile.deployment,
+        "output": profile.output,
+        "owner": profile.owner,
+    });
+    // Names are those of the address that the credential is sent to.
+    let address = address.and_then(|address| Address::parse(address, "config.toml").ok());
+    let names = address.map_or_else(Names::none, |address| Names::at(Some(dirs), &address));
+    for level in LEVELS_OF_PLACE {
+        let value = row[level].as_str().map(str::to_owned);
+        let found = names.of(value.as_deref());
+        match (format, &value) {
+            (Format::Table, Some(value)) => row[level] = beside(value, found.as_deref()).into(),
+            _ => row[format!("{level}_name")] = found.into(),
+        }
+    }
+    row
+}
+
+fn view() -> View {
+    View {
+        columns: vec![
+            column("name", ColumnKind::Id),
+            column("default", ColumnKind::Id),
+            column("credential", ColumnKind::Text),
+            Column { optional: true, ..column("address", ColumnKind::Text) },
+            column("organization", ColumnKind::Text),
+            column("workspace", ColumnKind::Text),
+            column("deployment", ColumnKind::Text),
+            Column { optional: true, ..column("output", ColumnKind::Text) },
+        ],
+        clean: [
+            "name",
+            "default",
+            "credential",
+            "address",
+            "organization",
+            "workspace",
+            "deployment",
+            "output",
+            "organization_name",
+            "workspace_name",
+            "deployment_name",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..View::default()
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if names::is_name(name) {
+        return Ok(());
+    }
+    Err(usage(format!("`{name}` is not a name for a profile")).help("use letters, digits, `-`, `_` and `.`"))
+}
+
+pub(super) fn no_profile(name: &str, config: &Config) -> Failure {
+    let failure = failed(format!("there is no profile `{name}`"));
+    match suggest::nearest(name, config.profiles.keys().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure,
+    }
+    .help("see the profiles with `astro profile list`")
+}
+
+fn no_credential(name: &str, config: &Config) -> Failure {
+    let failure = failed(format!("there is no credential `{name}`"));
+    match suggest::nearest(name, config.credentials.keys().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure,
+    }
+    .help(format!("sign in first: astro login --credential {name}"))
+}

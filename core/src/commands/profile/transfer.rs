@@ -1,0 +1,365 @@
+//! `astro profile export` and `import`: profiles as a file that never holds a credential, and the contexts of the
+//! official CLI, whose file is only read.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use astro_plugin_protocol::{
+    manifest::{Arg, Command, ValueKind},
+    names,
+    service::View,
+};
+use serde::{Deserialize, Serialize};
+
+use super::no_profile;
+use crate::commands::{Request, file, positional, switch};
+use crate::{
+    base::{
+        error::{Result, failed, usage},
+        files,
+    },
+    config::{self, Config, Profile},
+    context::Address,
+    credential,
+    official::own_context::{self, OwnContext},
+    output::Format,
+};
+
+/// What travels: profiles, and for each credential they use the address it belongs to. No token, no source, no
+/// command.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Portable {
+    profiles: BTreeMap<String, PortableProfile>,
+    credentials: BTreeMap<String, PortableCredential>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PortableProfile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortableCredential {
+    address: String,
+}
+
+pub(super) fn export_command() -> Command {
+    let mut command = super::command(
+        "profile export",
+        "Write profiles for another machine or colleague, without credentials",
+        vec![Arg {
+            repeated: true,
+            kind: ValueKind::Profile,
+            ..positional("names", "Names of the profiles; all of them without a name", false)
+        }],
+        &[
+            ("astro profile export > profiles.toml", "Export all profiles"),
+            ("astro profile export prod stage", "Export two"),
+        ],
+    );
+    command.long_about = "Write profiles for another machine or colleague.\n\nThe result is TOML, with `-o json` the same as JSON, and is read by `astro profile import`. It holds names, ids and addresses, and never a token, nor where one is kept.".to_owned();
+    command
+}
+
+pub(super) fn import_command() -> Command {
+    let mut command = super::command(
+        "profile import",
+        "Add profiles from a file, or from the official Astro CLI",
+        vec![
+            file(positional("file", "What `astro profile export` wrote; `-` is standard input", false)),
+            switch(
+                "from-official",
+                "Read the contexts of the official Astro CLI's `config.yaml` (FILE, or the one in your home)",
+            ),
+        ],
+        &[
+            ("astro profile import profiles.toml", "Add profiles"),
+            ("astro profile import --from-official", "Add the contexts of the official CLI"),
+        ],
+    );
+    command.long_about = "Add profiles from a file, or from the official Astro CLI.\n\nNothing is replaced: when a profile of the same name says something else, nothing is added at all. Tokens are not imported: sign in once for each credential. The file of the official CLI is only read.".to_owned();
+    command.see_also = vec!["profile export".to_owned(), "login".to_owned()];
+    command
+}
+
+pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let config = Config::load(&request.app.dirs.clone()?)?;
+    let wanted = request.texts("names");
+    if let Some(unknown) = wanted.iter().find(|name| !config.profiles.contains_key(**name)) {
+        return Err(no_profile(unknown, &config));
+    }
+    let mut portable = Portable::default();
+    for (name, profile) in &config.profiles {
+        // Whoever wrote it makes it again.
+        if (wanted.is_empty() && profile.owner.is_some())
+            || !(wanted.is_empty() || wanted.contains(&name.as_str()))
+        {
+            continue;
+        }
+        let Profile { credential, organization, workspace, deployment, output, .. } = profile.clone();
+        if let Some((name, known)) =
+            credential.as_ref().and_then(|name| config.credentials.get_key_value(name))
+        {
+            portable.credentials.insert(name.clone(), PortableCredential { address: known.address.clone() });
+        }
+        let profile = PortableProfile { credential, organization, workspace, deployment, output };
+        portable.profiles.insert(name.clone(), profile);
+    }
+    let text = match format {
+        Format::Json => {
+            serde_json::to_string(&portable).map(|text| text + "\n").map_err(|error| error.to_string())
+        }
+        Format::Table | Format::Clean => toml::to_string(&portable).map_err(|error| error.to_string()),
+    };
+    request.app.print(&text.map_err(|error| failed("the profiles cannot be written").cause(error))?)
+}
+
+pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let dirs = app.dirs.clone()?;
+    let file = request.text("file");
+    let portable = if request.flag("from-official") {
+        let path = file.map_or_else(official_file, |file| Ok(PathBuf::from(file)))?;
+        of_official(&path, &text_of(&path)?)?
+    } else {
+        let Some(file) = file else {
+            return Err(usage("`astro profile import` needs a file, or `--from-official`")
+                .help("write one with `astro profile export > profiles.toml`"));
+        };
+        let text = match file {
+            "-" => {
+                let mut text = String::new();
+                let read = std::io::stdin().take(16 * 1024 * 1024).read_to_string(&mut text);
+                read.map_err(|error| failed("standard input cannot be read").cause(error.to_string()))?;
+                text
+            }
+            path => text_of(Path::new(path))?,
+        };
+        parse(&if file == "-" { "standard input".to_owned() } else { format!("`{file}`") }, &text)?
+    };
+    let added = add(&dirs, &portable)?;
+    for name in &added {
+        app.console.notice(&format!("Added the profile `{name}`."));
+    }
+    if added.is_empty() {
+        app.console.notice("Every profile is there already.");
+    }
+    for (name, credential) in &portable.credentials {
+        let known = Config::load(&dirs)?;
+        // A keyring that is locked says nothing of what is in it.
+        let is_empty = known.credentials.get(name).is_none_or(|described| {
+            credential::read(&dirs, name, described).is_ok_and(|stored| stored.is_none())
+        });
+        if is_empty {
+            app.console.notice(&format!(
+                "The credential `{name}` for {} has no token yet. If that is the right address: astro login --credential {name}",
+                credential.address
+            ));
+        }
+    }
+    match format {
+        Format::Table => Ok(0),
+        _ => {
+            let view = View {
+                list: Some("profiles".to_owned()),
+                clean: vec!["name".to_owned()],
+                ..Default::default()
+            };
+            let rows = added.iter().map(|name| serde_json::json!({ "name": name, "action": "added" }));
+            request.emit(format, view, rows.collect())
+        }
+    }
+}
+
+/// Adds all profiles or none; answers the names of those that are new.
+fn add(dirs: &config::Dirs, portable: &Portable) -> Result<Vec<String>> {
+    config::edit(dirs, |document| {
+        let known = Config::load(dirs)?;
+        for (name, credential) in &portable.credentials {
+            let address = Address::parse(&credential.address, &format!("the credential `{name}`"))?;
+            if let Some(own) = known.credentials.get(name)
+                && own.address != address.as_str()
+            {
+                return Err(failed(format!(
+                    "the credential `{name}` belongs to {} here, and to {address} in the file",
+                    own.address
+                ))
+                .help("rename one of the two; nothing was added"));
+            }
+        }
+        let mut added = Vec::new();
+        let mut others = Vec::new();
+        for (name, profile) in &portable.profiles {
+            match known.profiles.get(name) {
+                None => added.push(name.clone()),
+                Some(own) if is_same(own, profile) => {}
+                Some(_) => others.push(format!("`{name}`")),
+            }
+        }
+        if !others.is_empty() {
+            return Err(failed(format!("there are other profiles of the same name: {}", others.join(", ")))
+                .help("rename them first: astro profile rename NAME NEW-NAME; nothing was added"));
+        }
+        for name in &added {
+            let profile = &portable.profiles[name];
+            let table = config::table(document, "profiles", name)?;
+            let values = [
+                ("credential", &profile.credential),
+                ("organization", &profile.organization),
+                ("workspace", &profile.workspace),
+                ("deployment", &profile.deployment),
+                ("output", &profile.output),
+            ];
+            values.iter().for_each(|(key, value)| config::set(table, key, value.as_deref()));
+            let credential =
+                profile.credential.as_ref().and_then(|name| portable.credentials.get_key_value(name));
+            if let Some((name, credential)) =
+                credential.filter(|(name, _)| !known.credentials.contains_key(*name))
+            {
+                let table = config::table(document, "credentials", name)?;
+                config::set(table, "address", Some(&credential.address));
+            }
+        }
+        Ok(added)
+    })
+}
+
+fn is_same(own: &Profile, other: &PortableProfile) -> bool {
+    let Profile { credential, organization, workspace, deployment, output, .. } = own;
+    (credential, organization, workspace, deployment, output)
+        == (&other.credential, &other.organization, &other.workspace, &other.deployment, &other.output)
+}
+
+/// Reads an exported text, TOML or JSON. What is in it is checked before anything is written.
+fn parse(file: &str, text: &str) -> Result<Portable> {
+    let refused =
+        |reason: String| failed(format!("`{file}` is not what `astro profile export` writes")).cause(reason);
+    let portable: Portable = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| refused(error.to_string()))?
+    } else {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let (place, reason) = config::place_and_reason(&error.to_string());
+            refused(format!("{place}: {reason}"))
+        })?
+    };
+    let named = portable.profiles.keys().chain(portable.credentials.keys());
+    let named = named.chain(portable.profiles.values().filter_map(|profile| profile.credential.as_ref()));
+    if let Some(bad) = named.into_iter().find(|name| !names::is_name(name)) {
+        return Err(refused(format!("`{bad}` is not a name")));
+    }
+    let output = portable.profiles.values().filter_map(|profile| profile.output.as_deref());
+    if let Some(bad) = output.into_iter().find(|name| Format::parse(name).is_none()) {
+        return Err(refused(format!("`{bad}` is not an output format")));
+    }
+    Ok(portable)
+}
+
+fn of_official(path: &Path, text: &str) -> Result<Portable> {
+    let mut official = OwnContext::parse(path, text)?;
+    let mut portable = Portable::default();
+    for (slot, context) in std::mem::take(&mut official.contexts) {
+        let domain =
+            context.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| slot.replace('_', "."));
+        let address = official.address(&domain)?;
+        if !names::is_name(&domain) {
+            return Err(failed(format!("`{}`: the domain `{domain}` cannot name a profile", path.display())));
+        }
+        let filled = |value: Option<String>| value.filter(|value| !value.trim().is_empty());
+        let profile = PortableProfile {
+            credential: Some(domain.clone()),
+            organization: filled(context.organization),
+            workspace: filled(context.workspace),
+            ..PortableProfile::default()
+        };
+        portable.profiles.insert(domain.clone(), profile);
+        portable.credentials.insert(domain, PortableCredential { address: address.to_string() });
+    }
+    if portable.profiles.is_empty() {
+        return Err(failed(format!("`{}` has no contexts", path.display())));
+    }
+    Ok(portable)
+}
+
+fn official_file() -> Result<PathBuf> {
+    own_context::file().ok_or_else(|| {
+        usage("the home directory is not known")
+            .help("name the file: astro profile import --from-official FILE")
+    })
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    files::read(path)?.ok_or_else(|| failed(format!("there is no file `{}`", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::commands::profile::transfer::*;
+
+    #[test]
+    fn an_export_is_imported_as_it_was() {
+        let text = "[profiles.a]\ncredential = \"a\"\norganization = \"Acme\"\n\n[credentials.a]\naddress = \"https://api.a.example/v1\"\n";
+        let portable = parse("x", text).expect("read");
+        assert_eq!(toml::to_string(&portable).expect("written"), text);
+        let json = serde_json::to_string(&portable).expect("written");
+        assert_eq!(parse("x", &json).expect("read"), portable);
+    }
+
+    #[test]
+    fn a_file_that_wants_more_is_refused() {
+        for text in [
+            "[credentials.a]\naddress = \"https://x/v1\"\nsource = \"command\"\ncommand = \"sh\"",
+            "[credentials.a]\naddress = \"https://x/v1\"\ntoken = \"x\"",
+            "[profiles.a]\nca_file = \"/x\"",
+            "[profiles.\"../a\"]",
+            "[profiles.a]\ncredential = \"../a\"",
+            "[profiles.a]\noutput = \"xml\"",
+            "[official]\ncommand = \"sh\"",
+            "default_profile = \"a\"",
+            "{\"profiles\":[]}",
+        ] {
+            assert!(parse("x", text).is_err(), "{text}");
+        }
+    }
+
+    /// The shape that `contract` and the official CLI's own tests have; the token is in nothing that is said.
+    #[test]
+    fn the_official_file() {
+        let text = "context: astronomer.io\ncontexts:\n  astronomer_io:\n    domain: astronomer.io\n    token: Bearer eyJ.secret.x\n    refreshtoken: r\n    expiresin: 2027-01-01T00:00:00Z\n    user_email: a@b.c\n    organization: cm0org\n    organization_product: HOSTED\n    workspace: cm0ws\n    last_used_workspace: cm0ws\n  localhost:\n    domain: localhost\n    organization: \"\"\nlocal: {core: \"http://localhost:8888\", platform: cloud}\ntelemetry: {enabled: \"true\"}\n";
+        let portable = of_official(Path::new("config.yaml"), text).expect("read");
+        let own = &portable.profiles["astronomer.io"];
+        assert_eq!((own.organization.as_deref(), own.workspace.as_deref()), (Some("cm0org"), Some("cm0ws")));
+        assert_eq!(portable.credentials["astronomer.io"].address, "https://api.astronomer.io/v1");
+        assert_eq!(portable.credentials["localhost"].address, "http://localhost:8888/v1");
+        assert_eq!(portable.profiles["localhost"].organization, None);
+        for text in [
+            "contexts:\n  a: [eyJ.secret.x\n",
+            "contexts: eyJ.secret.x",
+            "- eyJ.secret.x",
+            "contexts:\n  a: eyJ.secret.x",
+        ] {
+            let broken = of_official(Path::new("c"), text).expect_err("refused");
+            assert!(broken.message.contains("official CLI's configuration"), "{broken:?}");
+            assert!(!format!("{broken:?}").contains("secret"), "{broken:?}");
+        }
+        for text in ["", "context: x", "contexts: {}"] {
+            assert!(of_official(Path::new("c"), text).expect_err("refused").message.contains("no contexts"));
+        }
+    }
+}

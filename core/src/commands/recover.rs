@@ -1,0 +1,334 @@
+//! `astro recover`: one-time secrets that an earlier run could not deliver.
+
+use astro_plugin_protocol::{
+    manifest::{Command, Needs},
+    service::{Column, ColumnKind, Secret, View},
+};
+use serde_json::{Value, json};
+
+use super::{Request, command, dynamic, positional};
+use crate::{
+    base::error::{Failure, Result, code, failed, usage},
+    console::Console,
+    delivery::{
+        Context, Delivery,
+        recovery::{Leftover, Store},
+    },
+    output::{Format, Renderer, Sheet},
+    run::one::chosen_format,
+    sys::process,
+};
+
+pub(super) fn commands() -> Vec<Command> {
+    let entry = || dynamic(positional("entry", "The entry, as `astro recover list` names it", true));
+    let mut list = command(
+        "recover list",
+        "List tokens that were made and not delivered",
+        Vec::new(),
+        &[
+            ("astro recover list", "See what is left over"),
+            ("astro recover list -o json", "The same for a program"),
+        ],
+    );
+    list.aliases = vec!["ls".to_owned()];
+    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `astro recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
+    let mut show = command(
+        "recover show",
+        "Hand out a token that is kept",
+        vec![entry()],
+        &[
+            ("astro recover show 20260131-123456-1a2b", "Show it"),
+            ("astro recover show 20260131-123456-1a2b -o clean", "The token alone, for a script"),
+            ("astro recover show 20260131-123456-1a2b --token-file token", "Write it to a file"),
+        ],
+    );
+    show.long_about =
+        "Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `astro recover discard` does that. Once it was handed out the entry counts as delivered.".to_owned();
+    show.needs = Needs { secret: true, ..Needs::default() };
+    let discard = command(
+        "recover discard",
+        "Remove an entry and the token in it",
+        vec![entry()],
+        &[("astro recover discard 20260131-123456-1a2b", "Remove an entry")],
+    );
+    vec![list, show, discard]
+}
+
+pub(super) fn list(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let rows = store(request)?.leftovers().iter().map(row).collect();
+    let column =
+        |key: &str, title: &str, kind| Column { key: key.into(), title: title.into(), kind, optional: false };
+    let view = View {
+        list: Some("entries".to_owned()),
+        columns: vec![
+            column("entry", "ENTRY", ColumnKind::Id),
+            column("status", "STATUS", ColumnKind::Id),
+            column("name", "TOKEN", ColumnKind::Text),
+            column("id", "ID", ColumnKind::Id),
+            column("deployment_name", "DEPLOYMENT", ColumnKind::Text),
+            column("deployment_id", "DEPLOYMENT ID", ColumnKind::Id),
+            column("action", "ACTION", ColumnKind::Id),
+            column("started_at", "AT", ColumnKind::Time),
+            column("profile", "PROFILE", ColumnKind::Text),
+            Column { optional: true, ..column("workspace_name", "WORKSPACE", ColumnKind::Text) },
+            Column { optional: true, ..column("organization_name", "ORGANIZATION", ColumnKind::Text) },
+        ],
+        clean: [
+            "entry",
+            "status",
+            "name",
+            "id",
+            "deployment_id",
+            "action",
+            "started_at",
+            "profile",
+            "deployment_name",
+            "workspace_name",
+            "organization_name",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        empty: Some("Nothing is left over.".to_owned()),
+        ..View::default()
+    };
+    request.emit(format, view, rows)
+}
+
+pub(super) fn show(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let console = &request.app.console;
+    process::keep_memory_private();
+    let leftover = find(request)?;
+    let Some(value) = leftover.value.clone() else {
+        return Err(without_value(&leftover));
+    };
+    let chosen = chosen_format(&request.parsed.globals, "ASTRO_OUTPUT");
+    request.parsed.secret.check_format(format, chosen)?;
+    let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
+    let record = row(&leftover);
+    let view = View {
+        columns: ["name", "id", "deployment_name", "deployment_id", "action", "started_at"]
+            .map(|key| Column {
+                key: key.into(),
+                title: key.to_uppercase().replace('_', " "),
+                kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
+                ..Column::default()
+            })
+            .to_vec(),
+        ..View::default()
+    };
+    let secret = Secret { view, record, key: "token".to_owned(), value };
+    let sheet =
+        Sheet { width: console.facts.width, color: console.conversation().color_stdout, ..Sheet::default() };
+    let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
+    let timeout = request.parsed.globals.time_limit();
+    let shows_output = request.parsed.globals.verbose > 0;
+    let more = Context { plugin: &leftover.record.plugin, command: "recover show", timeout, shows_output };
+    delivery.deliver(console, &secret, &rendered, &more).map_err(|failure| {
+        let reason = failure.causes.first().cloned().unwrap_or_default();
+        Failure::new(code::DELIVERY, format!("the token {} could not be delivered", leftover.record.name()))
+            .cause(reason)
+            .help(format!("it is still kept in {}", leftover.path.display()))
+    })?;
+    if !delivery.is_to_stdout() {
+        request.app.print_bytes(&rendered)?;
+    }
+    store(request)?.mark_delivered(&leftover);
+    console
+        .notice(&format!("It is still kept; remove it with `astro recover discard {}`.", leftover.record.id));
+    Ok(0)
+}
+
+pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
+    let format = request.format()?;
+    let app = request.app;
+    let leftover = find(request)?;
+    let (what, help) = discarded(&leftover);
+    if leftover.is_answered && !request.parsed.globals.yes {
+        let facts = app.console.facts;
+        if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
+            return Err(
+                Failure::new(code::INPUT_REQUIRED, format!("this would remove {what}")).help(help.clone())
+            );
+        }
+        app.console.ask(&format!("Remove {what}? [y/N] "))?;
+    }
+    store(request)?.discard(&leftover)?;
+    app.console.notice(&format!("Removed the entry {}.", leftover.record.id));
+    request.done(format, &leftover.record.id, "discarded")
+}
+
+/// What would be removed, and what to do instead.
+fn discarded(leftover: &Leftover) -> (String, String) {
+    let record = &leftover.record;
+    let name = record.name();
+    match (&leftover.value, record.is_delivered) {
+        (Some(_), true) => (
+            format!("the copy that is kept of the token {name}, which was delivered"),
+            "pass `--yes` to remove it".to_owned(),
+        ),
+        (Some(_), false) => (
+            format!("the only copy of the token {name}"),
+            format!("pass `--yes`, or get it first: astro recover show {}", record.id),
+        ),
+        (None, _) => (
+            format!("what is kept of the token {name}"),
+            format!("pass `--yes`, or look at it first: {}", leftover.path.display()),
+        ),
+    }
+}
+
+/// Tells a person on a terminal, once, that something is left over: one line, whatever there is.
+pub(crate) fn mention(console: &Console, store: &Store) {
+    let conversation = console.conversation();
+    if !console.facts.stderr || conversation.quiet || conversation.json_errors {
+        return;
+    }
+    let left = store.unmentioned();
+    let Some(what) = mentioned(&left) else { return };
+    console.notice(&format!("{what}: see `astro recover list`."));
+    left.iter().for_each(|leftover| store.mark_mentioned(leftover));
+}
+
+/// What is left over, in one sentence.
+fn mentioned(left: &[Leftover]) -> Option<String> {
+    let lost = left.iter().filter(|leftover| leftover.value.is_some()).count();
+    let unknown = left.len() - lost;
+    let tokens = |count: usize| if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") };
+    let was = |count: usize| if count == 1 { "was" } else { "were" };
+    Some(match (left, lost, unknown) {
+        ([], ..) => return None,
+        ([one], 1, _) => {
+            let record = &one.record;
+            let name = record.name();
+            format!("The token {name} was {} at {} and not delivered", record.action, record.started_at)
+        }
+        ([one], ..) => {
+            let record = &one.record;
+            let name = record.name();
+            format!("It is not known whether the token {name} was {} at {}", record.action, record.started_at)
+        }
+        (_, lost, 0) => format!("{} were not delivered", tokens(lost)),
+        (_, 0, unknown) => format!("It is not known whether {} were created or rotated", tokens(unknown)),
+        (_, lost, unknown) => format!(
+            "{} {} not delivered, and it is not known whether {} {} created or rotated",
+            tokens(lost),
+            was(lost),
+            if unknown == 1 { "another one".to_owned() } else { format!("{unknown} others") },
+            was(unknown)
+        ),
+    })
+}
+
+fn store(request: &Request<'_>) -> Result<Store> {
+    Ok(Store::at(&request.app.dirs.clone()?))
+}
+
+fn find(request: &Request<'_>) -> Result<Leftover> {
+    let id = request.required("entry")?;
+    let found = store(request)?.leftovers().into_iter().find(|leftover| leftover.record.id == id);
+    found.ok_or_else(|| {
+        failed(format!("there is no entry `{id}`")).help("see the entries with `astro recover list`")
+    })
+}
+
+fn without_value(leftover: &Leftover) -> Failure {
+    let name = leftover.record.name();
+    if leftover.is_answered {
+        failed(format!("the answer that is kept of the token {name} does not hold its value"))
+            .help(format!("look at it yourself: {}", leftover.path.display()))
+    } else {
+        usage(format!("no answer came for the token {name}: there is nothing to show"))
+            .help("see in the list of tokens whether it was made; rotate it to get a value")
+            .help(format!("then remove the entry: astro recover discard {}", leftover.record.id))
+    }
+}
+
+fn row(leftover: &Leftover) -> Value {
+    let record = &leftover.record;
+    let status = match (&leftover.value, leftover.is_answered) {
+        (Some(_), _) if record.is_delivered => "delivered",
+        (Some(_), _) => "kept",
+        (None, true) => "damaged",
+        (None, false) => "unknown",
+    };
+    json!({
+        "entry": record.id,
+        "status": status,
+        "name": record.labels.get("name"),
+        "id": record.labels.get("id"),
+        "deployment_id": record.labels.get("deployment_id"),
+        "action": record.action,
+        "started_at": record.started_at,
+        "profile": record.profile,
+        "address": record.address,
+        "path": leftover.path,
+        "deployment_name": record.labels.get("deployment_name"),
+        "workspace_id": record.labels.get("workspace_id"),
+        "workspace_name": record.labels.get("workspace_name"),
+        "organization_id": record.labels.get("organization_id"),
+        "organization_name": record.labels.get("organization_name"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::commands::recover::*;
+    use crate::delivery::recovery::Record;
+
+    fn left(name: &str, has_value: bool, is_delivered: bool) -> Leftover {
+        let labels = [("name".to_owned(), name.to_owned())].into();
+        let record =
+            Record { id: "E".into(), action: "created".into(), labels, is_delivered, ..Record::now() };
+        Leftover {
+            record: Record { started_at: "T".to_owned(), ..record },
+            path: "/state/E.answer".into(),
+            value: has_value.then(|| "value".to_owned()),
+            is_answered: true,
+            is_whole: true,
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_over_is_mentioned_in_one_line() {
+        let (lost, unknown) = (|name| left(name, true, false), |name| left(name, false, false));
+        for (left, expected) in [
+            (vec![], None),
+            (vec![lost("a")], Some("The token `a` was created at T and not delivered")),
+            (vec![unknown("a")], Some("It is not known whether the token `a` was created at T")),
+            (vec![lost("a"), lost("b")], Some("2 tokens were not delivered")),
+            (
+                vec![unknown("a"), unknown("b")],
+                Some("It is not known whether 2 tokens were created or rotated"),
+            ),
+            (
+                vec![lost("a"), unknown("b")],
+                Some(
+                    "1 token was not delivered, and it is not known whether another one was created or rotated",
+                ),
+            ),
+            (
+                vec![lost("a"), lost("b"), unknown("c"), unknown("d")],
+                Some(
+                    "2 tokens were not delivered, and it is not known whether 2 others were created or rotated",
+                ),
+            ),
+        ] {
+            assert_eq!(mentioned(&left).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_delivered_is_not_called_the_only_copy() {
+        for (has_value, is_delivered, expected) in [
+            (true, false, "the only copy of the token `a`"),
+            (true, true, "the copy that is kept of the token `a`, which was delivered"),
+            (false, false, "what is kept of the token `a`"),
+        ] {
+            let (what, help) = discarded(&left("a", has_value, is_delivered));
+            assert_eq!(what, expected);
+            assert!(help.contains("--yes"), "{help}");
+        }
+    }
+}

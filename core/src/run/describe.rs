@@ -1,0 +1,52 @@
+//! Asking a library for its manifest: the one time plugin code runs before a command, in a child process.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use astro_plugin_protocol::{check, manifest::Manifest};
+
+use crate::{
+    base::error::{Result, While, code, plugin},
+    config::this_binary,
+    sys::child::{self, Limits},
+};
+
+/// The hidden word of the child process.
+pub(crate) const CHILD_WORD: &str = "__describe";
+/// How long a library may take to describe itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that is taken of what it says, in bytes.
+const MOST: usize = 8 * 1024 * 1024;
+
+/// The manifest of a library, checked.
+pub(crate) fn in_child(path: &Path) -> Result<Manifest> {
+    let bytes = ask_child(CHILD_WORD, path)?;
+    let what = || format!("`{}` cannot be described", path.display());
+    let manifest: Manifest = serde_json::from_slice(&bytes).while_doing(code::PLUGIN, what)?;
+    let mut failure = plugin(format!("the manifest of `{}` is not accepted", path.display()));
+    for problem in check::problems(&manifest) {
+        failure = failure.cause(problem);
+    }
+    if failure.causes.is_empty() { Ok(manifest) } else { Err(failure) }
+}
+
+/// What a child process of this program answers on stdout that loads a library: `word` says what it asks of it.
+pub(crate) fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
+    let what = || format!("`{}` cannot be described", path.display());
+    let mut command = Command::new(this_binary()?);
+    child::scrub(&mut command);
+    command.arg(word).arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A process that the library left behind may hold the pipes open: what came so far is what there is.
+    let ended = child::run(&mut command, Limits { time: Some(PATIENCE), output: MOST })
+        .while_doing(code::PLUGIN, what)?;
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let reason =
+            said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
+        return Err(plugin(what()).cause(if reason.is_empty() { ended.status.to_string() } else { reason }));
+    }
+    Ok(ended.stdout)
+}

@@ -1,0 +1,259 @@
+//! A command that lists, for several profiles at once: one invocation each, side by side, and one result. A profile that
+//! fails does not hide the others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
+
+use astro_plugin_protocol::{
+    invocation::kind,
+    manifest::Command,
+    message,
+    service::{Column, ColumnKind, View},
+};
+use serde_json::{Map, Value, json};
+
+use super::one::{finish, identity};
+use crate::{
+    app::App,
+    base::error::{Failure, Result, plugin, usage},
+    cli::{globals::Globals, parse::Parsed},
+    config::{Config, environment},
+    console::report,
+    context::Context,
+    exit_code,
+    host::{Answering, Services, Transport, executor, port},
+    output::{Collected, Format, Renderer},
+    services::{Invocation, Queue, Renewed, ResultState, Shared},
+    store::lookup::Owner,
+    sys::signals,
+};
+
+/// The key that tells whose row it is.
+const PROFILE: &str = "profile";
+
+impl App {
+    pub(super) fn invoke_for_several(
+        &self,
+        command: &Command,
+        parsed: &Parsed<'_>,
+        owner: &Owner,
+    ) -> Result<i32> {
+        if let Some(organization) = &parsed.globals.organization {
+            return Err(usage(format!(
+                "`--organization {organization}` cannot be used for several profiles"
+            ))
+            .help("each profile has its own"));
+        }
+        // Of several profiles none has the say.
+        let format = Format::without_context(&parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
+        let conversation = self.start_conversation(&parsed.globals, format)?;
+        let profiles = self.profiles_of(&parsed.globals)?;
+        let loaded = self.load(owner, conversation)?;
+
+        let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
+        let mut running: Vec<(usize, Arc<Invocation>)> = Vec::new();
+        let mut answering: Vec<Answering> = Vec::new();
+        let mut told = BTreeSet::new();
+        for (index, profile) in profiles.iter().enumerate() {
+            let globals = Globals {
+                profile: Some(profile.clone()),
+                output: Some(format.name().to_owned()),
+                ..parsed.globals.clone()
+            };
+            let context = match self.context_for_one(&globals, command) {
+                Ok(context) => context,
+                Err(failure) => {
+                    failures.insert(index, failure);
+                    continue;
+                }
+            };
+            for ignored in &context.ignored {
+                if told.insert(ignored.clone()) {
+                    self.console.notice(&format!("ignored: {ignored}"));
+                }
+            }
+            let run = self.run_of(&context, command, parsed, false, &owner.facts.name);
+            let request = message::encode_request(kind::RUN, &run)?;
+            let invocation = Arc::new(Invocation {
+                plugin: owner.facts.name.clone(),
+                command: command.clone(),
+                context,
+                globals,
+                console: Arc::clone(&self.console),
+                dirs: self.dirs.as_ref().ok().cloned(),
+                interactive: false,
+                delivery: None,
+                config: owner.facts.config.clone(),
+                reads_only: false,
+                result: Mutex::new(ResultState::new(Renderer::collecting())),
+                queue: Queue::default(),
+                renewed: Renewed::default(),
+            });
+            let services: Arc<dyn Services> =
+                Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
+            answering.push(loaded.invoke(services, request));
+            running.push((index, invocation));
+        }
+
+        let identity = identity(owner);
+        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
+            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        running.iter().for_each(|(_, invocation)| invocation.renewed.wait());
+        let answers = match ended {
+            executor::Ended::Done(answers) => answers,
+            executor::Ended::Interrupted => {
+                signals::raise_pending();
+                return Ok(exit_code::DECLINED.number.into());
+            }
+        };
+        let mut lists: Vec<(&str, Collected)> = Vec::new();
+        for ((index, invocation), answer) in running.iter().zip(answers) {
+            let ended = finish(&answer, invocation, command, &identity);
+            let collected =
+                invocation.result.lock().unwrap_or_else(PoisonError::into_inner).renderer.take_collected();
+            match (ended, collected) {
+                (Ok(0), Some(collected)) if collected.is_whole => lists.push((&profiles[*index], collected)),
+                (Ok(_), _) => {
+                    failures.insert(*index, plugin(format!("plugin {identity} gave no result")));
+                }
+                (Err(failure), _) => {
+                    failures.insert(*index, failure);
+                }
+            }
+        }
+        let failures: Vec<(&str, Failure)> =
+            failures.into_iter().map(|(index, failure)| (profiles[index].as_str(), failure)).collect();
+        self.print_bytes(&rendered(format, self.sheet(conversation), lists, &failures)?)?;
+        for (profile, failure) in &failures {
+            let message = format!("profile `{profile}`: {}", failure.message);
+            report::failure(&self.console, &Failure { message, ..failure.clone() });
+        }
+        Ok(common_code(&failures))
+    }
+
+    /// The profiles that were named, or all there are.
+    fn profiles_of(&self, globals: &Globals) -> Result<Vec<String>> {
+        if !globals.all_profiles {
+            return Ok(globals.profiles.clone());
+        }
+        let config = Config::load(&self.dirs.clone()?)?;
+        match config.profiles.is_empty() {
+            true => Err(usage("there are no profiles").help("add one with `astro profile add NAME`")),
+            false => Ok(config.profiles.into_keys().collect()),
+        }
+    }
+
+    /// The context of one profile, with which a request may be sent.
+    fn context_for_one(&self, globals: &Globals, command: &Command) -> Result<Context> {
+        let context = self.context(globals)?;
+        if !command.needs.api {
+            return Ok(context);
+        }
+        let context = self.renewed(context)?;
+        context.authority()?;
+        Ok(context)
+    }
+}
+
+/// What one of several profiles may use. Its lines of the log name the profile.
+struct OfProfile {
+    shared: Shared,
+    profile: String,
+}
+
+impl Services for OfProfile {
+    fn call(&self, request: Vec<u8>, reply: port::Reply) {
+        self.shared.call(request, reply);
+    }
+
+    fn log(&self, level: u32, target: &str, text: &str) {
+        self.shared.log(level, target, &format!("profile `{}`: {text}", self.profile));
+    }
+}
+
+/// Polls all of them until each is done.
+async fn all(mut answering: Vec<Answering>) -> Vec<Vec<u8>> {
+    let mut answers: Vec<Option<Vec<u8>>> = answering.iter().map(|_| None).collect();
+    poll_fn(|task| {
+        for (one, answer) in answering.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(done) = one.as_mut().poll(task)
+            {
+                *answer = Some(done);
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// One result of all lists; in json the failures are part of it.
+fn rendered(
+    format: Format,
+    sheet: crate::output::Sheet,
+    lists: Vec<(&str, Collected)>,
+    failures: &[(&str, Failure)],
+) -> Result<Vec<u8>> {
+    let view = lists.first().map(|(_, collected)| collected.view.clone()).unwrap_or_default();
+    let rows = lists.into_iter().flat_map(|(profile, collected)| {
+        let rows = collected.rows.into_iter();
+        rows.map(move |row| with_profile(profile, row))
+    });
+    let rows: Vec<Value> = rows.collect();
+    if format == Format::Json {
+        let key = view.list.unwrap_or_else(|| "results".to_owned());
+        let errors: Vec<Value> = failures.iter().map(|(profile, failure)| error(profile, failure)).collect();
+        let document =
+            Value::Object(Map::from_iter([(key, rows.into()), ("errors".to_owned(), errors.into())]));
+        return Ok(Renderer::whole(format, sheet, View::default(), vec![document])?.bytes);
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut view = view;
+    view.list.get_or_insert_with(|| "results".to_owned());
+    let column = Column {
+        key: PROFILE.to_owned(),
+        title: "PROFILE".to_owned(),
+        kind: ColumnKind::Id,
+        optional: false,
+    };
+    view.columns.insert(0, column);
+    // Scripts count columns: what is new comes last.
+    view.clean.push(PROFILE.to_owned());
+    Ok(Renderer::whole(format, sheet, view, rows)?.bytes)
+}
+
+fn with_profile(profile: &str, row: Value) -> Value {
+    let mut fields = Map::from_iter([(PROFILE.to_owned(), profile.into())]);
+    if let Value::Object(row) = row {
+        fields.extend(row);
+    }
+    Value::Object(fields)
+}
+
+fn error(profile: &str, failure: &Failure) -> Value {
+    let http = failure.http.as_ref();
+    json!({
+        "profile": profile,
+        "error": failure.message,
+        "kind": failure.code,
+        "exit_code": exit_code::of_failure(&failure.code).number,
+        "status": http.map(|http| http.status),
+        "request_id": http.and_then(|http| http.request_id.clone()),
+        "help": failure.help,
+    })
+}
+
+/// One common failure gives its code, different ones 1.
+fn common_code(failures: &[(&str, Failure)]) -> i32 {
+    let mut codes = failures.iter().map(|(_, failure)| exit_code::of_failure(&failure.code).number);
+    let Some(first) = codes.next() else { return exit_code::DONE.number.into() };
+    if codes.all(|code| code == first) { first.into() } else { exit_code::FAILED.number.into() }
+}

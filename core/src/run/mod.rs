@@ -1,0 +1,10 @@
+//! What runs a plugin's code: a command ([`one`]), the same for several profiles ([`many`]), the values of a completion
+//! ([`complete`]), and what `plugin link` asks of a library ([`describe`], [`link`]).
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod complete;
+pub(crate) mod describe;
+pub(crate) mod link;
+pub(crate) mod many;
+pub(crate) mod one;

@@ -1,0 +1,263 @@
+//! One command of a plugin: verified, loaded, asked, and its answer turned into an exit code.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use astro_plugin_cli::secret::Chosen;
+use astro_plugin_protocol::{
+    invocation::{self, Outcome, Run, Terminal},
+    manifest::Command,
+    message::{self, Answer},
+};
+
+use crate::{
+    app::App,
+    base::{
+        error::{Failure, Result, code, plugin},
+        failpoint,
+    },
+    cli::{
+        canonical,
+        globals::Globals,
+        parse::{self, Parsed},
+        wording,
+    },
+    console::{Conversation, logging, report},
+    context::{self, Context, Effect},
+    delivery::Delivery,
+    exit_code,
+    host::{Services, Transport, executor, library, verify},
+    output::{Format, Renderer, Sheet},
+    services::{Invocation, Queue, Renewed, ResultState, Shared},
+    store::lookup::Owner,
+    sys::{crash, process, signals},
+};
+
+impl App {
+    /// Loads the plugin and runs the command.
+    pub(crate) fn invoke(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
+        let globals = &parsed.globals;
+        if globals.all_profiles || !globals.profiles.is_empty() {
+            return self.invoke_for_several(command, parsed, owner);
+        }
+        // What sends nothing asks no keyring and runs no program for a token.
+        let mut context =
+            if command.needs.api { self.context(globals)? } else { self.context_at_hand(globals)? };
+        let format = context.output.value;
+        let conversation = self.start_conversation(globals, format)?;
+        for ignored in &context.ignored {
+            self.console.notice(&format!("ignored: {ignored}"));
+        }
+        if command.needs.api {
+            context = self.renewed(context)?;
+        }
+        let facts = self.console.facts;
+        let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
+        let identity = identity(owner);
+        parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
+        let delivery = match command.needs.secret {
+            true => Some(Delivery::prepare(parsed.secret.clone(), format, &self.console, &self.dirs)?),
+            false => None,
+        };
+        let loaded = self.load(owner, conversation)?;
+        if command.needs.secret {
+            process::keep_memory_private();
+        }
+        if command.needs.api {
+            // Better said once and first than by whatever the plugin would have missed next.
+            context.authority()?;
+            context.allow(Effect::of_command(command))?;
+        }
+
+        let run = self.run_of(&context, command, parsed, interactive, &owner.facts.name);
+        let sheet = self.sheet(conversation);
+        let invocation = Arc::new(Invocation {
+            plugin: owner.facts.name.clone(),
+            command: command.clone(),
+            context,
+            globals: globals.clone(),
+            console: Arc::clone(&self.console),
+            dirs: self.dirs.as_ref().ok().cloned(),
+            interactive,
+            delivery,
+            config: owner.facts.config.clone(),
+            reads_only: false,
+            result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
+            queue: Queue::default(),
+            renewed: Renewed::default(),
+        });
+        let request = message::encode_request(invocation::kind::RUN, &run)?;
+        let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
+        let answering = loaded.invoke(services, request);
+        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
+            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+        invocation.renewed.wait();
+        self.console.end_progress();
+        match ended {
+            executor::Ended::Done(answer) => {
+                let finished = finish(&answer, &invocation, command, &identity);
+                invocation.delivery.iter().for_each(Delivery::abandon);
+                finished
+            }
+            executor::Ended::Interrupted => {
+                let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+                invocation.delivery.iter().for_each(Delivery::abandon);
+                if let Some(failure) = undelivered {
+                    report::failure(&self.console, &failure);
+                }
+                signals::raise_pending();
+                Ok(exit_code::DECLINED.number.into())
+            }
+        }
+    }
+
+    /// Verifies and loads the plugin of a command. From here on a crash is the plugin's.
+    pub(crate) fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
+        let identity = identity(owner);
+        let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
+        // The terminal is looked at before fd 1 is pointed elsewhere.
+        signals::start_plugin();
+        process::keep_stdout_private();
+        let (json, named) = (conversation.json_errors, identity.clone());
+        crash::arm(move |what| crash_line(&named, what, json));
+        let loaded = library::load(verified, &identity)?;
+        if loaded.without_proc {
+            let warning = plugin(
+                "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",
+            );
+            report::warning(&self.console, &warning);
+        }
+        Ok(loaded)
+    }
+
+    /// What the plugin is asked to run.
+    pub(super) fn run_of(
+        &self,
+        context: &Context,
+        command: &Command,
+        parsed: &Parsed<'_>,
+        interactive: bool,
+        plugin: &str,
+    ) -> Run {
+        let facts = self.console.facts;
+        Run {
+            path: command.path.clone(),
+            args: canonical::arguments(command, &parsed.matches),
+            context: self.context_for_plugin(context, plugin),
+            terminal: Terminal {
+                interactive,
+                stdout: facts.stdout,
+                width: facts.width.and_then(|width| u16::try_from(width).ok()),
+            },
+            log_level: logging::level(),
+        }
+    }
+
+    pub(super) fn sheet(&self, conversation: Conversation) -> Sheet {
+        Sheet {
+            width: self.console.facts.width,
+            color: conversation.color_stdout,
+            now: context::timestamp(context::unix_now()),
+        }
+    }
+
+    pub(crate) fn context_for_plugin(&self, context: &Context, plugin: &str) -> invocation::Context {
+        let setting =
+            |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
+        let dirs = self.dirs.as_ref().ok();
+        invocation::Context {
+            profile: setting(&context.profile),
+            organization: setting(&context.organization),
+            workspace: setting(&context.workspace),
+            deployment: setting(&context.deployment),
+            output: context.output.value.name().to_owned(),
+            token_id: context.token_id().map(str::to_owned),
+            state_dir: dirs
+                .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            private_home: dirs.is_some_and(|dirs| dirs.private_home),
+        }
+    }
+}
+
+/// What chose the format, for people: an option that they typed, or where the format came from.
+pub(crate) fn chosen_format<'a>(globals: &'a Globals, origin: &'a str) -> Chosen<'a> {
+    match (&globals.output_option, &globals.output) {
+        (Some(option), _) => Chosen::Option(option),
+        (None, Some(_)) => Chosen::Option("-o clean"),
+        (None, None) => Chosen::Setting(origin),
+    }
+}
+
+/// The plugin in words.
+pub(super) fn identity(owner: &Owner) -> String {
+    format!("`{}` {}", owner.facts.name, owner.facts.version)
+}
+
+/// How the answer becomes an exit code.
+pub(super) fn finish(
+    answer: &[u8],
+    invocation: &Invocation,
+    command: &Command,
+    identity: &str,
+) -> Result<i32> {
+    // A piece that the plugin did not wait for is part of the result all the same.
+    invocation.queue.close();
+    let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+    let _ = failpoint::reach("result-written");
+    let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
+    let ended = ended(answer);
+    // Whatever the plugin made of it: a result that was not written is not done, and a secret that was not
+    // delivered outweighs all.
+    if let Some(failure) = state.failure.clone().filter(|failure| failure.code == code::DELIVERY) {
+        return Err(failure);
+    }
+    if let Some(failure) = undelivered.or(state.failure.clone()) {
+        return Err(match ended {
+            _ if failure.code == code::PLUGIN => plugin(format!("plugin {identity}: {}", failure.message)),
+            Err(reason) if failure.code == code::DELIVERY && reason.code != code::DELIVERY => {
+                failure.cause(reason.message)
+            }
+            _ => failure,
+        });
+    }
+    match ended {
+        Ok(Outcome { exit_code: code @ 0..=2 }) => Ok(code.into()),
+        Ok(Outcome { exit_code }) if command.exit_codes.iter().any(|own| own.code == exit_code) => {
+            Ok(exit_code.into())
+        }
+        Ok(Outcome { exit_code }) => Err(plugin(format!(
+            "plugin {identity} ended with the code {exit_code}, which its manifest does not declare"
+        ))),
+        Err(failure) if failure.code == code::CLOSED && state.closed => Ok(0),
+        Err(failure) if failure.code == code::PLUGIN || failure.code == code::UNIMPLEMENTED => Err(Failure {
+            causes: failure.causes,
+            ..plugin(format!("plugin {identity}: {}", failure.message))
+        }),
+        Err(failure) => Err(wording::word(failure, &command.path, &parse::options(Some(command)))),
+    }
+}
+
+/// The answer's outcome. What is no answer at all is the plugin's fault, whatever it meant.
+fn ended(answer: &[u8]) -> Result<Outcome> {
+    let unusable = |failure: Failure| {
+        let mut unusable = plugin("it gave an answer that is none").cause(failure.message);
+        unusable.causes.extend(failure.causes);
+        unusable
+    };
+    match message::read_answer(answer).map_err(unusable)? {
+        Answer::Ok(value) => message::read(value).map_err(unusable),
+        Answer::Error(failure) => Err(failure),
+    }
+}
+
+fn crash_line(identity: &str, what: &str, json: bool) -> String {
+    let message = format!("plugin {identity} {what}");
+    if json {
+        serde_json::json!({"error": message, "kind": code::PLUGIN, "exit_code": 126}).to_string()
+    } else {
+        format!("error: {message}\nhelp: report it to the plugin's author; see `astro plugin list`")
+    }
+}
