@@ -14,24 +14,25 @@ use crate::{
     },
     cli::{
         complete,
-        globals::Globals,
         help::{self, Layout},
-        parse::{self, Parsed},
-        scan,
     },
     commands,
     config::Dirs,
     console::{Console, Conversation, TerminalFacts, logging, report},
     delivery::recovery::Store,
-    host::{Transport, library, verify},
+    globals::Globals,
+    host::{Transport, library},
     install, official,
     output::Format,
-    run::describe,
+    parse::{self, Parsed},
+    run::{bundle, describe},
+    scan,
     store::{
-        self, Stores, bundle,
+        self, Stores,
         lookup::{Found, Owner},
     },
     sys::{crash, process, signals},
+    trust::verify,
 };
 
 /// What every command of the host may use.
@@ -164,7 +165,7 @@ impl App {
 
     /// No word at all: the root page, or an option such as `--version`.
     fn root(&self, args: &[String]) -> Result<i32> {
-        let none = crate::cli::tree::CommandSet::default();
+        let none = crate::tree::CommandSet::default();
         let parsed = parse::parse(args, &none)?;
         self.start_conversation(&parsed.globals, Format::Table)?;
         if parsed.globals.version { self.version() } else { self.print_root_page() }
@@ -187,7 +188,7 @@ impl App {
         self.print(&format!("astro {}\n", crate::VERSION))
     }
 
-    fn builtin(&self, parsed: &Parsed<'_>, set: &crate::cli::tree::CommandSet) -> Result<i32> {
+    fn builtin(&self, parsed: &Parsed<'_>, set: &crate::tree::CommandSet) -> Result<i32> {
         if parsed.globals.version {
             return self.version();
         }
@@ -261,7 +262,7 @@ impl App {
     fn plugin_word_again(&self, args: &[String], owner: &Owner) -> Result<i32> {
         let words = scan::words(args);
         let first = words.first().copied().unwrap_or_default();
-        let found = self.stores.word_again(first, owner)?;
+        let found = crate::run::link::word_again(&self.stores, first, owner)?;
         let found = found.ok_or_else(|| self.unknown(args, &words))?;
         let parsed = parse::parse(args, &found.set)?;
         match (parsed.command, parsed.command.and_then(|command| found.owner(&command.path))) {
@@ -337,7 +338,7 @@ impl App {
     }
 
     /// Every first word: the host's own and those of plugins.
-    pub(crate) fn first_words(&self) -> crate::cli::tree::CommandSet {
+    pub(crate) fn first_words(&self) -> crate::tree::CommandSet {
         let mut all = commands::commands();
         all.groups.extend(self.stores.root_words());
         all

@@ -6,11 +6,11 @@ use crate::{
         error::{Result, code, with_causes},
         redact,
     },
-    cli::globals::Globals,
     config::{Config, Credential},
     console::report,
     context::{self, Context, Directory, Environment, Origin, Sources},
     credential::{self, session::Reason},
+    globals::Globals,
 };
 
 impl App {

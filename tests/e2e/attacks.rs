@@ -17,10 +17,11 @@ use astro_e2e::{
     plugin_files::{IndexDir, PluginFile, stored},
 };
 use astro_host::{
+    base::failpoint::STORE_STEPS,
     config::Dirs,
-    failpoint::STORE_STEPS,
-    host::{Transport, library, verify},
+    host::{Transport, library},
     store::{Kind, Store},
+    trust::verify,
 };
 
 use crate::torture::runs;

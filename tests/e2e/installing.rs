@@ -113,12 +113,12 @@ fn from_a_file_and_from_a_directory() {
     says(&env.run(["plugin", "install", file]), 1, &["cannot find"]);
     says(&env.run(["plugin", "upgrade", "marked"]), 1, &["came from /", "install a newer file"]);
     let dir = env.path("dist");
-    fs::create_dir_all(dir.join(astro_host::host::verify::TRIPLE)).expect("made");
+    fs::create_dir_all(dir.join(astro_host::trust::verify::TRIPLE)).expect("made");
     says(&env.run(["plugin", "install", "./dist"]), 1, &["has no plugin file for"]);
     let other = marked.clone().name("other");
     fs::write(dir.join("other.astro-plugin"), other.bytes()).expect("written");
     let two = marked.version("2.0.0");
-    let below = dir.join(astro_host::host::verify::TRIPLE).join("marked.astro-plugin");
+    let below = dir.join(astro_host::trust::verify::TRIPLE).join("marked.astro-plugin");
     fs::write(&below, two.bytes()).expect("written");
     let both = env.run(["plugin", "install", "./dist", "-o", "json"]).json();
     let actions: Vec<_> =
@@ -151,7 +151,7 @@ fn from_a_url() {
     let url = |name: &str| format!("{}/{name}", web.address());
     let nobody = env.run(["plugin", "install", &url("plain.astro-plugin")]);
     says(&nobody, 126, &["nothing says what the file at", "--sha256 HASH or --public-key KEY"]);
-    let hash = astro_host::store::record::hash(plain.as_slice()).expect("hashed");
+    let hash = astro_host::base::hash::sha256(plain.as_slice()).expect("hashed");
     says(&env.run(["plugin", "install", &url("plain.astro-plugin"), "--sha256", &hash]), 0, &["not signed"]);
     says(&env.run(["plugin", "remove", "marked"]), 0, &[]);
     let key = publisher.public();

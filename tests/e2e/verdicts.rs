@@ -63,7 +63,7 @@ impl State {
         let mut footer = Footer::parse(&bytes[start..], bytes.len() as u64).expect("a footer");
         change(&mut footer);
         bytes[start..].copy_from_slice(&footer.to_bytes().expect("fits"));
-        let hash = astro_host::store::record::hash(bytes.as_slice()).expect("hashed");
+        let hash = astro_host::base::hash::sha256(bytes.as_slice()).expect("hashed");
         let record = self.up(1).join("installed");
         let mut json: Value = serde_json::from_slice(&fs::read(&record).expect("read")).expect("json");
         json["hash"] = hash.into();

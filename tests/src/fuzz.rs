@@ -2,19 +2,18 @@
 //! through the same functions.
 
 use astro_host::{
-    cli::{
-        canonical,
-        help::{self, Layout},
-        parse,
-        tree::CommandSet,
-    },
+    canonical,
+    cli::help::{self, Layout},
     config::Config,
     console::{escaped, is_control, width},
-    context::{Address, Claims, Directory},
+    context::{Claims, Directory},
+    delivery::value_at,
     install::lock_file::LockFile,
+    net::address::Address,
     output::{Format, Renderer, Sheet},
-    secret::value_at,
+    parse,
     store::index::{RootFile, WordFile},
+    tree::CommandSet,
     trust::Key,
 };
 use astro_plugin_protocol::{

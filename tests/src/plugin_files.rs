@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use astro_host::host::verify::TRIPLE;
+use astro_host::trust::verify::TRIPLE;
 use astro_plugin_protocol::{
     manifest::Manifest,
     plugin_file::{self, FooterError, Signature},
@@ -197,7 +197,7 @@ impl IndexDir {
         let location = format!("{}-{}.astro-plugin", manifest.name, manifest.version);
         fs::create_dir_all(&self.dir).expect("made");
         fs::write(self.dir.join(&location), bytes).expect("written");
-        let sha256 = astro_host::store::record::hash(bytes).expect("hashed");
+        let sha256 = astro_host::base::hash::sha256(bytes).expect("hashed");
         let entry = File {
             target: TRIPLE.to_owned(),
             glibc: None,

@@ -55,7 +55,7 @@ pub(crate) fn test(dir: &Path, library: &Path, more: &[&str]) -> Result<()> {
         .arg("--include-ignored")
         .args(more)
         .current_dir(dir)
-        .env("ASTRO_BIN", crate::config::this_binary()?)
+        .env("ASTRO_BIN", crate::sys::process::this_binary()?)
         .env("ASTRO_PLUGIN_LIBRARY", library);
     command.stdin(Stdio::null());
     let ended = child::run(&mut command, Limits { time: None, output: 0 }).map_err(no_cargo)?;

@@ -17,14 +17,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     base::error::{Result, While, plugin, with_causes},
-    cli::{globals::Globals, parse, tree::CommandSet},
     console::Conversation,
-    host::{Services, Transport, executor, library, verify},
+    globals::Globals,
+    host::{Services, Transport, executor, library},
+    parse,
     run::describe,
     services::{Invocation, Shared},
     store::record::{self, Described},
     sys::{crash, process},
-    trust::Key,
+    tree::CommandSet,
+    trust::{Key, verify},
 };
 
 /// The hidden word of the child process that loads the file.

@@ -16,13 +16,13 @@ use super::sign;
 use crate::{
     base::{
         error::{Failure, Result, While, code, failed, usage, with_causes},
-        files,
+        files, hash,
+        time::{timestamp, unix_now},
     },
-    context::{timestamp, unix_now},
     install::indexes::{download, read_file},
     store::{
         lookup::compare_versions,
-        record::{self, Described, is_plugin_file},
+        record::{Described, is_plugin_file},
     },
     trust::Key,
 };
@@ -187,7 +187,7 @@ fn add(
         .get(&manifest.name)
         .and_then(|plugin| plugin.versions.iter().find(|version| version.version == manifest.version));
     let known = version.and_then(|version| version.files.iter().find(|file| file.target == footer.triple));
-    let hash = record::hash(bytes.as_slice())
+    let hash = hash::sha256(bytes.as_slice())
         .while_doing(code::FAILED, || format!("cannot hash `{}`", path.display()))?;
     if known.is_some_and(|file| file.sha256 == hash) {
         return Ok(None);
@@ -264,7 +264,7 @@ fn take(
         target: footer.triple,
         glibc: footer.glibc.map(|(major, minor)| format!("{major}.{minor}")),
         size: bytes.len() as u64,
-        sha256: record::hash(bytes.as_slice())
+        sha256: hash::sha256(bytes.as_slice())
             .while_doing(code::FAILED, || format!("cannot hash `{}`", path.display()))?,
         location,
         key_id,
@@ -352,7 +352,7 @@ pub(crate) fn check_file(
         return Ok(());
     }
     let bytes = fetch(file, &mut |_, _| {}).map_err(|failure| failure.message)?;
-    let hash = record::hash(bytes.as_slice()).map_err(|error| error.to_string())?;
+    let hash = hash::sha256(bytes.as_slice()).map_err(|error| error.to_string())?;
     if bytes.len() as u64 != file.size || hash != file.sha256 {
         return Err(format!("it is another file: {} bytes, SHA-256 {hash}", bytes.len()));
     }

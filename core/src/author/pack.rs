@@ -12,13 +12,10 @@ use super::{
 use crate::{
     base::{
         error::{Result, While, code},
-        files,
+        files, hash,
     },
-    host::verify::TRIPLE,
-    store::{
-        bundle::{self, PluginFile},
-        record,
-    },
+    run::bundle::{self, PluginFile},
+    trust::verify::TRIPLE,
 };
 
 /// What was packed.
@@ -65,7 +62,7 @@ fn entry(manifest: &Manifest, file: &[u8], floor: Option<(u32, u32)>, key: Optio
         "glibc": floor.map(|(major, minor)| format!("{major}.{minor}")),
         "file": format!("{}.{EXTENSION}", manifest.name),
         "size": file.len(),
-        "sha256": record::hash(file).while_doing(code::FAILED, what)?,
+        "sha256": hash::sha256(file).while_doing(code::FAILED, what)?,
         "key_id": key,
     }))
 }

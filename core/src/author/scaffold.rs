@@ -254,7 +254,7 @@ fn mit(name: &str) -> String {
 
 /// The sources of the SDK that came with this astro.
 pub(crate) fn installed_sdk() -> Result<PathBuf> {
-    let binary = crate::config::this_binary()?;
+    let binary = crate::sys::process::this_binary()?;
     let root = binary.parent().and_then(Path::parent).map(|root| root.join("lib/astro-host/sdk"));
     root.ok_or_else(|| config("the directory of astro itself is not known"))?
         .canonicalize()

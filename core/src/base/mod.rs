@@ -5,6 +5,8 @@
 pub mod error;
 pub mod failpoint;
 pub mod files;
+pub mod hash;
 pub mod redact;
 pub mod stderr;
 pub mod threads;
+pub mod time;

@@ -8,7 +8,7 @@ use astro_plugin_protocol::{
 };
 use textwrap::Options;
 
-use super::tree::CommandSet;
+use crate::tree::CommandSet;
 use crate::{
     console::{Style, escaped, styled, width},
     exit_code,

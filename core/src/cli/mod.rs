@@ -5,7 +5,5 @@
 
 #![forbid(unsafe_code)]
 
-pub use astro_plugin_cli::{canonical, globals, parse, scan, suggest, tree, wording};
-
 pub mod complete;
 pub mod help;

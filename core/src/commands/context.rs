@@ -9,16 +9,18 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command, positional, switch};
 use crate::{
-    base::error::{Failure, Result, usage},
+    base::{
+        error::{Failure, Result, usage},
+        time::{timestamp, unix_now},
+    },
     console::escaped,
     context::{
         Context, Origin, Overridden, Sourced,
-        names::{self, Names, beside},
-        timestamp, unix_now,
+        names::{Names, beside},
     },
     credential::{Source, issuer::Issuer},
     output::Format,
-    services::{Invocation, Renewed, ask_api},
+    services::{Invocation, Renewed, ask_api, ask_names},
 };
 
 pub(super) fn commands() -> Vec<Command> {
@@ -188,7 +190,7 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     let command = Command { path: "context".to_owned(), needs, ..Command::default() };
     let silent = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
     let invocation = Invocation { renewed: Renewed::default(), ..silent };
-    names::ask(&invocation);
+    ask_names(&invocation);
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
     if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
         let found = ask_api(&invocation, &["organizations", organization, "tokens", token], &[])?;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command};
 use crate::{
-    base::error::Result,
+    base::{error::Result, time::timestamp},
     config::{Config, Credential, Dirs},
     console::report,
-    context::{Claims, timestamp},
+    context::Claims,
     credential::{Source, Stored, sources::file},
 };
 

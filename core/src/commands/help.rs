@@ -39,9 +39,9 @@ pub(super) fn version(request: &Request<'_>) -> Result<i32> {
     };
     let row = serde_json::json!({
         "version": crate::VERSION,
-        "triple": crate::host::verify::TRIPLE,
+        "triple": crate::trust::verify::TRIPLE,
         "abi": astro_plugin_abi::ABI_REVISION,
-        "protocol": { "min": crate::host::verify::OLDEST_PROTOCOL, "max": astro_plugin_protocol::PROTOCOL_REVISION },
+        "protocol": { "min": crate::trust::verify::OLDEST_PROTOCOL, "max": astro_plugin_protocol::PROTOCOL_REVISION },
     });
     request.emit(format, view, vec![row])
 }

@@ -20,12 +20,15 @@ use serde_json::Value;
 
 use crate::{
     app::{self, App},
-    base::error::{Result, failed},
-    cli::{parse::Parsed, tree::CommandSet},
+    base::{
+        error::{Result, failed},
+        time::timestamp,
+    },
     config::environment,
-    context::timestamp,
     output::{Format, Renderer, Sheet},
+    parse::Parsed,
     store::index::Facts,
+    tree::CommandSet,
 };
 
 /// All of them.
@@ -185,7 +188,7 @@ impl Request<'_> {
         let sheet = Sheet {
             width: console.facts.width,
             color: console.conversation().color_stdout,
-            now: timestamp(crate::context::unix_now()),
+            now: timestamp(crate::base::time::unix_now()),
         };
         let whole = Renderer::whole(format, sheet, view, rows)?;
         if let Some(notice) = whole.notice {

@@ -10,14 +10,12 @@ use super::{commands, config, help};
 use crate::{
     app::App,
     base::error::Result,
-    cli::{
-        complete::{Answer, Asked},
-        tree::CommandSet,
-    },
+    cli::complete::{Answer, Asked},
     config::{Config, Dirs},
     delivery::recovery,
     store::{Kind, lookup::Owner},
     sys::process,
+    tree::CommandSet,
 };
 
 /// The values of a dynamic argument of a command. `args` are the canonical arguments before the cursor.

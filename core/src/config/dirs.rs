@@ -1,9 +1,6 @@
 //! Where things live: below `$ASTRO_HOME/.astro-host`, or in the platform's directories.
 
-use std::{
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
@@ -12,19 +9,6 @@ use crate::base::error::{Result, config};
 
 /// The folder in the platform's directories; `.astro/` belongs to the official CLI.
 const FOLDER: &str = "astro-host";
-
-/// The path of the running `astro`. Where /proc is not mounted it is the path that was executed, which the kernel
-/// hands over at the start (`AT_EXECFN`, getauxval(3)).
-pub fn this_binary() -> Result<PathBuf> {
-    std::env::current_exe()
-        .or_else(|_| {
-            let executed = rustix::param::linux_execfn().to_bytes();
-            Path::new(std::ffi::OsStr::from_bytes(executed)).canonicalize()
-        })
-        .map_err(|error| {
-            config("the path of astro itself is not known").cause(error.to_string()).help("mount /proc")
-        })
-}
 
 /// The home that the platform's directories are looked for in: a path that is there. One that is not, such as
 /// `/nonexistent`, is that of a user who should have none.

@@ -6,7 +6,8 @@ mod dirs;
 pub mod environment;
 mod settings;
 
-pub use dirs::{Dirs, this_binary};
+pub use dirs::Dirs;
 pub use settings::{
-    Config, Credential, IndexSource, Profile, check_writable, edit, place_and_reason, set, table,
+    Config, Credential, IndexSource, Profile, Require, TrustSettings, Verify, check_writable, edit,
+    place_and_reason, set, table,
 };

@@ -9,12 +9,9 @@ use serde::Deserialize;
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::Dirs;
-use crate::{
-    base::{
-        error::{Failure, Result, config},
-        files,
-    },
-    trust::Policy,
+use crate::base::{
+    error::{Failure, Result, config},
+    files,
 };
 
 /// What the file says. Unknown keys are kept on disk and ignored here.
@@ -32,9 +29,45 @@ pub struct Config {
     /// `[plugins.NAME]`: what belongs to each plugin.
     pub plugins: BTreeMap<String, toml::Table>,
     /// `[trust]`: which plugins may be used.
-    pub trust: Policy,
+    pub trust: TrustSettings,
     /// `[[index]]`: where plugins are looked up, in this order.
     pub index: Vec<IndexSource>,
+}
+
+/// `[trust]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrustSettings {
+    /// What an installed plugin must have.
+    pub require: Require,
+    /// The public keys of publishers whose plugins may be used; empty means anyone's.
+    pub publishers: Vec<String>,
+    /// When a file's bytes are compared with what was installed.
+    pub verify: Verify,
+    /// Directories whose `.astro.toml` is used whoever owns it. It says nothing about plugins.
+    pub directories: Vec<String>,
+}
+
+/// What an installed plugin must have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Require {
+    /// The SHA-256 it was installed with.
+    #[default]
+    Checksum,
+    /// Also a signature that was verified with its publisher's key.
+    Signed,
+}
+
+/// When a file's bytes are compared with what was installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// When its stamp (device, inode, size, times) is not that of the last comparison.
+    #[default]
+    Changed,
+    /// On every run, on a sealed copy, which is what is loaded.
+    Always,
 }
 
 /// One plugin index that the user named.

@@ -8,16 +8,14 @@ mod effect;
 pub(crate) mod names;
 mod resolve;
 
-pub use astro_plugin_cli::time::timestamp;
-
 pub use claims::Claims;
 pub use directory::Directory;
 pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
 
-pub use crate::net::{
-    address::{Address, is_https_or_local, is_loopback},
-    clock::unix_now,
+pub use crate::{
+    base::time::unix_now,
+    net::address::{Address, is_https_or_local, is_loopback},
 };
 
 use std::{fmt, path::PathBuf};
@@ -25,7 +23,10 @@ use std::{fmt, path::PathBuf};
 use astro_plugin_protocol::invocation::{Setting, Source};
 
 use crate::{
-    base::error::{Failure, Result, auth},
+    base::{
+        error::{Failure, Result, auth},
+        time::day,
+    },
     credential::{self, Secret, Session, Stored},
     net::tls::Trust,
     output::Format,
@@ -218,9 +219,4 @@ pub fn renewal(origin: &Origin) -> String {
         }
         _ => "sign in again with `astro login`".to_owned(),
     }
-}
-
-/// The day of a time in seconds since 1970, `YYYY-MM-DD` in UTC.
-pub fn day(seconds: i64) -> String {
-    timestamp(seconds).split('T').next().unwrap_or_default().to_owned()
 }

@@ -13,14 +13,12 @@ use std::{
 };
 
 use astro_plugin_protocol::{names::is_id, naming::Named};
-use serde_json::Value;
 
 use crate::{
-    base::files,
+    base::{files, hash, time::unix_now},
     config::Dirs,
-    context::{Address, Context, Sourced, unix_now},
-    services::{Invocation, ask_api},
-    store::record,
+    context::{Context, Sourced},
+    net::address::Address,
 };
 
 /// The longest name that is remembered, in bytes.
@@ -39,7 +37,7 @@ impl Names {
     /// Those of an address; none when the directories are not known.
     pub(crate) fn at(dirs: Option<&Dirs>, address: &Address) -> Self {
         let dir = dirs.and_then(|dirs| {
-            let address = record::hash(address.as_str().as_bytes()).ok()?;
+            let address = hash::sha256(address.as_str().as_bytes()).ok()?;
             Some(dirs.cache.join("names").join(address))
         });
         Self(dir)
@@ -119,39 +117,6 @@ pub(crate) fn beside(value: &str, name: Option<&str>) -> String {
     match name.filter(|_| is_id(value)) {
         Some(name) => format!("{name} ({value})"),
         None => value.to_owned(),
-    }
-}
-
-/// Asks the API for the names of what an invocation acts on, and remembers them. What is not told stays as it was.
-pub(crate) fn ask(invocation: &Invocation) {
-    let context = &invocation.context;
-    let id = |setting: &Option<Sourced<String>>| {
-        setting.as_ref().map(|setting| setting.value.clone()).filter(|value| is_id(value))
-    };
-    let Some(organization) = id(&context.organization) else { return };
-    let names = Names::at(invocation.dirs.as_ref(), &context.address.value);
-    let seen = |id: &Value, name: &Value, parent: &Value| {
-        if let (Some(id), Some(name)) = (id.as_str(), name.as_str()) {
-            let parent = parent.as_str().map(str::to_owned);
-            names.remember(&Named { id: id.to_owned(), name: name.to_owned(), parent, seen_at: 0 });
-        }
-    };
-    if let Ok(found) = ask_api(invocation, &["organizations", &organization], &[]) {
-        seen(&found["id"], &found["name"], &Value::Null);
-    }
-    let parent = Value::from(organization.as_str());
-    let below = |rest: &[&str], query: &[(&str, &str)]| {
-        let path: Vec<&str> = ["organizations", &organization].iter().chain(rest).copied().collect();
-        ask_api(invocation, &path, query).unwrap_or_default()
-    };
-    let deployment = id(&context.deployment).map(|id| below(&["deployments", &id], &[])).unwrap_or_default();
-    seen(&deployment["id"], &deployment["name"], &deployment["workspaceId"]);
-    seen(&deployment["workspaceId"], &deployment["workspaceName"], &parent);
-    if let Some(workspace) = id(&context.workspace).filter(|id| deployment["workspaceId"] != id.as_str()) {
-        let found = below(&["workspaces"], &[("workspaceIds", &workspace)]);
-        let rows = found["workspaces"].as_array().into_iter().flatten();
-        rows.filter(|row| row["id"] == workspace.as_str())
-            .for_each(|row| seen(&row["id"], &row["name"], &parent));
     }
 }
 

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
     base::error::{Failure, Result, config, usage},
-    cli::globals::Globals,
     config::{Config, Profile, environment},
     credential::{Secret, Stored, token},
+    globals::Globals,
     output::Format,
 };
 
@@ -323,7 +323,7 @@ fn output(
 fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {
     let failure =
         crate::base::error::config(format!("there is no profile `{}` (from {})", name.value, name.origin));
-    match crate::cli::suggest::nearest(&name.value, config.profiles.keys().map(String::as_str)) {
+    match crate::suggest::nearest(&name.value, config.profiles.keys().map(String::as_str)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }

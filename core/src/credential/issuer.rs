@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     base::error::{Failure, Result, While, code, failed},
-    context::{Address, is_https_or_local},
     net::{
+        address::{Address, is_https_or_local},
         client::{self, Purpose, Unreached},
         clock, runtime,
         tls::Trust,

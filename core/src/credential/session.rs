@@ -8,12 +8,10 @@ use crate::{
     base::{
         error::{Failure, Result, auth},
         files::Lock,
+        time::unix_now,
     },
     config::{Credential, Dirs},
-    net::{
-        clock::{elapsed, unix_now},
-        tls::Trust,
-    },
+    net::{clock::elapsed, tls::Trust},
     sys::signals,
 };
 

@@ -22,8 +22,10 @@ use crate::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
-    config::this_binary,
-    sys::child::{self, Limits},
+    sys::{
+        child::{self, Limits},
+        process::this_binary,
+    },
 };
 
 /// The longest token that is handed to a program: less than any pipe holds.

@@ -21,9 +21,9 @@ use crate::{
     base::{
         error::{Result, failed},
         failpoint, files, redact,
+        time::{timestamp, unix_now},
     },
     config::Dirs,
-    context::{timestamp, unix_now},
     sys::{process, signals::Deferral},
 };
 

@@ -13,8 +13,9 @@ use abi_stable::library::AbiHeaderRef;
 use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::{Answering, Services, Transport, port::OpenPort, verify::Verified};
+use super::{Answering, Services, Transport, port::OpenPort};
 use crate::base::error::{Failure, Result, plugin};
+use crate::trust::verify::Verified;
 
 /// A plugin in this process.
 pub struct Loaded {
@@ -134,13 +135,6 @@ fn explain(verified: &Verified, identity: &str, error: &libloading::Error) -> Fa
         .and_then(|(_, rest)| rest.split_once(": "))
         .map_or(text.as_str(), |(_, reason)| reason);
     failure.cause(format!("`{}`: {text}", verified.path.display()))
-}
-
-/// The running C library's version, such as `2.36`.
-pub(super) fn glibc_version() -> Option<String> {
-    // SAFETY: returns a pointer to a constant NUL-terminated text of the C library.
-    let text = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
-    text.to_str().ok().map(str::to_owned)
 }
 
 impl Transport for Loaded {

@@ -14,14 +14,6 @@ pub mod port;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::base::error::Result;
-pub use crate::trust::verify;
-
-/// The version of the C library, from the loaded library itself.
-pub(crate) fn glibc() -> Option<(u32, u32)> {
-    let version = library::glibc_version()?;
-    let (major, minor) = version.split_once('.')?;
-    Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
-}
 
 /// The future of one invocation: resolves to the answer's bytes.
 pub type Answering = Pin<Box<dyn Future<Output = Vec<u8>>>>;

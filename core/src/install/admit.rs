@@ -9,10 +9,10 @@ use crate::{
         error::{Failure, Result, plugin},
         files,
     },
-    run::link,
     store::{
         Store,
         record::{Installed, Source},
+        user,
     },
     trust::{Key, verify},
 };
@@ -126,7 +126,7 @@ impl Installer<'_> {
     /// Installs a candidate, if nothing speaks against it.
     pub(super) fn admit(&self, candidate: Candidate, choice: Choice) -> Result<Outcome> {
         let stores = &self.app.stores;
-        let store = link::user_store(stores)?;
+        let store = user::user_store(stores)?;
         let name = candidate.manifest.name.clone();
         let version = candidate.manifest.version.clone();
         let what = || format!("the plugin `{name}` {version}");
@@ -149,7 +149,7 @@ impl Installer<'_> {
         if let Some(old) = &old {
             self.may_follow(&candidate, old, choice)?;
         }
-        link::refuse_clash(stores, &candidate.manifest)?;
+        user::refuse_clash(stores, &candidate.manifest)?;
 
         let linked = old.as_ref().filter(|old| old.source == Source::Link);
         let same = old.as_ref().filter(|old| old.hash == candidate.hash && linked.is_none());
@@ -249,7 +249,7 @@ impl Installer<'_> {
     pub(super) fn admit_again(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
         let pinned = choice == Choice::Named;
         if old.pinned != pinned && !self.options.dry_run {
-            let store = link::user_store(&self.app.stores)?;
+            let store = user::user_store(&self.app.stores)?;
             let lock = store.lock()?;
             // As it is now: somebody may have changed it since it was looked at.
             if let Some(now) = store.installed(&old.name)?.filter(|now| now.hash == old.hash) {

@@ -6,10 +6,13 @@ use std::{collections::BTreeMap, path::Path};
 use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
-    base::error::{Failure, Result, While, code, failed, plugin},
+    base::{
+        error::{Failure, Result, While, code, failed, plugin},
+        hash,
+    },
     store::{
         self,
-        record::{self, Described, Source},
+        record::{Described, Source},
     },
     trust::{Key, verify},
 };
@@ -70,7 +73,7 @@ impl Candidate {
         if let Some(size) = expected.size.filter(|size| *size != bytes.len() as u64) {
             return Err(refused(format!("it has {}, and should have {size} bytes", at_most(&bytes, size))));
         }
-        let hash = record::hash(bytes.as_slice())
+        let hash = hash::sha256(bytes.as_slice())
             .while_doing(code::FAILED, || format!("cannot hash the file of `{place}`"))?;
         if let Some(wanted) = expected.sha256.as_ref().filter(|wanted| **wanted != hash) {
             return Err(refused("it is not the file it should be".to_owned())

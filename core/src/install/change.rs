@@ -7,10 +7,10 @@ use crate::{
         error::{Failure, Result, failed, plugin},
         files,
     },
-    run::link,
     store::{
         Store,
         record::{Installed, Source},
+        user,
     },
     trust::verify::{Comparison, Judge},
 };
@@ -18,7 +18,7 @@ use crate::{
 /// Goes back to the version that was in use before; works without a network. It stays there until it is named: a nightly
 /// `upgrade` would bring the trouble back. A second time goes further back, never forward again.
 pub(crate) fn rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> {
-    let store = link::user_store(&app.stores)?;
+    let store = user::user_store(&app.stores)?;
     let lock = store.lock()?;
     let now = current(app, store, name)?;
     let none = || {
@@ -45,7 +45,7 @@ pub(crate) fn rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> 
 
 /// Undoes a rollback: the version that was in use before it is in use again, as it was.
 pub(crate) fn undo_rollback(app: &App, name: &str, dry_run: bool) -> Result<Outcome> {
-    let store = link::user_store(&app.stores)?;
+    let store = user::user_store(&app.stores)?;
     let lock = store.lock()?;
     let now = current(app, store, name)?;
     let none = || {
@@ -81,7 +81,7 @@ fn usable(app: &App, store: &Store, record: &Installed, verb: &str) -> Result<()
     let path = store.file_of(&record.path);
     if record.source == Source::Link {
         return match path.is_file() {
-            true => link::refuse_clash(&app.stores, &record.manifest),
+            true => user::refuse_clash(&app.stores, &record.manifest),
             false => Err(refused("the library that was linked is gone").cause(path.display().to_string())),
         };
     }
@@ -95,12 +95,12 @@ fn usable(app: &App, store: &Store, record: &Installed, verb: &str) -> Result<()
         let reason = failure.message.strip_prefix(&loading).unwrap_or(&failure.message);
         Failure { message: refused(reason).message, ..failure }
     })?;
-    link::refuse_clash(&app.stores, &record.manifest)
+    user::refuse_clash(&app.stores, &record.manifest)
 }
 
 /// Keeps a plugin at its version, or lets it go on.
 pub(crate) fn pin(app: &App, name: &str, pinned: bool) -> Result<Outcome> {
-    let store = link::user_store(&app.stores)?;
+    let store = user::user_store(&app.stores)?;
     let lock = store.lock()?;
     let now = current(app, store, name)?;
     if now.source == Source::Link {
@@ -120,6 +120,6 @@ pub(crate) fn pin(app: &App, name: &str, pinned: bool) -> Result<Outcome> {
 }
 
 fn current(app: &App, store: &Store, name: &str) -> Result<Installed> {
-    let not_here = || -> Failure { link::not_installed(&app.stores, name) };
+    let not_here = || -> Failure { user::not_installed(&app.stores, name) };
     store.installed(name)?.ok_or_else(not_here)
 }

@@ -32,14 +32,18 @@ use source::{Named, Wanted, files_in};
 
 use crate::{
     app::App,
-    base::error::{Failure, Result, failed, plugin, usage},
+    base::{
+        error::{Failure, Result, failed, plugin, usage},
+        hash,
+    },
     config::{Dirs, IndexSource},
     console::report,
     install::indexes::{Opened, Reach, download},
     net::tls::Trust,
     store::{
         Store,
-        record::{self, Installed, Source},
+        record::{Installed, Source},
+        user,
     },
     trust::{
         self, Key, Policy,
@@ -128,7 +132,7 @@ impl<'a> Installer<'a> {
     /// The plugins that are installed and revoked, each with its failure: whoever upgrades at night is told, in every
     /// format.
     pub(crate) fn revoked_in_use(&self) -> Result<Vec<(String, Failure)>> {
-        let store = crate::run::link::user_store(&self.app.stores)?;
+        let store = user::user_store(&self.app.stores)?;
         let told = |(record, reason): &(Installed, String)| {
             (format!("`{}` {} ", record.name, record.version), not_used_any_more(store, record, reason))
         };
@@ -287,7 +291,7 @@ impl<'a> Installer<'a> {
         let store = self.app.stores.user()?;
         let kept = store.versions(name).into_iter().find(|record| record.hash == sha256)?;
         let bytes = indexes::read_file(&store.file_of(&kept.path), MAX_FILE).ok()??;
-        (record::hash(bytes.as_slice()).ok()? == sha256).then_some(bytes)
+        (hash::sha256(bytes.as_slice()).ok()? == sha256).then_some(bytes)
     }
 
     /// Whether an installed file is still what it was and may be used: what was changed is installed again, and what is

@@ -11,9 +11,9 @@ use super::source::Named;
 use crate::{
     base::error::{Failure, Result, failed, plugin},
     config::IndexSource,
-    host::verify::{self, TRIPLE},
     install::indexes::{self, Opened, Reach},
     store::{self, lookup::compare_versions},
+    trust::verify::{self, TRIPLE},
 };
 
 /// What a name stands for.

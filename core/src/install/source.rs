@@ -7,9 +7,9 @@ use reqwest::Url;
 
 use crate::{
     base::error::{Failure, Result, While, code, failed, usage},
-    host::verify::TRIPLE,
     install::indexes::download,
     store::record::is_plugin_file,
+    trust::verify::TRIPLE,
 };
 
 /// What was typed.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     base::error::{Failure, Result, failed, innermost, plain_io},
-    context::is_https_or_local,
+    net::address::is_https_or_local,
 };
 
 /// How long a connection may take to come about.

@@ -6,13 +6,16 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap};
 
-use crate::base::failpoint;
+use crate::base::{
+    failpoint,
+    time::{since_1970, unix_now},
+};
 
 /// A smaller difference is what answers take on their way, in seconds.
 const TOLERANCE: i64 = 60;
@@ -29,21 +32,12 @@ struct Reading {
     at: Instant,
 }
 
-/// Seconds since 1970 by this machine's clock.
-pub fn unix_now() -> i64 {
-    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX).saturating_add(failpoint::clock_offset())
-}
-
 /// Milliseconds since 1970: by the clock of the server that was talked to when it differs from this machine's, so that
 /// its times can be compared with it.
 pub fn unix_ms() -> i64 {
     let local = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
     let offset = failpoint::clock_offset().saturating_sub(skew().unwrap_or(0));
     local.saturating_add(offset.saturating_mul(1000))
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Takes down the time that an answer carries.

@@ -14,7 +14,7 @@ use crate::{
         error::{Failure, Result, config},
         redact,
     },
-    context::is_loopback,
+    net::address::is_loopback,
 };
 
 /// In the order in which they count: the special one before the general one, as everywhere; upper case first, as in

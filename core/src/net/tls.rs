@@ -12,12 +12,10 @@ use std::{
 use reqwest::Certificate;
 use rustls::{CertificateError, pki_types::UnixTime};
 
-use crate::{
-    base::{
-        error::{Failure, Result, config, innermost, plain_io},
-        files,
-    },
-    context::timestamp,
+use crate::base::{
+    error::{Failure, Result, config, innermost, plain_io},
+    files,
+    time::timestamp,
 };
 
 /// The variables that name the authorities in the place of the system's (OpenSSL, SSL_CTX_load_verify_locations(3)).

@@ -14,8 +14,9 @@ use std::{
 use crate::{
     app::App,
     base::error::{Failure, Result, While, code, plain_io},
-    cli::tree::CommandSet,
-    config::{self, Config, Dirs},
+    config::{Config, Dirs},
+    sys::process::this_binary,
+    tree::CommandSet,
 };
 
 /// Words of the official CLI (v1.45) that are not words here, below each path: for the advice where it is not configured.
@@ -127,7 +128,7 @@ pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     if !found.is_file() || rustix::fs::access(&found, rustix::fs::Access::EXEC_OK).is_err() {
         return Err(refused("it is not a program"));
     }
-    if config::this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
+    if this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
         == Some(found)
     {
         return Err(refused("that is this program"));

@@ -10,10 +10,10 @@ use super::own_context::{self, OwnContext};
 use crate::{
     app::App,
     base::files,
-    cli::globals::Globals,
     config::Dirs,
     console::escaped,
     context::{Context, Origin},
+    globals::Globals,
 };
 
 /// Says it, when this shell was not told the same before.
@@ -132,11 +132,7 @@ fn is_news(dirs: &Dirs, shell: &Shell, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        context::{Address, Sourced},
-        credential::Source,
-        output::Format,
-    };
+    use crate::{context::Sourced, credential::Source, net::address::Address, output::Format};
 
     fn dirs(home: &Path) -> Dirs {
         Dirs {

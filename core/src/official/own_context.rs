@@ -13,7 +13,7 @@ use crate::{
         error::{Failure, Result, failed},
         files,
     },
-    context::Address,
+    net::address::Address,
 };
 
 /// The parts of `config.yaml` that say who and where.

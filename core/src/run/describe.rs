@@ -10,8 +10,10 @@ use astro_plugin_protocol::{check, manifest::Manifest};
 
 use crate::{
     base::error::{Result, While, code, plugin},
-    config::this_binary,
-    sys::child::{self, Limits},
+    sys::{
+        child::{self, Limits},
+        process::this_binary,
+    },
 };
 
 /// The hidden word of the child process.

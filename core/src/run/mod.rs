@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod bundle;
 pub(crate) mod complete;
 pub(crate) mod describe;
 pub(crate) mod link;

@@ -17,22 +17,22 @@ use crate::{
     base::{
         error::{Failure, Result, code, plugin},
         failpoint,
+        time::{timestamp, unix_now},
     },
-    cli::{
-        canonical,
-        globals::Globals,
-        parse::{self, Parsed},
-        wording,
-    },
+    canonical,
     console::{Conversation, logging, report},
     context::{self, Context, Effect},
     delivery::Delivery,
     exit_code,
-    host::{Services, Transport, executor, library, verify},
+    globals::Globals,
+    host::{Services, Transport, executor, library},
     output::{Format, Renderer, Sheet},
+    parse::{self, Parsed},
     services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
     sys::{crash, process, signals},
+    trust::verify,
+    wording,
 };
 
 impl App {
@@ -159,7 +159,7 @@ impl App {
         Sheet {
             width: self.console.facts.width,
             color: conversation.color_stdout,
-            now: context::timestamp(context::unix_now()),
+            now: timestamp(unix_now()),
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod starter;
 
 pub use http::Renewed;
 pub(crate) use http::get as ask_api;
+pub(crate) use naming::ask as ask_names;
 pub use output::Queue;
 
 use std::sync::{Arc, Mutex};
@@ -36,11 +37,11 @@ use crate::{
         error::{Failure, Result, code, failed},
         threads,
     },
-    cli::globals::Globals,
     config::Dirs,
     console::{Console, logging},
     context::Context,
     delivery::Delivery,
+    globals::Globals,
     host::{Services, port::Reply},
     net::clock,
     output::Renderer,
@@ -162,7 +163,7 @@ fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
             with(body, reply, |body, reply| reply.send(progress::end(invocation, &body)));
         }
         service::PROCESS_RUN => with(body, reply, |body, reply| process::run(invocation, body, reply)),
-        service::CANCEL_WAIT => signals::wait(reply),
+        service::CANCEL_WAIT => signals::wait(move || reply.send(Ok(Value::Null))),
         service::CLOCK => reply.send(time()),
         service::PROFILE_PUT => with(body, reply, |body, reply| {
             let invocation = Arc::clone(invocation);

@@ -7,8 +7,8 @@ use super::{Invocation, to_value};
 use crate::{
     base::error::{Result, failed},
     config,
-    context::Address,
     credential::{self, Secret, Stored},
+    net::address::Address,
 };
 
 /// `profile.put`

@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::{
     base::error::{Failure, code},
     config::{Config, Dirs},
-    context::Address,
+    net::address::Address,
 };
 
 /// How long this machine may take to refuse a connection.

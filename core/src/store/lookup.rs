@@ -9,14 +9,13 @@ use super::{
     build::Index,
     index::{self, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
 };
-use crate::run::link;
 use crate::{
     base::{
-        error::{Failure, Result, plugin},
+        error::{Failure, plugin},
         files,
     },
-    cli::tree::CommandSet,
     sys::access::Denied,
+    tree::CommandSet,
 };
 use astro_plugin_protocol::manifest::Group;
 
@@ -66,15 +65,10 @@ impl Stores {
         self.found(word, |store| store.word_file(word))
     }
 
-    /// The same after the owner's file was looked at again, because it changed: a linked library is asked for
-    /// its manifest, in a process of its own.
-    pub fn word_again(&self, word: &str, owner: &Owner) -> Result<Option<Found>> {
-        let mut index = match owner.facts.is_linked() {
-            true => link::describe_again(&owner.store, &owner.facts)?,
-            false => owner.store.rebuild(),
-        };
-        let mut fresh = index.words.remove(word);
-        Ok(self.found(word, |store| if *store == owner.store { fresh.take() } else { store.word_file(word) }))
+    /// The same with another index of one store.
+    pub(crate) fn word_with(&self, word: &str, changed: &Store, index: Index) -> Option<Found> {
+        let mut fresh = { index }.words.remove(word);
+        self.found(word, |store| if store == changed { fresh.take() } else { store.word_file(word) })
     }
 
     fn found(&self, word: &str, mut read: impl FnMut(&Store) -> Option<WordFile>) -> Option<Found> {

@@ -13,11 +13,11 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
-pub mod bundle;
 pub mod index;
 pub mod lookup;
 pub mod record;
 pub mod revoke;
+pub(crate) mod user;
 pub mod versions;
 
 use std::{
@@ -27,7 +27,7 @@ use std::{
 
 use astro_plugin_protocol::manifest::Manifest;
 
-use crate::config::{Dirs, this_binary};
+use crate::{config::Dirs, sys::process::this_binary};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,15 +14,14 @@ use astro_plugin_protocol::{
     plugin_file::{EXTENSION, FOOTER_LEN, Footer, FooterError},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Kind, Store};
 use crate::{
     base::{
         error::{Failure, Result, While, code, plugin},
         files,
+        time::unix_now,
     },
-    context::unix_now,
     sys::access::Denied,
 };
 
@@ -365,19 +364,6 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
 /// Whether a path looks like an installed file and not like a bare library.
 pub fn is_plugin_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == EXTENSION)
-}
-
-/// SHA-256 of an open file from its beginning, as hexadecimal digits.
-pub fn hash(mut file: impl std::io::Read) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

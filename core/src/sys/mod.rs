@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub mod child;
 pub mod crash;
 pub mod exit_message;
+pub(crate) mod libc_version;
 pub mod process;
 pub mod signals;
 pub(crate) mod stdout;

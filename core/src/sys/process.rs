@@ -3,6 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::{
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use crate::base::error::{Result, config};
+
 /// Points fd 1 at stderr.
 pub fn keep_stdout_private() {
     // Without a stderr there is nothing to point at; printing then fails, which harms nobody.
@@ -23,4 +30,17 @@ pub fn keep_memory_private() {
     // Both are a second line: where they are refused the secret is as safe as before.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// The path of the running `astro`. Where /proc is not mounted it is the path that was executed, which the kernel
+/// hands over at the start (`AT_EXECFN`, getauxval(3)).
+pub fn this_binary() -> Result<PathBuf> {
+    std::env::current_exe()
+        .or_else(|_| {
+            let executed = rustix::param::linux_execfn().to_bytes();
+            Path::new(std::ffi::OsStr::from_bytes(executed)).canonicalize()
+        })
+        .map_err(|error| {
+            config("the path of astro itself is not known").cause(error.to_string()).help("mount /proc")
+        })
 }

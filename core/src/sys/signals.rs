@@ -14,7 +14,10 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::{host::port::Reply, sys::exit_message};
+use super::exit_message;
+
+/// What is called when the user interrupts.
+type Waiter = Box<dyn FnOnce() + Send>;
 
 /// The first signal that arrived; 0 for none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -26,8 +29,8 @@ static IS_ANNOUNCED: AtomicBool = AtomicBool::new(false);
 /// The writing end of the pipe, for the handlers.
 static PIPE_WRITER: AtomicI32 = AtomicI32::new(-1);
 static PIPE: OnceLock<OwnedFd> = OnceLock::new();
-/// Requests `cancel.wait` that are not answered yet.
-static WAITING: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
+/// What waits for a signal and was not told of one yet.
+static WAITING: Mutex<Vec<Waiter>> = Mutex::new(Vec::new());
 static WAITERS: AtomicUsize = AtomicUsize::new(0);
 /// The terminal's modes as they were, for whoever ends the process.
 static TERMINAL: OnceLock<(RawFd, libc::termios)> = OnceLock::new();
@@ -191,10 +194,10 @@ pub fn somebody_waits() -> bool {
     WAITERS.load(Ordering::Acquire) > 0
 }
 
-/// Answers when the user interrupts. The thread that watches is started by the first who asks.
-pub fn wait(reply: Reply) {
+/// Calls back when the user interrupts. The thread that watches is started by the first who asks.
+pub fn wait(notify: impl FnOnce() + Send + 'static) {
     WAITERS.fetch_add(1, Ordering::Release);
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(notify));
     if pending().is_some() && !is_deferred() {
         answer_waiting();
         return;
@@ -215,9 +218,7 @@ pub fn wait(reply: Reply) {
 fn answer_waiting() {
     // Taken out first: an answer may wake somebody who waits again at once.
     let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));
-    for reply in waiting {
-        reply.send(Ok(serde_json::Value::Null));
-    }
+    waiting.into_iter().for_each(|notify| notify());
 }
 
 /// Marks the time in which a question is on the terminal.

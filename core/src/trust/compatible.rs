@@ -7,7 +7,7 @@ use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions};
 
 use crate::{
     base::error::{Result, plugin},
-    host,
+    sys::libc_version,
 };
 
 /// The oldest protocol revision this host serves.
@@ -43,7 +43,7 @@ pub fn check_target(name: &str, version: &str, triple: &str, glibc: Option<(u32,
         return Err(refused(format!("it was built for {triple}, this astro for {TRIPLE}"))
             .help(format!("install the build for {TRIPLE}")));
     }
-    match (glibc, host::glibc()) {
+    match (glibc, libc_version::glibc()) {
         (Some(needed), Some(here)) if needed > here => Err(refused(format!(
             "it needs glibc {}.{}, this system has {}.{}",
             needed.0, needed.1, here.0, here.1

@@ -21,8 +21,6 @@ pub mod verify;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 pub use key::{Key, trusted_comment};
 
 use crate::{
@@ -30,48 +28,16 @@ use crate::{
         error::{Failure, Result, config},
         files,
     },
-    config::{Config, Dirs, place_and_reason},
+    config::{Config, Dirs, Require, TrustSettings, Verify, place_and_reason},
     sys::access::Denied,
 };
 
-/// The table `[trust]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What `[trust]` says of plugins, in all the configurations that hold for a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// What an installed plugin must have.
-    pub require: Require,
-    /// The public keys of publishers whose plugins may be used; empty means anyone's.
-    pub publishers: Vec<String>,
-    /// When a file's bytes are compared with what was installed.
-    pub verify: Verify,
-    /// Directories whose `.astro.toml` is used whoever owns it. It says nothing about plugins and belongs to the
-    /// configuration alone: [`Policy::load`] leaves it out.
-    pub directories: Vec<String>,
-    /// Those of other configurations that hold for the same store.
-    #[serde(skip)]
-    others: Vec<Self>,
-}
-
-/// What an installed plugin must have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Require {
-    /// The SHA-256 it was installed with.
-    #[default]
-    Checksum,
-    /// Also a signature that was verified with its publisher's key.
-    Signed,
-}
-
-/// When a file's bytes are compared with what was installed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verify {
-    /// When its stamp (device, inode, size, times) is not that of the last comparison.
-    #[default]
-    Changed,
-    /// On every run, on a sealed copy, which is what is loaded.
-    Always,
+    own: TrustSettings,
+    /// Those of other configurations.
+    others: Vec<TrustSettings>,
 }
 
 impl Policy {
@@ -80,71 +46,26 @@ impl Policy {
     /// configuration it is the default; one that cannot be read and may hold a policy is an error.
     pub fn load(dirs: &Dirs) -> Result<Self> {
         let own = dirs.config_file();
-        let mut policy = Self::read(&own)?;
+        let mut policy = Self::from(read(&own)?);
         let governing = governing(dirs)?;
         if policy != Self::default() && !governing.contains(&own) {
             // It was written by hand. Where nothing can be written it holds as long as nothing changes.
             let _ = govern(dirs);
         }
         for path in governing.into_iter().filter(|path| *path != own) {
-            policy.others.push(Self::read_other(dirs, &path)?);
+            policy.others.push(read_other(dirs, &path)?);
         }
         Ok(policy)
     }
 
-    /// The policy of another configuration that the store names. One that cannot be read may hold a policy, so it is an error;
-    /// in a store that was copied from another user's home it is that user's.
-    fn read_other(dirs: &Dirs, path: &Path) -> Result<Self> {
-        let read = match path.is_absolute() {
-            true => Self::read(path),
-            false => Err(config(format!("`{}` is not a whole path", path.display()))),
-        };
-        read.map_err(|failure| {
-            let governing = governing_file(dirs);
-            let (file, line) = (governing.display(), path.display());
-            let help = format!("when it is not yours, as in a store copied from another user, remove the line `{line}` from `{file}`");
-            let message = format!("cannot read the trust policy of `{line}`, which `{file}` names");
-            let causes = match Denied::of(path) {
-                Some(denied) => denied.failure("", path).causes,
-                None => std::iter::once(failure.message).chain(failure.causes).collect(),
-            };
-            let reason = "until then no installed plugin is loaded: the file may say which publishers are trusted";
-            Failure { causes, ..config(message).help(help).help(reason) }
-        })
-    }
-
-    fn read(path: &Path) -> Result<Self> {
-        let Some(text) = files::read(path)? else { return Ok(Self::default()) };
-        // Reading TOML takes longer than the rest of this, on every run. A key may be written with escapes.
-        if !text.to_ascii_lowercase().contains("trust") && !text.contains('\\') {
-            return Ok(Self::default());
-        }
-        let unreadable = |failure: Failure| {
-            failure.help(
-                "until then no installed plugin is loaded: the file may say which publishers are trusted",
-            )
-        };
-        let config = Config::parse(&text).map_err(|error| unreadable(broken(path, &error.to_string())))?;
-        // What looks like the table and is none would be no policy, without a word.
-        let words: toml::Table = toml::from_str(&text).unwrap_or_default();
-        let is_like = |word: &&String| {
-            *word != "trust" && word.to_ascii_lowercase().trim_matches(['s', '_', '-']) == "trust"
-        };
-        if let Some(word) = words.keys().find(is_like) {
-            let failure = broken(path, &format!("`{word}` is no table of the configuration, `trust` is one"));
-            return Err(unreadable(failure));
-        }
-        Ok(Self { directories: Vec::new(), ..config.trust })
-    }
-
     /// Compared on every run, on a sealed copy.
     pub fn verifies_always(&self) -> bool {
-        self.verify == Verify::Always || self.others.iter().any(Self::verifies_always)
+        self.all().any(|settings| settings.verify == Verify::Always)
     }
 
     /// The keys of the publishers that may be used.
     pub fn keys(&self) -> Result<Vec<Key>> {
-        let all = std::iter::once(self).chain(&self.others).flat_map(|policy| &policy.publishers);
+        let all = self.all().flat_map(|settings| &settings.publishers);
         all.map(|text| Key::parse(text).ok_or_else(|| not_a_key(text))).collect()
     }
 
@@ -153,23 +74,83 @@ impl Policy {
         if let Err(failure) = self.keys() {
             return Some(failure);
         }
-        match publisher_key {
-            None if self.require == Require::Signed || !self.publishers.is_empty() => Some(
-                crate::base::error::plugin("no signature of it was verified, and the trust policy wants one")
-                    .help("install a signed build of it; see `astro config get trust.require`"),
-            ),
-            Some(key) if !self.publishers.is_empty() && !self.publishers.iter().any(|known| known == key) => {
-                let id = Key::parse(key).map_or_else(|| key.to_owned(), |key| key.id());
-                Some(
-                    crate::base::error::plugin(format!(
-                        "its publisher's key {id} is not one of the trust policy's publishers"
-                    ))
-                    .help("see `astro config get trust.publishers`"),
-                )
-            }
-            _ => self.others.iter().find_map(|other| other.refusal(publisher_key)),
-        }
+        self.all().find_map(|settings| refusal(settings, publisher_key))
     }
+
+    fn all(&self) -> impl Iterator<Item = &TrustSettings> {
+        std::iter::once(&self.own).chain(&self.others)
+    }
+}
+
+impl From<TrustSettings> for Policy {
+    fn from(own: TrustSettings) -> Self {
+        Self { own, others: Vec::new() }
+    }
+}
+
+fn refusal(settings: &TrustSettings, publisher_key: Option<&str>) -> Option<Failure> {
+    match publisher_key {
+        None if settings.require == Require::Signed || !settings.publishers.is_empty() => Some(
+            crate::base::error::plugin("no signature of it was verified, and the trust policy wants one")
+                .help("install a signed build of it; see `astro config get trust.require`"),
+        ),
+        Some(key)
+            if !settings.publishers.is_empty() && !settings.publishers.iter().any(|known| known == key) =>
+        {
+            let id = Key::parse(key).map_or_else(|| key.to_owned(), |key| key.id());
+            Some(
+                crate::base::error::plugin(format!(
+                    "its publisher's key {id} is not one of the trust policy's publishers"
+                ))
+                .help("see `astro config get trust.publishers`"),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// The policy of another configuration that the store names. One that cannot be read may hold a policy, so it is an error;
+/// in a store that was copied from another user's home it is that user's.
+fn read_other(dirs: &Dirs, path: &Path) -> Result<TrustSettings> {
+    let read = match path.is_absolute() {
+        true => read(path),
+        false => Err(config(format!("`{}` is not a whole path", path.display()))),
+    };
+    read.map_err(|failure| {
+        let governing = governing_file(dirs);
+        let (file, line) = (governing.display(), path.display());
+        let help = format!("when it is not yours, as in a store copied from another user, remove the line `{line}` from `{file}`");
+        let message = format!("cannot read the trust policy of `{line}`, which `{file}` names");
+        let causes = match Denied::of(path) {
+            Some(denied) => denied.failure("", path).causes,
+            None => std::iter::once(failure.message).chain(failure.causes).collect(),
+        };
+        let reason = "until then no installed plugin is loaded: the file may say which publishers are trusted";
+        Failure { causes, ..config(message).help(help).help(reason) }
+    })
+}
+
+fn read(path: &Path) -> Result<TrustSettings> {
+    let Some(text) = files::read(path)? else { return Ok(TrustSettings::default()) };
+    // Reading TOML takes longer than the rest of this, on every run. A key may be written with escapes.
+    if !text.to_ascii_lowercase().contains("trust") && !text.contains('\\') {
+        return Ok(TrustSettings::default());
+    }
+    let unreadable = |failure: Failure| {
+        failure
+            .help("until then no installed plugin is loaded: the file may say which publishers are trusted")
+    };
+    let config = Config::parse(&text).map_err(|error| unreadable(broken(path, &error.to_string())))?;
+    // What looks like the table and is none would be no policy, without a word.
+    let words: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let is_like = |word: &&String| {
+        *word != "trust" && word.to_ascii_lowercase().trim_matches(['s', '_', '-']) == "trust"
+    };
+    if let Some(word) = words.keys().find(is_like) {
+        let failure = broken(path, &format!("`{word}` is no table of the configuration, `trust` is one"));
+        return Err(unreadable(failure));
+    }
+    Ok(TrustSettings { directories: Vec::new(), ..config.trust })
 }
 
 /// The file beside the store that names the configurations which set a policy for it, one path in each line.
@@ -188,7 +169,7 @@ pub fn govern(dirs: &Dirs) -> Result<()> {
     let own = dirs.config_file();
     let mut all = governing(dirs)?;
     // A configuration that says nothing, and one that is gone, govern nothing.
-    if all.contains(&own) || Policy::read(&own)? == Policy::default() {
+    if all.contains(&own) || read(&own)? == TrustSettings::default() {
         return Ok(());
     }
     all.retain(|path| path.exists());
@@ -297,7 +278,7 @@ mod tests {
         let listed = policy(&format!("[trust]\npublishers = [\"{KEY}\"]\n")).expect("read");
         assert!(listed.refusal(None).is_some() && listed.refusal(Some(KEY)).is_none());
         assert!(listed.refusal(Some("other")).is_some());
-        assert_eq!(policy("\"tr\\u0075st\".verify = \"always\"").expect("read").verify, Verify::Always);
+        assert!(policy("\"tr\\u0075st\".verify = \"always\"").expect("read").verifies_always());
         assert_eq!(policy("[profiles.a\n").expect("it says nothing of trust"), Policy::default());
         assert!(policy("x = \"\\u0041\"\n[profiles.a\n").is_err(), "a key may be written with escapes");
         assert_eq!(policy("[trust]\ndirectories = [\"*\"]\n").expect("read"), Policy::default());

@@ -27,10 +27,10 @@ use super::{
 use crate::{
     base::{
         error::{Failure, Result, While, code, plugin, with_causes},
-        files,
+        files, hash,
+        time::unix_now,
     },
     config::Dirs,
-    context::unix_now,
     store::{
         Kind, Store,
         index::Facts,
@@ -265,12 +265,12 @@ fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
         }
     };
     let Some(key) = &facts.publisher_key else {
-        let found = record::hash(reader).while_doing(code::PLUGIN, what)?;
+        let found = hash::sha256(reader).while_doing(code::PLUGIN, what)?;
         return if found == facts.hash { Ok(()) } else { Err(other(&found)) };
     };
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).while_doing(code::PLUGIN, what)?;
-    let found = record::hash(bytes.as_slice()).while_doing(code::PLUGIN, what)?;
+    let found = hash::sha256(bytes.as_slice()).while_doing(code::PLUGIN, what)?;
     if found != facts.hash {
         return Err(other(&found));
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use astro_e2e::plugin_files::Signer;
-use astro_host::host::verify::TRIPLE;
+use astro_host::trust::verify::TRIPLE;
 use astro_plugin_protocol::{
     plugin_file::{self, FOOTER_LEN, Footer, SIGNATURE_LEN},
     plugin_index::Publisher,

@@ -6,7 +6,7 @@ use astro_plugin_protocol::{
     names::{GLOBALS, Global},
 };
 
-use super::super::tree::CommandSet;
+use crate::tree::CommandSet;
 
 /// An argument whose values have to be found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

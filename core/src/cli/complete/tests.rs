@@ -6,7 +6,7 @@ use astro_plugin_protocol::{
 };
 
 use super::{Answer, Shell, Spot, Typed, spot};
-use crate::cli::tree::CommandSet;
+use crate::tree::CommandSet;
 
 const BREAKS: &str = " \t\n\"'@><=;|&(:";
 

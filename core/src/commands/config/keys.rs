@@ -11,9 +11,8 @@ use serde_json::Value;
 
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
-    cli::suggest,
     config::Config,
-    official,
+    official, suggest,
     trust::Key,
 };
 

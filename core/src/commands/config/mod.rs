@@ -22,9 +22,9 @@ use crate::{
         error::{Failure, Result, While, code, failed, usage},
         files,
     },
-    cli::suggest,
     config::{self, Config, Dirs},
     output::Format,
+    suggest,
     sys::child::{self, Limits},
     trust,
 };

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{
     base::error::{Failure, Result, auth, with_causes},
-    context::Address,
     credential::Secret,
     net::{
+        address::Address,
         client::{self, Purpose, Unreached},
         clock, runtime,
         tls::Trust,

@@ -15,12 +15,15 @@ use dialoguer::console::Term;
 
 use super::{Request, command, dynamic, option, switch};
 use crate::{
-    base::error::{Failure, Result, auth, failed, usage},
+    base::{
+        error::{Failure, Result, auth, failed, usage},
+        time::{day, timestamp, unix_now},
+    },
     config::{self, Config, Credential, Dirs, environment},
     console::report,
-    context::{Address, Claims, Environment, Origin, Sources, day, timestamp, unix_now},
+    context::{Claims, Environment, Origin, Sources},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
-    net::tls::Trust,
+    net::{address::Address, tls::Trust},
     services::starter,
 };
 use check::Checked;
@@ -387,7 +390,7 @@ fn ca_file(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Option<Path
 /// The address a credential belongs to: the environment's, else its own, else the hosted API's. A credential never moves
 /// to another address by being renewed: profiles that use it would follow.
 fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
-    let globals = crate::cli::globals::Globals { profile: None, ..request.parsed.globals.clone() };
+    let globals = crate::globals::Globals { profile: None, ..request.parsed.globals.clone() };
     let environment = Environment::addresses_of_process()?;
     let sources = Sources {
         globals: &globals,

@@ -9,10 +9,10 @@ use astro_plugin_protocol::{
 };
 
 use super::install::several;
-use crate::commands::{Request, command, dynamic, option, positional};
 use crate::{
     base::error::{Result, failed, plugin, usage},
-    cli::{globals::Globals, tree::CommandSet},
+    commands::{Request, command, dynamic, option, positional},
+    globals::Globals,
     install::{
         candidate::{Candidate, Expected, Origin, nothing_at},
         indexes, known_keys,
@@ -20,13 +20,14 @@ use crate::{
         same_publisher,
         source::Wanted,
     },
-    run::link,
     store::{
         Kind, Store,
         build::Known,
         lookup::{Found, Owner},
         record::{Installed, Source},
+        user,
     },
+    tree::CommandSet,
     trust::Policy,
 };
 
@@ -112,7 +113,7 @@ fn installed(request: &Request<'_>, name: &str, version: Option<&str>) -> Result
                 .help(format!("kept are: {}", all.join(", ")))
                 .help(format!("to use it: astro plugin install {name}@{version}")))
         }
-        _ => Err(link::not_installed(stores, name)),
+        _ => Err(user::not_installed(stores, name)),
     }
 }
 

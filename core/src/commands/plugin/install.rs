@@ -10,9 +10,9 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::commands::{Request, column, command, dynamic, file, option, positional, switch};
 use crate::{
     base::error::{Failure, Result, While, code, failed, usage},
+    commands::{Request, column, command, dynamic, file, option, positional, switch},
     console::report,
     context::directory,
     install::{
@@ -221,7 +221,7 @@ pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
         return Err(usage("`--accept-key` is for one plugin: name it"));
     }
     let installer = installer(request, options)?;
-    let store = crate::run::link::user_store(&request.app.stores)?;
+    let store = crate::store::user::user_store(&request.app.stores)?;
     let (mut done, mut failures) = (Vec::new(), Vec::new());
     let wanted = match names.is_empty() {
         true => {
@@ -234,7 +234,7 @@ pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
                 let name = Named::parse(name)?.name;
                 match store.installed(&name)? {
                     Some(record) => records.push(record),
-                    None => failures.push(crate::run::link::not_installed(&request.app.stores, &name)),
+                    None => failures.push(crate::store::user::not_installed(&request.app.stores, &name)),
                 }
             }
             records

@@ -23,14 +23,14 @@ use crate::{
     author::develop,
     base::{
         error::{Result, While, code, failed, with_causes},
-        files,
+        files, hash,
+        time::timestamp,
     },
     console::report,
-    context::timestamp,
     install::{Installer, Options, resolve},
     output::Format,
     run::link,
-    store::{Kind, lookup::Owner, record},
+    store::{Kind, lookup::Owner, record, user},
     trust::{
         Key,
         verify::{Comparison, Judge, Verdict},
@@ -213,7 +213,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
             let manifest = described.manifest;
             let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
             let footer = described.footer;
-            let file = files::open(Path::new(wanted)).and_then(record::hash);
+            let file = files::open(Path::new(wanted)).and_then(hash::sha256);
             facts["hash"] = file.while_doing(code::FAILED, || format!("cannot read `{wanted}`"))?.into();
             facts["triple"] = footer.triple.into();
             facts["abi"] = footer.abi.into();
@@ -294,7 +294,7 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     let app = request.app;
     app.dirs.clone()?;
     let name = request.required("name")?;
-    app.console.notice(&match link::remove(&app.stores, name)? {
+    app.console.notice(&match user::remove(&app.stores, name)? {
         None => format!("Removed the plugin `{name}`."),
         Some(version) => format!("Removed the link; the installed `{name}` {version} is in use again."),
     });

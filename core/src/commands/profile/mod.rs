@@ -23,13 +23,11 @@ use serde_json::{Value, json};
 use super::{Request, column, command, dynamic, option, positional};
 use crate::{
     base::error::{Failure, Result, failed, usage},
-    cli::suggest,
     config::{self, Config, Dirs, Profile},
-    context::{
-        Address,
-        names::{LEVELS_OF_PLACE, Names, beside},
-    },
+    context::names::{LEVELS_OF_PLACE, Names, beside},
+    net::address::Address,
     output::Format,
+    suggest,
 };
 
 pub(super) fn commands() -> Vec<Command> {

@@ -22,8 +22,8 @@ use crate::{
         files,
     },
     config::{self, Config, Profile},
-    context::Address,
     credential,
+    net::address::Address,
     official::own_context::{self, OwnContext},
     output::Format,
 };

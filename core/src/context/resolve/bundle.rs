@@ -3,8 +3,9 @@
 use crate::{
     base::error::{Failure, Result, auth},
     config::{Config, Profile},
-    context::{Address, Origin, Sourced},
+    context::{Origin, Sourced},
     credential::{Secret, Session, Source, Stored},
+    net::address::Address,
 };
 
 /// What belongs together.

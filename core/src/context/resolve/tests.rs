@@ -5,7 +5,7 @@ mod conflict;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::{config::Credential, context::Address, credential::Stored};
+use crate::{config::Credential, credential::Stored, net::address::Address};
 
 const ORG_A: &str = "caaaaaaaaaaaaaaaaaaaaaaaa";
 const ORG_B: &str = "cbbbbbbbbbbbbbbbbbbbbbbbb";

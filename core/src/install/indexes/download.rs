@@ -7,8 +7,8 @@ use reqwest::Url;
 
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
-    context::is_https_or_local,
     net::{
+        address::is_https_or_local,
         client::{self, Purpose, Unreached},
         runtime,
         tls::Trust,

@@ -23,12 +23,11 @@ use reqwest::Url;
 use crate::{
     base::{
         error::{Failure, Result, While, code, config, failed, usage},
-        files,
+        files, hash,
+        time::{timestamp, unix_now},
     },
     config::{Config, Dirs, IndexSource},
-    context::{timestamp, unix_now},
     net::tls::Trust,
-    store::record,
     trust::Key,
 };
 use remembered::{Seen, cache, cached};
@@ -230,7 +229,7 @@ fn remember(dirs: &Dirs, source: &IndexSource, document: &PluginIndex, bytes: &[
     if document.expires <= timestamp(unix_now()) {
         return Err(refused(format!("it expired at {}", document.expires)));
     }
-    let sha256 = record::hash(bytes).while_doing(code::FAILED, || "the index cannot be hashed".to_owned())?;
+    let sha256 = hash::sha256(bytes).while_doing(code::FAILED, || "the index cannot be hashed".to_owned())?;
     let check = |seen: &Seen| {
         let known = source.document.as_ref().or((!seen.document.is_empty()).then_some(&seen.document));
         if let Some(known) = known.filter(|known| **known != document.name) {

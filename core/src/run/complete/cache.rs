@@ -11,11 +11,11 @@ use astro_plugin_protocol::invocation::{Candidate, Candidates};
 
 use super::Line;
 use crate::{
-    base::files,
+    base::{files, hash},
     cli::complete::Asked,
     config::Dirs,
     context::Context,
-    store::{lookup::Owner, record},
+    store::lookup::Owner,
 };
 
 /// How long an answer is good.
@@ -53,7 +53,7 @@ impl Place {
             value(&context.workspace),
             value(&context.deployment),
         ]);
-        let name = record::hash(question.to_string().as_bytes()).ok();
+        let name = hash::sha256(question.to_string().as_bytes()).ok();
         Self(dirs.zip(name).map(|(dirs, name)| dirs.cache.join("completion").join(name)))
     }
 

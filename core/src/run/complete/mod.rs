@@ -28,18 +28,16 @@ use astro_plugin_protocol::{
 use crate::{
     app::App,
     base::error::Result,
-    cli::{
-        canonical,
-        complete::{self, Answer, Asked, Shell},
-        globals::Globals,
-        parse, scan,
-        tree::CommandSet,
-    },
+    canonical,
+    cli::complete::{self, Answer, Asked, Shell},
     commands,
     config::Config,
     console::Conversation,
+    globals::Globals,
+    parse, scan,
     store::lookup::Found,
     sys::{crash, process},
+    tree::CommandSet,
 };
 
 /// How long the values of an argument may take.

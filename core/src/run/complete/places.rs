@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::{
     app::App,
     base::error::{Result, failed},
-    cli::globals::Globals,
     context::Context,
+    globals::Globals,
     services::{Invocation, ask_api},
 };
 

@@ -28,11 +28,11 @@ use serde_json::Value;
 use super::{Invocation, starter, to_value};
 use crate::{
     base::error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
-    context::{Address, Context, Effect},
+    context::{Context, Effect},
     credential::Secret,
     delivery::Delivery,
     host::port::Reply,
-    net::{self, client::Purpose, clock, runtime},
+    net::{self, address::Address, client::Purpose, clock, runtime},
 };
 use words::{ApiError, not_understood, refused, unknown_outcome, unreachable};
 

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::Answered;
 use crate::{
     base::error::{Failure, auth, code, failed},
-    context::{Address, Context, renewal},
+    context::{Context, renewal},
     net::{
+        address::Address,
         client::{CONNECT_TIMEOUT, Unreached},
         clock,
     },

@@ -14,7 +14,7 @@ use rustix::{
 use super::{is_system, quoted, user};
 use crate::{
     base::error::{Failure, Result, plugin},
-    config::this_binary,
+    sys::process::this_binary,
 };
 
 /// The files and directories on the way to a plugin, as they are judged one after another.

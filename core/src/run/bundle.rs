@@ -8,26 +8,26 @@ use astro_plugin_protocol::{
     plugin_file::{EXTENSION, assemble, glibc_floor},
 };
 
-use super::{
-    Store,
-    record::{self, Installed, Source},
-};
-use crate::run::describe;
 use crate::{
     base::{
         error::{Result, While, code},
-        files,
+        files, hash,
     },
-    host::verify,
+    run::describe,
+    store::{
+        Store,
+        record::{Installed, Source},
+    },
+    trust::verify,
 };
 
 /// The hidden word that makes a plugin file in a store.
-pub const WORD: &str = "__bundle";
+pub(crate) const WORD: &str = "__bundle";
 /// The hidden word that makes the index of a store.
-pub const INDEX_WORD: &str = "__index";
+pub(crate) const INDEX_WORD: &str = "__index";
 
 /// A plugin file that was put together.
-pub struct PluginFile {
+pub(crate) struct PluginFile {
     /// What the library states.
     pub manifest: Manifest,
     /// The lowest glibc it needs, when that is known.
@@ -37,7 +37,7 @@ pub struct PluginFile {
 }
 
 /// Makes the plugin file of a library that was built here; it is asked for its manifest in a process of its own.
-pub fn plugin_file(library: &Path) -> Result<PluginFile> {
+pub(crate) fn plugin_file(library: &Path) -> Result<PluginFile> {
     let what = || format!("cannot pack `{}`", library.display());
     let payload = std::fs::read(library).while_doing(code::FAILED, what)?;
     let manifest = describe::in_child(library)?;
@@ -50,10 +50,10 @@ pub fn plugin_file(library: &Path) -> Result<PluginFile> {
 
 /// Puts a library into a store as `NAME.astro-plugin` with its record. What is there already and the same
 /// is left alone.
-pub fn bundle(library: &Path, store: &Store) -> Result<()> {
+pub(crate) fn bundle(library: &Path, store: &Store) -> Result<()> {
     let what = || format!("cannot bundle `{}`", library.display());
     let PluginFile { manifest, bytes: file, .. } = plugin_file(library)?;
-    let hash = record::hash(file.as_slice()).while_doing(code::FAILED, what)?;
+    let hash = hash::sha256(file.as_slice()).while_doing(code::FAILED, what)?;
     let path = PathBuf::from(format!("{}.{EXTENSION}", manifest.name));
     let target = store.dir.join(&path);
     let known = store.records().0.into_iter().find(|record| record.name == manifest.name);
