@@ -15,9 +15,9 @@ use astro_plugin_protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::App,
     base::error::{Result, While, plugin, with_causes},
     console::Conversation,
+    env::Env,
     globals::Globals,
     host::{Services, Transport, executor, library},
     parse,
@@ -199,11 +199,11 @@ fn probed(path: &Path) -> Result<Vec<Finding>> {
 }
 
 /// The child: loads the library and asks what every host may ask. Nothing is run.
-pub(crate) fn probe(app: &App, path: &str) -> Result<i32> {
+pub(crate) fn probe(env: &Env, path: &str) -> Result<i32> {
     process::keep_stdout_private();
     let verified = verify::open_for_describe(Path::new(path))?;
     crash::arm(|what| format!("error: it {what}"));
-    app.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });
+    env.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });
     let loaded = library::load(verified, &format!("`{path}`"))?;
     let first = loaded.describe()?;
     let mut findings = Vec::new();
@@ -215,8 +215,8 @@ pub(crate) fn probe(app: &App, path: &str) -> Result<i32> {
         .map_err(|error| plugin("its manifest cannot be read").cause(error.to_string()))?;
     let ask = |service: &str, body: serde_json::Value| -> Result<String> {
         let command = manifest.commands.first().cloned().unwrap_or_default();
-        let context = app.context_at_hand(&Globals::default())?;
-        let invocation = Invocation::silent(app, command, context, Globals::default());
+        let context = env.resolver().context_at_hand(&Globals::default())?;
+        let invocation = Invocation::silent(env, command, context, Globals::default());
         let services: Arc<dyn Services> = Arc::new(Shared(Arc::new(invocation)));
         let request = message::encode_request(service, body)?;
         match executor::run(loaded.invoke(services, request))? {
@@ -253,5 +253,5 @@ pub(crate) fn probe(app: &App, path: &str) -> Result<i32> {
     }
     let answer = serde_json::to_vec(&findings)
         .map_err(|error| plugin("the findings cannot be written").cause(error.to_string()))?;
-    app.print_bytes(&answer)
+    env.print_bytes(&answer)
 }

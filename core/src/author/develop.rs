@@ -10,9 +10,9 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use super::cargo::{self, Build};
 use crate::{
-    app::App,
     base::error::{Result, While, code},
     console::report,
+    env::Env,
     run::link,
     store::record::Installed,
 };
@@ -21,23 +21,23 @@ use crate::{
 const QUIET: Duration = Duration::from_millis(150);
 
 /// Builds and links once. Answers the record.
-pub(crate) fn once(app: &App, dir: &Path, build: Build) -> Result<Installed> {
+pub(crate) fn once(env: &Env, dir: &Path, build: Build) -> Result<Installed> {
     let library = cargo::build(dir, build)?;
-    let record = link::link(&app.stores, &library)?;
-    tell_linked(app, &record);
+    let record = link::link(&env.stores, &library)?;
+    tell_linked(env, &record);
     Ok(record)
 }
 
 /// Tells what was linked, and what can be typed now.
-pub(crate) fn tell_linked(app: &App, record: &Installed) {
-    app.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
+pub(crate) fn tell_linked(env: &Env, record: &Installed) {
+    env.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
     for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
-        app.console.notice(&format!("  astro {}", command.path));
+        env.console.notice(&format!("  astro {}", command.path));
     }
 }
 
 /// The same after every change, until it is interrupted. What goes wrong is told, and the build before stays linked.
-pub(crate) fn watch(app: &App, dir: &Path, build: Build) -> Result<i32> {
+pub(crate) fn watch(env: &Env, dir: &Path, build: Build) -> Result<i32> {
     let what = || format!("`{}` cannot be watched", dir.display());
     // Where builds write, when that is below the crate and not called `target`.
     let mut output = None;
@@ -50,11 +50,11 @@ pub(crate) fn watch(app: &App, dir: &Path, build: Build) -> Result<i32> {
         for below in directories(dir, output.as_deref()) {
             watcher.watch(&below, RecursiveMode::Recursive).while_doing(code::FAILED, what)?;
         }
-        match once(app, dir, build) {
+        match once(env, dir, build) {
             Ok(record) => output = first_below(&record.path, dir),
-            Err(failure) => drop(report::failure(&app.console, &failure)),
+            Err(failure) => drop(report::failure(&env.console, &failure)),
         }
-        app.console.notice("Waiting for changes; Ctrl-C ends it.");
+        env.console.notice("Waiting for changes; Ctrl-C ends it.");
         // Whatever changed while it was built is in the channel: it is built again.
         loop {
             let Ok(event) = events.recv() else { return Ok(0) };

@@ -8,12 +8,12 @@ use dialoguer::{Password, console::Term, theme::SimpleTheme};
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
 use crate::{
-    app::App,
     base::{
         error::{Failure, Result, While, code, failed, usage},
         files,
     },
     console::no_answer,
+    env::Env,
     sys::signals,
     trust::{self, trusted_comment},
 };
@@ -25,7 +25,7 @@ const SECRET_LEN: usize = 158;
 pub(crate) struct Key(SecretKey);
 
 /// Reads a key as `minisign -G` writes it, asking for its password where it has one.
-pub(crate) fn key(app: &App, path: &Path, may_ask: bool) -> Result<Key> {
+pub(crate) fn key(env: &Env, path: &Path, may_ask: bool) -> Result<Key> {
     let text = files::read(path)?.ok_or_else(|| usage(format!("there is no file `{}`", path.display())))?;
     let not_a_key = || format!("`{}` is not a secret key of minisign", path.display());
     match stated(&text).as_deref() {
@@ -36,7 +36,7 @@ pub(crate) fn key(app: &App, path: &Path, may_ask: bool) -> Result<Key> {
         Some(bytes @ [b'E', b'd', b'S', b'c', ..]) if bytes.len() == SECRET_LEN => {}
         _ => return Err(usage(not_a_key())),
     }
-    let facts = app.console.facts;
+    let facts = env.console.facts;
     if !may_ask || !facts.stdin || !facts.stderr {
         return Err(Failure::new(
             code::INPUT_REQUIRED,

@@ -212,7 +212,7 @@ fn read_if(path: &Path, may: impl FnOnce(&Metadata) -> Result<()>) -> Result<Opt
 
 #[cfg(test)]
 mod tests {
-    use crate::base::files::*;
+    use super::*;
 
     #[test]
     fn a_link_stays_a_link_and_modes_are_private() {

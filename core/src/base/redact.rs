@@ -155,7 +155,7 @@ impl Write for Stderr {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::base::redact::*;
+    use super::*;
 
     #[test]
     fn tokens_and_hidden_values_are_taken_out() {

@@ -38,5 +38,5 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn completion(request: &Request<'_>) -> Result<i32> {
     let shell = request.required("shell")?;
-    request.app.print(Shell::named(shell)?.script())
+    request.env.print(Shell::named(shell)?.script())
 }

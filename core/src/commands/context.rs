@@ -53,18 +53,19 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     if let Some(word) = request.text("official") {
         return Err(official_spelling(word));
     }
-    let app = request.app;
+    let env = request.env;
     let globals = &request.parsed.globals;
     let is_prompt = request.format()? == Format::Clean && !request.flag("check");
-    let mut context = if is_prompt { app.context_at_hand(globals)? } else { app.context(globals)? };
+    let mut context =
+        if is_prompt { env.resolver().context_at_hand(globals)? } else { env.resolver().context(globals)? };
     let format = context.output.value;
-    app.start_conversation(&request.parsed.globals, format)?;
+    env.start_conversation(&request.parsed.globals, format)?;
     let mut checked = Vec::new();
     if request.flag("check") {
-        context = app.renewed(context)?;
+        context = env.resolver().renewed(context)?;
         checked = check(request, &context)?;
     }
-    let names = Names::at(app.dirs.as_ref().ok(), &context.address.value).of_context(&context);
+    let names = Names::at(env.dirs.as_ref().ok(), &context.address.value).of_context(&context);
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<(String, String)>| {
         let (value, origin) =
@@ -145,25 +146,25 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     };
     let code = request.emit(format, view, rows)?;
     for Overridden { name, setting } in &context.overridden {
-        app.console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
+        env.console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
     }
     for path in context.directory.iter().flat_map(|directory| &directory.files) {
-        app.console.notice(&format!("directory file: {}", path.display()));
+        env.console.notice(&format!("directory file: {}", path.display()));
     }
     for ignored in &context.ignored {
-        app.console.notice(&format!("ignored: {ignored}"));
+        env.console.notice(&format!("ignored: {ignored}"));
     }
     for unused in &context.unused {
         let line = format!("{}: {}", unused.path.display(), unused.reason);
         if !context.ignored.contains(&line) {
-            app.console.notice(&format!("ignored: {line}"));
+            env.console.notice(&format!("ignored: {line}"));
         }
     }
     if let Some(blocked) = blocked {
-        app.console.notice(&format!("nothing can be sent: {blocked}"));
+        env.console.notice(&format!("nothing can be sent: {blocked}"));
     }
     if let Some(read_only) = read_only {
-        app.console.notice(&format!("nothing can be changed: {read_only}"));
+        env.console.notice(&format!("nothing can be changed: {read_only}"));
     }
     Ok(code)
 }
@@ -185,10 +186,10 @@ fn directory_files(context: &Context) -> Vec<Value> {
 fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, Value, &'static str)>> {
     const API: &str = "the API";
     context.authority()?;
-    let app = request.app;
+    let env = request.env;
     let needs = Needs { api: true, ..Needs::default() };
     let command = Command { path: "context".to_owned(), needs, ..Command::default() };
-    let silent = Invocation::silent(app, command, context.clone(), request.parsed.globals.clone());
+    let silent = Invocation::silent(env, command, context.clone(), request.parsed.globals.clone());
     let invocation = Invocation { renewed: Renewed::default(), ..silent };
     ask_names(&invocation);
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());

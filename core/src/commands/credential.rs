@@ -33,14 +33,14 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let config = Config::load(&dirs)?;
     let mut warned = false;
     let rows = config.credentials.iter().map(|(name, described)| {
         let stored = in_file(&dirs, name, described).unwrap_or_else(|failure| {
             // It is one file for all of them.
             if !std::mem::replace(&mut warned, true) {
-                report::warning(&request.app.console, &failure);
+                report::warning(&request.env.console, &failure);
             }
             None
         });
@@ -96,7 +96,7 @@ fn view() -> View {
 mod tests {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-    use crate::commands::credential::*;
+    use super::*;
     use crate::{
         config::Profile,
         credential::{Secret, Session},

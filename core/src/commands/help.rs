@@ -6,7 +6,9 @@ use super::{Request, command, dynamic, positional};
 use crate::{
     base::error::{Failure, Result, code},
     cli::help,
+    commands::pages,
     official,
+    run::line,
 };
 
 /// What is explained besides commands.
@@ -48,12 +50,12 @@ pub(super) fn version(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn help(request: &Request<'_>) -> Result<i32> {
     request.format()?;
-    let app = request.app;
-    let layout = app.layout();
+    let env = request.env;
+    let layout = env.layout();
     let words: Vec<&str> =
         request.parsed.matches.get_many::<String>("word").into_iter().flatten().map(String::as_str).collect();
     let page = match words.as_slice() {
-        [] => return app.print_root_page(),
+        [] => return pages::print_root_page(env),
         ["globals"] => help::globals(layout),
         ["exit-codes"] => help::exit_codes(layout),
         ["environment"] => help::prose(ENVIRONMENT, layout),
@@ -61,14 +63,14 @@ pub(super) fn help(request: &Request<'_>) -> Result<i32> {
         ["automation"] => help::prose(AUTOMATION, layout),
         words => command_page(request, words)?,
     };
-    app.print(&page)
+    env.print(&page)
 }
 
 fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
-    let app = request.app;
+    let env = request.env;
     let builtins = super::commands();
     let found = match builtins.locate(&words[..1]).0.is_empty() {
-        true => app.stores.word(words[0]),
+        true => env.stores.word(words[0]),
         false => None,
     };
     let (set, found) = match &found {
@@ -79,8 +81,8 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     if taken < words.len() {
         let line: Vec<String> = ["help"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         match (found, path.as_str()) {
-            (Some(found), _) => official::hand_over(app, &line, &found.set, &path, words[taken])?,
-            (None, "") => official::hand_over(app, &line, &app.first_words(), "", words[taken])?,
+            (Some(found), _) => official::hand_over(env, &line, &found.set, &path, words[taken])?,
+            (None, "") => official::hand_over(env, &line, &pages::first_words(env), "", words[taken])?,
             // The host's own words have nothing below them that is another program's.
             (None, _) => {}
         }
@@ -94,12 +96,12 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     Ok(match (set.command(&path), found) {
         (Some(command), found) => {
             let owners = found.map(|found| found.owners_below(&path)).unwrap_or_default();
-            help::command(&app.binary, command, &owners, app.layout())
+            help::command(&env.binary, command, &owners, env.layout())
         }
-        (None, Some(found)) => app.group_page(&path, found),
+        (None, Some(found)) => line::group_page(env, &path, found),
         (None, None) => {
             let about = set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
-            help::group(&app.binary, &path, about, set, &[], None, app.layout())
+            help::group(&env.binary, &path, about, set, &[], None, env.layout())
         }
     })
 }

@@ -9,6 +9,7 @@ mod context;
 mod credential;
 mod help;
 mod login;
+pub(crate) mod pages;
 mod plugin;
 mod profile;
 mod recover;
@@ -19,12 +20,12 @@ use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
 
 use crate::{
-    app::{self, App},
     base::{
         error::{Result, failed},
         time::timestamp,
     },
     config::environment,
+    env::Env,
     output::{Format, Renderer, Sheet},
     parse::Parsed,
     store::index::Facts,
@@ -69,8 +70,8 @@ pub(crate) use recover::mention;
 pub(crate) use values::values;
 
 /// Runs one.
-pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
-    let request = Request { app, parsed };
+pub(crate) fn run(env: &Env, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
+    let request = Request { env, parsed };
     match command.path.as_str() {
         "profile add" => profile::add(&request),
         "profile list" => profile::list(&request),
@@ -126,7 +127,7 @@ pub(crate) fn run(app: &App, command: &Command, parsed: &Parsed<'_>) -> Result<i
 
 /// Makes the index of a store that an installer filled.
 pub(crate) fn index_store(dir: &str) -> Result<i32> {
-    let store = app::system_store(dir);
+    let store = crate::store::system_store(dir);
     let index = store.rebuild();
     if let Some(reason) = index.root.unreadable.first() {
         return Err(crate::base::error::plugin(reason.clone()));
@@ -136,7 +137,7 @@ pub(crate) fn index_store(dir: &str) -> Result<i32> {
 
 /// What a command of the host gets.
 struct Request<'a> {
-    app: &'a App,
+    env: &'a Env,
     parsed: &'a Parsed<'a>,
 }
 
@@ -166,7 +167,7 @@ impl Request<'_> {
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
         let format = Format::without_context(&self.parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
-        self.app.start_conversation(&self.parsed.globals, format)?;
+        self.env.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }
 
@@ -184,7 +185,7 @@ impl Request<'_> {
 
     /// Renders records like a plugin's.
     fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
-        let console = &self.app.console;
+        let console = &self.env.console;
         let sheet = Sheet {
             width: console.facts.width,
             color: console.conversation().color_stdout,
@@ -194,7 +195,7 @@ impl Request<'_> {
         if let Some(notice) = whole.notice {
             console.notice(&notice);
         }
-        self.app.print_bytes(&whole.bytes)
+        self.env.print_bytes(&whole.bytes)
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let console = &request.app.console;
+    let console = &request.env.console;
     process::keep_memory_private();
     let leftover = find(request)?;
     let Some(value) = leftover.value.clone() else {
@@ -132,7 +132,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
             .help(format!("it is still kept in {}", leftover.path.display()))
     })?;
     if !delivery.is_to_stdout() {
-        request.app.print_bytes(&rendered)?;
+        request.env.print_bytes(&rendered)?;
     }
     store(request)?.mark_delivered(&leftover);
     console
@@ -142,20 +142,20 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let leftover = find(request)?;
     let (what, help) = discarded(&leftover);
     if leftover.is_answered && !request.parsed.globals.yes {
-        let facts = app.console.facts;
+        let facts = env.console.facts;
         if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
             return Err(
                 Failure::new(code::INPUT_REQUIRED, format!("this would remove {what}")).help(help.clone())
             );
         }
-        app.console.ask(&format!("Remove {what}? [y/N] "))?;
+        env.console.ask(&format!("Remove {what}? [y/N] "))?;
     }
     store(request)?.discard(&leftover)?;
-    app.console.notice(&format!("Removed the entry {}.", leftover.record.id));
+    env.console.notice(&format!("Removed the entry {}.", leftover.record.id));
     request.done(format, &leftover.record.id, "discarded")
 }
 
@@ -222,7 +222,7 @@ fn mentioned(left: &[Leftover]) -> Option<String> {
 }
 
 fn store(request: &Request<'_>) -> Result<Store> {
-    Ok(Store::at(&request.app.dirs.clone()?))
+    Ok(Store::at(&request.env.dirs.clone()?))
 }
 
 fn find(request: &Request<'_>) -> Result<Leftover> {
@@ -274,7 +274,7 @@ fn row(leftover: &Leftover) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::recover::*;
+    use super::*;
     use crate::delivery::recovery::Record;
 
     fn left(name: &str, has_value: bool, is_delivered: bool) -> Leftover {

@@ -8,36 +8,36 @@ use astro_plugin_protocol::{
 
 use super::{commands, config, help};
 use crate::{
-    app::App,
     base::error::Result,
     cli::complete::{Answer, Asked},
     config::{Config, Dirs},
     delivery::recovery,
+    env::Env,
     store::{Kind, lookup::Owner},
     sys::process,
     tree::CommandSet,
 };
 
 /// The values of a dynamic argument of a command. `args` are the canonical arguments before the cursor.
-pub(crate) fn values(app: &App, path: &str, asked: &Asked, args: &[String]) -> Result<Answer> {
+pub(crate) fn values(env: &Env, path: &str, asked: &Asked, args: &[String]) -> Result<Answer> {
     let places: Vec<&str> = args.iter().skip_while(|arg| *arg != "--").skip(1).map(String::as_str).collect();
-    let dirs = || app.dirs.clone();
+    let dirs = || env.dirs.clone();
     let values = match (path, asked.arg.as_str()) {
         (_, "credential") => credentials(&Config::load(&dirs()?)?),
-        ("help", "word") => words(app, &places),
+        ("help", "word") => words(env, &places),
         ("config get", "key") => config::keys_in_use(&dirs()?, false)?,
         ("config unset", "key") => config::keys_in_use(&dirs()?, true)?,
-        ("config set", "key") => keys(app),
-        ("config set", "value") => return values_of_key(app, places.first().copied().unwrap_or_default()),
+        ("config set", "key") => keys(env),
+        ("config set", "value") => return values_of_key(env, places.first().copied().unwrap_or_default()),
         ("plugin index remove", "name") => {
             let indexes = Config::load(&dirs()?)?.index.into_iter();
             indexes.map(|index| Candidate::new(index.name, index.location)).collect()
         }
         ("recover show" | "recover discard", "entry") => entries(&dirs()?),
         ("plugin remove" | "plugin upgrade" | "plugin rollback" | "plugin pin", _) => {
-            plugins(app, &places, |owner| owner.store.kind == Kind::User)
+            plugins(env, &places, |owner| owner.store.kind == Kind::User)
         }
-        ("plugin info" | "plugin exec" | "plugin verify", _) => plugins(app, &places, |_| true),
+        ("plugin info" | "plugin exec" | "plugin verify", _) => plugins(env, &places, |_| true),
         _ => Vec::new(),
     };
     // Where a file may stand as well, what is no name is the beginning of a path.
@@ -51,10 +51,10 @@ fn credentials(config: &Config) -> Vec<Candidate> {
 }
 
 /// The words below those that were typed, and topics instead of a first one.
-fn words(app: &App, typed: &[&str]) -> Vec<Candidate> {
+fn words(env: &Env, typed: &[&str]) -> Vec<Candidate> {
     let own = commands();
     let found = typed.first().filter(|first| own.locate(&[**first]).0.is_empty());
-    let found = found.and_then(|first| app.stores.word(first));
+    let found = found.and_then(|first| env.stores.word(first));
     let set = found.as_ref().map_or(&own, |found| &found.set);
     let (path, taken) = set.locate(typed);
     if taken < typed.len() {
@@ -66,7 +66,7 @@ fn words(app: &App, typed: &[&str]) -> Vec<Candidate> {
     };
     let mut words = below(set);
     if typed.is_empty() {
-        let roots = app.stores.root_words().into_iter();
+        let roots = env.stores.root_words().into_iter();
         words.extend(roots.map(|word| Candidate::new(word.path, word.about)));
         words.extend(help::TOPICS.iter().map(|topic| Candidate::new(*topic, "a topic")));
     }
@@ -74,9 +74,9 @@ fn words(app: &App, typed: &[&str]) -> Vec<Candidate> {
 }
 
 /// The keys that can be set: those of astro, and those that plugins declare.
-fn keys(app: &App) -> Vec<Candidate> {
+fn keys(env: &Env) -> Vec<Candidate> {
     let own = config::KEYS.iter().map(|(key, about)| Candidate::new(*key, *about));
-    let plugins = app.stores.plugins().0.into_iter().flat_map(|owner| {
+    let plugins = env.stores.plugins().0.into_iter().flat_map(|owner| {
         let name = owner.facts.name;
         let keys = owner.facts.config.into_iter();
         keys.map(move |key| Candidate::new(format!("plugins.{name}.{}", key.key), key.help))
@@ -84,11 +84,11 @@ fn keys(app: &App) -> Vec<Candidate> {
     own.chain(plugins).collect()
 }
 
-fn values_of_key(app: &App, key: &str) -> Result<Answer> {
+fn values_of_key(env: &Env, key: &str) -> Result<Answer> {
     let listed = |values: &[&str]| values.iter().map(|value| Candidate::new(*value, "")).collect();
     let values = match key {
         "default_profile" => {
-            let profiles = Config::load(&app.dirs.clone()?)?.profiles.into_keys();
+            let profiles = Config::load(&env.dirs.clone()?)?.profiles.into_keys();
             profiles.map(|name| Candidate::new(name, "")).collect()
         }
         "official.command" => return Ok(Answer { values: Vec::new(), files: true }),
@@ -97,7 +97,7 @@ fn values_of_key(app: &App, key: &str) -> Result<Answer> {
         _ => {
             let words: Vec<&str> = key.splitn(3, '.').collect();
             let &["plugins", plugin, inner] = words.as_slice() else { return Ok(Answer::default()) };
-            let owners = app.stores.plugins().0.into_iter();
+            let owners = env.stores.plugins().0.into_iter();
             let of_plugin = owners.filter(|owner| owner.facts.name == plugin);
             let declared = of_plugin.flat_map(|owner| owner.facts.config).find(|known| known.key == inner);
             declared.map_or(Vec::new(), |key: ConfigKey| match key.kind {
@@ -109,8 +109,8 @@ fn values_of_key(app: &App, key: &str) -> Result<Answer> {
     Ok(Answer { values, files: false })
 }
 
-fn plugins(app: &App, named: &[&str], fits: fn(&Owner) -> bool) -> Vec<Candidate> {
-    let owners = app.stores.plugins().0.into_iter().filter(fits);
+fn plugins(env: &Env, named: &[&str], fits: fn(&Owner) -> bool) -> Vec<Candidate> {
+    let owners = env.stores.plugins().0.into_iter().filter(fits);
     let others = owners.filter(|owner| !named.contains(&owner.facts.name.as_str()));
     others.map(|owner| Candidate::new(owner.facts.name, owner.facts.version)).collect()
 }

@@ -7,11 +7,13 @@ pub mod directory;
 mod effect;
 pub(crate) mod names;
 mod resolve;
+mod resolver;
 
 pub use claims::Claims;
 pub use directory::Directory;
 pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
+pub(crate) use resolver::Resolver;
 
 pub use crate::{
     base::time::unix_now,

@@ -132,7 +132,7 @@ fn remove_old(dir: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use crate::context::names::*;
+    use super::*;
 
     const DEPLOYMENT: &str = "cm00000000test0000000000d";
     const WORKSPACE: &str = "cm00000000test0000000000w";

@@ -376,7 +376,7 @@ fn state_failure<T>(result: std::io::Result<T>, path: &Path) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::delivery::*;
+    use super::*;
 
     #[test]
     fn half_an_answer_may_hold_the_whole_value() {

@@ -125,7 +125,7 @@ impl Outcome {
 impl Installer<'_> {
     /// Installs a candidate, if nothing speaks against it.
     pub(super) fn admit(&self, candidate: Candidate, choice: Choice) -> Result<Outcome> {
-        let stores = &self.app.stores;
+        let stores = &self.env.stores;
         let store = user::user_store(stores)?;
         let name = candidate.manifest.name.clone();
         let version = candidate.manifest.version.clone();
@@ -249,7 +249,7 @@ impl Installer<'_> {
     pub(super) fn admit_again(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
         let pinned = choice == Choice::Named;
         if old.pinned != pinned && !self.options.dry_run {
-            let store = user::user_store(&self.app.stores)?;
+            let store = user::user_store(&self.env.stores)?;
             let lock = store.lock()?;
             // As it is now: somebody may have changed it since it was looked at.
             if let Some(now) = store.installed(&old.name)?.filter(|now| now.hash == old.hash) {

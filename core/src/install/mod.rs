@@ -31,13 +31,13 @@ use resolve::Resolved;
 use source::{Named, Wanted, files_in};
 
 use crate::{
-    app::App,
     base::{
         error::{Failure, Result, failed, plugin, usage},
         hash,
     },
     config::{Dirs, IndexSource},
     console::report,
+    env::Env,
     install::indexes::{Opened, Reach, download},
     net::tls::Trust,
     store::{
@@ -70,7 +70,7 @@ pub(crate) struct Options {
 
 /// One command that installs.
 pub(crate) struct Installer<'a> {
-    app: &'a App,
+    env: &'a Env,
     dirs: &'a Dirs,
     options: Options,
     policy: Policy,
@@ -92,14 +92,14 @@ pub(crate) enum Choice {
 
 impl<'a> Installer<'a> {
     /// Begins; the trust policy must be readable.
-    pub(crate) fn new(app: &'a App, options: Options, timeout: Option<std::time::Duration>) -> Result<Self> {
-        let dirs = app.dirs.as_ref().map_err(Clone::clone)?;
+    pub(crate) fn new(env: &'a Env, options: Options, timeout: Option<std::time::Duration>) -> Result<Self> {
+        let dirs = env.dirs.as_ref().map_err(Clone::clone)?;
         let policy = Policy::load(dirs)?;
         policy.keys()?;
         if !options.dry_run {
             trust::govern(dirs)?;
         }
-        Ok(Self { app, dirs, options, policy, timeout, opened: RefCell::default() })
+        Ok(Self { env, dirs, options, policy, timeout, opened: RefCell::default() })
     }
 
     /// How indexes are reached.
@@ -112,13 +112,13 @@ impl<'a> Installer<'a> {
         if let Some(opened) = self.opened.borrow().get(&source.name) {
             return opened.clone();
         }
-        let console = &self.app.console;
+        let console = &self.env.console;
         let line = console.begin(&format!("Reading the index {}", source.name), None);
         let opened = indexes::open(self.reach(), source);
         console.end(line);
         // What it revoked is marked before anything is done with it.
         let opened = opened.and_then(|opened| {
-            if let Some(store) = self.app.stores.user() {
+            if let Some(store) = self.env.stores.user() {
                 for (record, reason) in store.revoke(&opened.document)? {
                     report::warning(console, &not_used_any_more(store, &record, &reason));
                 }
@@ -132,7 +132,7 @@ impl<'a> Installer<'a> {
     /// The plugins that are installed and revoked, each with its failure: whoever upgrades at night is told, in every
     /// format.
     pub(crate) fn revoked_in_use(&self) -> Result<Vec<(String, Failure)>> {
-        let store = user::user_store(&self.app.stores)?;
+        let store = user::user_store(&self.env.stores)?;
         let told = |(record, reason): &(Installed, String)| {
             (format!("`{}` {} ", record.name, record.version), not_used_any_more(store, record, reason))
         };
@@ -181,10 +181,10 @@ impl<'a> Installer<'a> {
     pub(crate) fn install_named(&self, named: &Named, choice: Choice) -> Result<Outcome> {
         let resolved = resolve::resolve(self.reach(), named, |source| self.index(source))?;
         for notice in &resolved.notices {
-            self.app.console.notice(notice);
+            self.env.console.notice(notice);
         }
         let installed =
-            self.app.stores.user().map(|store| store.installed(&named.name)).transpose()?.flatten();
+            self.env.stores.user().map(|store| store.installed(&named.name)).transpose()?.flatten();
         // Nothing is fetched again that is there, whole, and all that was asked for.
         let is_asked_more = self.options.sha256.is_some() || self.options.public_key.is_some();
         if choice == Choice::Newest
@@ -283,12 +283,12 @@ impl<'a> Installer<'a> {
 
     /// Looks at a file with the keys that are known of its plugin.
     fn examined(&self, bytes: Vec<u8>, origin: Origin, expected: &Expected) -> Result<Candidate> {
-        Candidate::examine(bytes, origin, expected, |name| known_keys(self.app, &self.policy, name))
+        Candidate::examine(bytes, origin, expected, |name| known_keys(self.env, &self.policy, name))
     }
 
     /// The file of a version that is kept in the store already, if it still is what it was.
     fn kept(&self, name: &str, sha256: &str) -> Option<Vec<u8>> {
-        let store = self.app.stores.user()?;
+        let store = self.env.stores.user()?;
         let kept = store.versions(name).into_iter().find(|record| record.hash == sha256)?;
         let bytes = indexes::read_file(&store.file_of(&kept.path), MAX_FILE).ok()??;
         (hash::sha256(bytes.as_slice()).ok()? == sha256).then_some(bytes)
@@ -299,12 +299,12 @@ impl<'a> Installer<'a> {
     fn is_usable(&self, record: &Installed) -> bool {
         let judge = Judge::new(Some(self.dirs), Comparison::Afresh);
         let is_admitted = |store: &Store| judge.file(store, &store.look_at(record.clone()).facts).is_ok();
-        record.source != Source::Link && self.app.stores.user().is_some_and(is_admitted)
+        record.source != Source::Link && self.env.stores.user().is_some_and(is_admitted)
     }
 
     /// Shows how far a download is.
     fn watched<T>(&self, label: &str, work: impl FnOnce(download::Watch<'_>) -> Result<T>) -> Result<T> {
-        let console = &self.app.console;
+        let console = &self.env.console;
         let line = console.begin(label, None);
         let done = work(&mut |here, total| {
             let share = total.filter(|total| *total > 0).map(|total| here.saturating_mul(100) / total);
@@ -334,9 +334,9 @@ pub(crate) fn brought_by(dirs: &Dirs, word: &str) -> Option<String> {
 
 /// Every key that somebody vouched for as one of this plugin's: the policy, and what is installed of it. That somebody
 /// publishes another plugin is no reason to take this one from them.
-pub(crate) fn known_keys(app: &App, policy: &Policy, name: &str) -> Result<Vec<Key>> {
+pub(crate) fn known_keys(env: &Env, policy: &Policy, name: &str) -> Result<Vec<Key>> {
     let mut keys = policy.keys()?;
-    if let Some(store) = app.stores.user().filter(|_| astro_plugin_protocol::names::is_name(name)) {
+    if let Some(store) = env.stores.user().filter(|_| astro_plugin_protocol::names::is_name(name)) {
         let own = store.versions(name).into_iter().filter_map(|record| record.publisher_key);
         keys.extend(store.publisher(name)?.into_iter().chain(own).filter_map(|key| Key::parse(&key)));
     }

@@ -55,7 +55,7 @@ impl Installer<'_> {
     /// Which plugins stand in it: those that do, and `names`; without either, all that came from an index.
     pub(crate) fn sync(&self, path: &Path, names: &[&str]) -> Result<Synced> {
         let known = LockFile::read(path)?;
-        let store = user::user_store(&self.app.stores)?;
+        let store = user::user_store(&self.env.stores)?;
         let mut file = known.clone().unwrap_or_default();
         let mut synced = Synced::default();
         for locked in file.plugins.clone() {
@@ -66,7 +66,7 @@ impl Installer<'_> {
         }
         let mut added: Vec<Installed> = Vec::new();
         for name in names {
-            added.push(store.installed(name)?.ok_or_else(|| user::not_installed(&self.app.stores, name))?);
+            added.push(store.installed(name)?.ok_or_else(|| user::not_installed(&self.env.stores, name))?);
         }
         if known.is_none() && names.is_empty() {
             added = store.records().0.into_iter().filter(|record| record.source == Source::Index).collect();
@@ -123,7 +123,7 @@ impl Installer<'_> {
                 "publish a build for {TRIPLE} in the index, then write the lock file again: astro plugin sync"
             ))
         })?;
-        let store = user::user_store(&self.app.stores)?;
+        let store = user::user_store(&self.env.stores)?;
         let installed = store.installed(name)?;
         let configured = indexes::configured(self.dirs)?;
         let source = locked.source(&configured)?;

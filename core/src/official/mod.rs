@@ -12,9 +12,9 @@ use std::{
 };
 
 use crate::{
-    app::App,
     base::error::{Failure, Result, While, code, plain_io},
     config::{Config, Dirs},
+    env::Env,
     sys::process::this_binary,
     tree::CommandSet,
 };
@@ -59,13 +59,13 @@ pub(crate) fn unknown_below<'w>(set: &CommandSet, words: &[&'w str]) -> Option<(
 /// Becomes the official CLI, when one is configured, for a line in which `word` is not known below `path`: unless it is
 /// one slip away from a word that is. It gets the arguments and the environment as they are, with `ASTRO_API_TOKEN`,
 /// which it reads itself; nothing that is stored here is handed over, and nothing comes back.
-pub(crate) fn hand_over(app: &App, args: &[String], set: &CommandSet, path: &str, word: &str) -> Result<()> {
-    let Some(command) = configured(&app.dirs) else { return Ok(()) };
+pub(crate) fn hand_over(env: &Env, args: &[String], set: &CommandSet, path: &str, word: &str) -> Result<()> {
+    let Some(command) = configured(&env.dirs) else { return Ok(()) };
     if is_slip(set, path, word) {
         return Ok(());
     }
     let program = checked(&command)?;
-    notice::say_once(app, &program);
+    notice::say_once(env, &program);
     let error = Command::new(&program).args(args).exec();
     Err(crate::base::error::config(format!("cannot run `{}` (`official.command`)", program.display()))
         .cause(plain_io(&error.to_string())))

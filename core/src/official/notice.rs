@@ -8,17 +8,17 @@ use std::{fs, path::Path};
 
 use super::own_context::{self, OwnContext};
 use crate::{
-    app::App,
     base::files,
     config::Dirs,
     console::escaped,
     context::{Context, Origin},
+    env::Env,
     globals::Globals,
 };
 
 /// Says it, when this shell was not told the same before.
-pub(super) fn say_once(app: &App, program: &Path) {
-    let Ok(dirs) = &app.dirs else { return };
+pub(super) fn say_once(env: &Env, program: &Path) {
+    let Ok(dirs) = &env.dirs else { return };
     let Some(file) = own_context::file() else { return };
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let facts = Facts {
@@ -27,12 +27,12 @@ pub(super) fn say_once(app: &App, program: &Path) {
         token: variable("ASTRO_API_TOKEN").is_some(),
         url: variable("ASTRO_API_URL"),
         // Without an answer there is nothing to compare with; the commands that need it say why.
-        here: app.context_at_hand(&Globals::default()).ok(),
+        here: env.resolver().context_at_hand(&Globals::default()).ok(),
     };
     let lines = text(program, &file, &facts);
     if is_news(dirs, &Shell::parent(), &lines.join("\n")) {
         // Not a notice that `--quiet` or a format silences: the options of this line are the other program's.
-        lines.iter().for_each(|line| app.console.stderr_line(&escaped(line)));
+        lines.iter().for_each(|line| env.console.stderr_line(&escaped(line)));
     }
 }
 

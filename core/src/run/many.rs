@@ -17,13 +17,13 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Map, Value, json};
 
-use super::one::{finish, identity};
+use super::one::{self, finish, identity};
 use crate::{
-    app::App,
     base::error::{Failure, Result, plugin, usage},
     config::{Config, environment},
     console::report,
     context::Context,
+    env::Env,
     exit_code,
     globals::Globals,
     host::{Answering, Services, Transport, executor, port},
@@ -37,128 +37,119 @@ use crate::{
 /// The key that tells whose row it is.
 const PROFILE: &str = "profile";
 
-impl App {
-    pub(super) fn invoke_for_several(
-        &self,
-        command: &Command,
-        parsed: &Parsed<'_>,
-        owner: &Owner,
-    ) -> Result<i32> {
-        if let Some(organization) = &parsed.globals.organization {
-            return Err(usage(format!(
-                "`--organization {organization}` cannot be used for several profiles"
-            ))
+pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
+    if let Some(organization) = &parsed.globals.organization {
+        return Err(usage(format!("`--organization {organization}` cannot be used for several profiles"))
             .help("each profile has its own"));
-        }
-        // Of several profiles none has the say.
-        let format = Format::without_context(&parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
-        let conversation = self.start_conversation(&parsed.globals, format)?;
-        let profiles = self.profiles_of(&parsed.globals)?;
-        let loaded = self.load(owner, conversation)?;
+    }
+    // Of several profiles none has the say.
+    let format = Format::without_context(&parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
+    let conversation = env.start_conversation(&parsed.globals, format)?;
+    let profiles = profiles_of(env, &parsed.globals)?;
+    let loaded = one::load(env, owner, conversation)?;
 
-        let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
-        let mut running: Vec<(usize, Arc<Invocation>)> = Vec::new();
-        let mut answering: Vec<Answering> = Vec::new();
-        let mut told = BTreeSet::new();
-        for (index, profile) in profiles.iter().enumerate() {
-            let globals = Globals {
-                profile: Some(profile.clone()),
-                output: Some(format.name().to_owned()),
-                ..parsed.globals.clone()
-            };
-            let context = match self.context_for_one(&globals, command) {
-                Ok(context) => context,
-                Err(failure) => {
-                    failures.insert(index, failure);
-                    continue;
-                }
-            };
-            for ignored in &context.ignored {
-                if told.insert(ignored.clone()) {
-                    self.console.notice(&format!("ignored: {ignored}"));
-                }
-            }
-            let run = self.run_of(&context, command, parsed, false, &owner.facts.name);
-            let request = message::encode_request(kind::RUN, &run)?;
-            let invocation = Arc::new(Invocation {
-                plugin: owner.facts.name.clone(),
-                command: command.clone(),
-                context,
-                globals,
-                console: Arc::clone(&self.console),
-                dirs: self.dirs.as_ref().ok().cloned(),
-                interactive: false,
-                delivery: None,
-                config: owner.facts.config.clone(),
-                reads_only: false,
-                result: Mutex::new(ResultState::new(Renderer::collecting())),
-                queue: Queue::default(),
-                renewed: Renewed::default(),
-            });
-            let services: Arc<dyn Services> =
-                Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
-            answering.push(loaded.invoke(services, request));
-            running.push((index, invocation));
-        }
-
-        let identity = identity(owner);
-        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
-            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
-        running.iter().for_each(|(_, invocation)| invocation.renewed.wait());
-        let answers = match ended {
-            executor::Ended::Done(answers) => answers,
-            executor::Ended::Interrupted => {
-                signals::raise_pending();
-                return Ok(exit_code::DECLINED.number.into());
+    let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
+    let mut running: Vec<(usize, Arc<Invocation>)> = Vec::new();
+    let mut answering: Vec<Answering> = Vec::new();
+    let mut told = BTreeSet::new();
+    for (index, profile) in profiles.iter().enumerate() {
+        let globals = Globals {
+            profile: Some(profile.clone()),
+            output: Some(format.name().to_owned()),
+            ..parsed.globals.clone()
+        };
+        let context = match context_for_one(env, &globals, command) {
+            Ok(context) => context,
+            Err(failure) => {
+                failures.insert(index, failure);
+                continue;
             }
         };
-        let mut lists: Vec<(&str, Collected)> = Vec::new();
-        for ((index, invocation), answer) in running.iter().zip(answers) {
-            let ended = finish(&answer, invocation, command, &identity);
-            let collected =
-                invocation.result.lock().unwrap_or_else(PoisonError::into_inner).renderer.take_collected();
-            match (ended, collected) {
-                (Ok(0), Some(collected)) if collected.is_whole => lists.push((&profiles[*index], collected)),
-                (Ok(_), _) => {
-                    failures.insert(*index, plugin(format!("plugin {identity} gave no result")));
-                }
-                (Err(failure), _) => {
-                    failures.insert(*index, failure);
-                }
+        for ignored in &context.ignored {
+            if told.insert(ignored.clone()) {
+                env.console.notice(&format!("ignored: {ignored}"));
             }
         }
-        let failures: Vec<(&str, Failure)> =
-            failures.into_iter().map(|(index, failure)| (profiles[index].as_str(), failure)).collect();
-        self.print_bytes(&rendered(format, self.sheet(conversation), lists, &failures)?)?;
-        for (profile, failure) in &failures {
-            let message = format!("profile `{profile}`: {}", failure.message);
-            report::failure(&self.console, &Failure { message, ..failure.clone() });
-        }
-        Ok(common_code(&failures))
+        let run = one::run_of(env, &context, command, parsed, false, &owner.facts.name);
+        let request = message::encode_request(kind::RUN, &run)?;
+        let invocation = Arc::new(Invocation {
+            plugin: owner.facts.name.clone(),
+            command: command.clone(),
+            context,
+            globals,
+            console: Arc::clone(&env.console),
+            dirs: env.dirs.as_ref().ok().cloned(),
+            interactive: false,
+            delivery: None,
+            config: owner.facts.config.clone(),
+            reads_only: false,
+            result: Mutex::new(ResultState::new(Renderer::collecting())),
+            queue: Queue::default(),
+            renewed: Renewed::default(),
+        });
+        let services: Arc<dyn Services> =
+            Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
+        answering.push(loaded.invoke(services, request));
+        running.push((index, invocation));
     }
 
-    /// The profiles that were named, or all there are.
-    fn profiles_of(&self, globals: &Globals) -> Result<Vec<String>> {
-        if !globals.all_profiles {
-            return Ok(globals.profiles.clone());
+    let identity = identity(owner);
+    let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
+        .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+    running.iter().for_each(|(_, invocation)| invocation.renewed.wait());
+    let answers = match ended {
+        executor::Ended::Done(answers) => answers,
+        executor::Ended::Interrupted => {
+            signals::raise_pending();
+            return Ok(exit_code::DECLINED.number.into());
         }
-        let config = Config::load(&self.dirs.clone()?)?;
-        match config.profiles.is_empty() {
-            true => Err(usage("there are no profiles").help("add one with `astro profile add NAME`")),
-            false => Ok(config.profiles.into_keys().collect()),
+    };
+    let mut lists: Vec<(&str, Collected)> = Vec::new();
+    for ((index, invocation), answer) in running.iter().zip(answers) {
+        let ended = finish(&answer, invocation, command, &identity);
+        let collected =
+            invocation.result.lock().unwrap_or_else(PoisonError::into_inner).renderer.take_collected();
+        match (ended, collected) {
+            (Ok(0), Some(collected)) if collected.is_whole => lists.push((&profiles[*index], collected)),
+            (Ok(_), _) => {
+                failures.insert(*index, plugin(format!("plugin {identity} gave no result")));
+            }
+            (Err(failure), _) => {
+                failures.insert(*index, failure);
+            }
         }
     }
+    let failures: Vec<(&str, Failure)> =
+        failures.into_iter().map(|(index, failure)| (profiles[index].as_str(), failure)).collect();
+    env.print_bytes(&rendered(format, env.sheet(conversation), lists, &failures)?)?;
+    for (profile, failure) in &failures {
+        let message = format!("profile `{profile}`: {}", failure.message);
+        report::failure(&env.console, &Failure { message, ..failure.clone() });
+    }
+    Ok(common_code(&failures))
+}
 
-    /// The context of one profile, with which a request may be sent.
-    fn context_for_one(&self, globals: &Globals, command: &Command) -> Result<Context> {
-        let context = self.context(globals)?;
-        if !command.needs.api {
-            return Ok(context);
-        }
-        let context = self.renewed(context)?;
-        context.authority()?;
-        Ok(context)
+/// The profiles that were named, or all there are.
+fn profiles_of(env: &Env, globals: &Globals) -> Result<Vec<String>> {
+    if !globals.all_profiles {
+        return Ok(globals.profiles.clone());
     }
+    let config = Config::load(&env.dirs.clone()?)?;
+    match config.profiles.is_empty() {
+        true => Err(usage("there are no profiles").help("add one with `astro profile add NAME`")),
+        false => Ok(config.profiles.into_keys().collect()),
+    }
+}
+
+/// The context of one profile, with which a request may be sent.
+fn context_for_one(env: &Env, globals: &Globals, command: &Command) -> Result<Context> {
+    let context = env.resolver().context(globals)?;
+    if !command.needs.api {
+        return Ok(context);
+    }
+    let context = env.resolver().renewed(context)?;
+    context.authority()?;
+    Ok(context)
 }
 
 /// What one of several profiles may use. Its lines of the log name the profile.

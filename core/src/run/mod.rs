@@ -4,8 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod bundle;
-pub(crate) mod complete;
+pub(crate) mod candidates;
 pub(crate) mod describe;
+pub(crate) mod line;
 pub(crate) mod link;
 pub(crate) mod many;
 pub(crate) mod one;

@@ -13,21 +13,21 @@ use astro_plugin_protocol::{
 };
 
 use crate::{
-    app::App,
     base::{
         error::{Failure, Result, code, plugin},
         failpoint,
-        time::{timestamp, unix_now},
     },
     canonical,
     console::{Conversation, logging, report},
     context::{self, Context, Effect},
     delivery::Delivery,
+    env::Env,
     exit_code,
     globals::Globals,
     host::{Services, Transport, executor, library},
-    output::{Format, Renderer, Sheet},
+    output::{Format, Renderer},
     parse::{self, Parsed},
+    run::many,
     services::{Invocation, Queue, Renewed, ResultState, Shared},
     store::lookup::Owner,
     sys::{crash, process, signals},
@@ -35,153 +35,144 @@ use crate::{
     wording,
 };
 
-impl App {
-    /// Loads the plugin and runs the command.
-    pub(crate) fn invoke(&self, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
-        let globals = &parsed.globals;
-        if globals.all_profiles || !globals.profiles.is_empty() {
-            return self.invoke_for_several(command, parsed, owner);
-        }
-        // What sends nothing asks no keyring and runs no program for a token.
-        let mut context =
-            if command.needs.api { self.context(globals)? } else { self.context_at_hand(globals)? };
-        let format = context.output.value;
-        let conversation = self.start_conversation(globals, format)?;
-        for ignored in &context.ignored {
-            self.console.notice(&format!("ignored: {ignored}"));
-        }
-        if command.needs.api {
-            context = self.renewed(context)?;
-        }
-        let facts = self.console.facts;
-        let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
-        let identity = identity(owner);
-        parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
-        let delivery = match command.needs.secret {
-            true => Some(Delivery::prepare(parsed.secret.clone(), format, &self.console, &self.dirs)?),
-            false => None,
-        };
-        let loaded = self.load(owner, conversation)?;
-        if command.needs.secret {
-            process::keep_memory_private();
-        }
-        if command.needs.api {
-            // Better said once and first than by whatever the plugin would have missed next.
-            context.authority()?;
-            context.allow(Effect::of_command(command))?;
-        }
+/// Loads the plugin and runs the command.
+pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
+    let globals = &parsed.globals;
+    if globals.all_profiles || !globals.profiles.is_empty() {
+        return many::invoke(env, command, parsed, owner);
+    }
+    // What sends nothing asks no keyring and runs no program for a token.
+    let mut context = if command.needs.api {
+        env.resolver().context(globals)?
+    } else {
+        env.resolver().context_at_hand(globals)?
+    };
+    let format = context.output.value;
+    let conversation = env.start_conversation(globals, format)?;
+    for ignored in &context.ignored {
+        env.console.notice(&format!("ignored: {ignored}"));
+    }
+    if command.needs.api {
+        context = env.resolver().renewed(context)?;
+    }
+    let facts = env.console.facts;
+    let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
+    let identity = identity(owner);
+    parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
+    let delivery = match command.needs.secret {
+        true => Some(Delivery::prepare(parsed.secret.clone(), format, &env.console, &env.dirs)?),
+        false => None,
+    };
+    let loaded = load(env, owner, conversation)?;
+    if command.needs.secret {
+        process::keep_memory_private();
+    }
+    if command.needs.api {
+        // Better said once and first than by whatever the plugin would have missed next.
+        context.authority()?;
+        context.allow(Effect::of_command(command))?;
+    }
 
-        let run = self.run_of(&context, command, parsed, interactive, &owner.facts.name);
-        let sheet = self.sheet(conversation);
-        let invocation = Arc::new(Invocation {
-            plugin: owner.facts.name.clone(),
-            command: command.clone(),
-            context,
-            globals: globals.clone(),
-            console: Arc::clone(&self.console),
-            dirs: self.dirs.as_ref().ok().cloned(),
-            interactive,
-            delivery,
-            config: owner.facts.config.clone(),
-            reads_only: false,
-            result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
-            queue: Queue::default(),
-            renewed: Renewed::default(),
-        });
-        let request = message::encode_request(invocation::kind::RUN, &run)?;
-        let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
-        let answering = loaded.invoke(services, request);
-        let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
-            .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
-        invocation.renewed.wait();
-        self.console.end_progress();
-        match ended {
-            executor::Ended::Done(answer) => {
-                let finished = finish(&answer, &invocation, command, &identity);
-                invocation.delivery.iter().for_each(Delivery::abandon);
-                finished
+    let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
+    let sheet = env.sheet(conversation);
+    let invocation = Arc::new(Invocation {
+        plugin: owner.facts.name.clone(),
+        command: command.clone(),
+        context,
+        globals: globals.clone(),
+        console: Arc::clone(&env.console),
+        dirs: env.dirs.as_ref().ok().cloned(),
+        interactive,
+        delivery,
+        config: owner.facts.config.clone(),
+        reads_only: false,
+        result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
+        queue: Queue::default(),
+        renewed: Renewed::default(),
+    });
+    let request = message::encode_request(invocation::kind::RUN, &run)?;
+    let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
+    let answering = loaded.invoke(services, request);
+    let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
+        .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
+    invocation.renewed.wait();
+    env.console.end_progress();
+    match ended {
+        executor::Ended::Done(answer) => {
+            let finished = finish(&answer, &invocation, command, &identity);
+            invocation.delivery.iter().for_each(Delivery::abandon);
+            finished
+        }
+        executor::Ended::Interrupted => {
+            let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+            invocation.delivery.iter().for_each(Delivery::abandon);
+            if let Some(failure) = undelivered {
+                report::failure(&env.console, &failure);
             }
-            executor::Ended::Interrupted => {
-                let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
-                invocation.delivery.iter().for_each(Delivery::abandon);
-                if let Some(failure) = undelivered {
-                    report::failure(&self.console, &failure);
-                }
-                signals::raise_pending();
-                Ok(exit_code::DECLINED.number.into())
-            }
-        }
-    }
-
-    /// Verifies and loads the plugin of a command. From here on a crash is the plugin's.
-    pub(crate) fn load(&self, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
-        let identity = identity(owner);
-        let verified = verify::verify(&owner.store, &owner.facts, self.dirs.as_ref().ok())?;
-        // The terminal is looked at before fd 1 is pointed elsewhere.
-        signals::start_plugin();
-        process::keep_stdout_private();
-        let (json, named) = (conversation.json_errors, identity.clone());
-        crash::arm(move |what| crash_line(&named, what, json));
-        let loaded = library::load(verified, &identity)?;
-        if loaded.without_proc {
-            let warning = plugin(
-                "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",
-            );
-            report::warning(&self.console, &warning);
-        }
-        Ok(loaded)
-    }
-
-    /// What the plugin is asked to run.
-    pub(super) fn run_of(
-        &self,
-        context: &Context,
-        command: &Command,
-        parsed: &Parsed<'_>,
-        interactive: bool,
-        plugin: &str,
-    ) -> Run {
-        let facts = self.console.facts;
-        Run {
-            path: command.path.clone(),
-            args: canonical::arguments(command, &parsed.matches),
-            context: self.context_for_plugin(context, plugin),
-            terminal: Terminal {
-                interactive,
-                stdout: facts.stdout,
-                width: facts.width.and_then(|width| u16::try_from(width).ok()),
-            },
-            log_level: logging::level(),
-        }
-    }
-
-    pub(super) fn sheet(&self, conversation: Conversation) -> Sheet {
-        Sheet {
-            width: self.console.facts.width,
-            color: conversation.color_stdout,
-            now: timestamp(unix_now()),
-        }
-    }
-
-    pub(crate) fn context_for_plugin(&self, context: &Context, plugin: &str) -> invocation::Context {
-        let setting =
-            |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
-        let dirs = self.dirs.as_ref().ok();
-        invocation::Context {
-            profile: setting(&context.profile),
-            organization: setting(&context.organization),
-            workspace: setting(&context.workspace),
-            deployment: setting(&context.deployment),
-            output: context.output.value.name().to_owned(),
-            token_id: context.token_id().map(str::to_owned),
-            state_dir: dirs
-                .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            private_home: dirs.is_some_and(|dirs| dirs.private_home),
+            signals::raise_pending();
+            Ok(exit_code::DECLINED.number.into())
         }
     }
 }
 
+/// Verifies and loads the plugin of a command. From here on a crash is the plugin's.
+pub(crate) fn load(env: &Env, owner: &Owner, conversation: Conversation) -> Result<library::Loaded> {
+    let identity = identity(owner);
+    let verified = verify::verify(&owner.store, &owner.facts, env.dirs.as_ref().ok())?;
+    // The terminal is looked at before fd 1 is pointed elsewhere.
+    signals::start_plugin();
+    process::keep_stdout_private();
+    let (json, named) = (conversation.json_errors, identity.clone());
+    crash::arm(move |what| crash_line(&named, what, json));
+    let loaded = library::load(verified, &identity)?;
+    if loaded.without_proc {
+        let warning = plugin(
+            "/proc is not mounted: the plugin was loaded by its path, not by the descriptor that was verified",
+        );
+        report::warning(&env.console, &warning);
+    }
+    Ok(loaded)
+}
+
+/// What the plugin is asked to run.
+pub(super) fn run_of(
+    env: &Env,
+    context: &Context,
+    command: &Command,
+    parsed: &Parsed<'_>,
+    interactive: bool,
+    plugin: &str,
+) -> Run {
+    let facts = env.console.facts;
+    Run {
+        path: command.path.clone(),
+        args: canonical::arguments(command, &parsed.matches),
+        context: context_for_plugin(env, context, plugin),
+        terminal: Terminal {
+            interactive,
+            stdout: facts.stdout,
+            width: facts.width.and_then(|width| u16::try_from(width).ok()),
+        },
+        log_level: logging::level(),
+    }
+}
+
+pub(crate) fn context_for_plugin(env: &Env, context: &Context, plugin: &str) -> invocation::Context {
+    let setting = |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
+    let dirs = env.dirs.as_ref().ok();
+    invocation::Context {
+        profile: setting(&context.profile),
+        organization: setting(&context.organization),
+        workspace: setting(&context.workspace),
+        deployment: setting(&context.deployment),
+        output: context.output.value.name().to_owned(),
+        token_id: context.token_id().map(str::to_owned),
+        state_dir: dirs
+            .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        private_home: dirs.is_some_and(|dirs| dirs.private_home),
+    }
+}
 /// What chose the format, for people: an option that they typed, or where the format came from.
 pub(crate) fn chosen_format<'a>(globals: &'a Globals, origin: &'a str) -> Chosen<'a> {
     match (&globals.output_option, &globals.output) {

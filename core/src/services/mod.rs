@@ -32,7 +32,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    app::App,
     base::{
         error::{Failure, Result, code, failed},
         threads,
@@ -41,6 +40,7 @@ use crate::{
     console::{Console, logging},
     context::Context,
     delivery::Delivery,
+    env::Env,
     globals::Globals,
     host::{Services, port::Reply},
     net::clock,
@@ -80,14 +80,14 @@ pub struct Invocation {
 
 impl Invocation {
     /// An invocation that shows nothing and asks nobody, for requests of the host's own.
-    pub(crate) fn silent(app: &App, command: Command, context: Context, globals: Globals) -> Self {
+    pub(crate) fn silent(env: &Env, command: Command, context: Context, globals: Globals) -> Self {
         Self {
             plugin: "astro".to_owned(),
             command,
             context,
             globals,
-            console: Arc::clone(&app.console),
-            dirs: app.dirs.as_ref().ok().cloned(),
+            console: Arc::clone(&env.console),
+            dirs: env.dirs.as_ref().ok().cloned(),
             interactive: false,
             delivery: None,
             config: Vec::new(),

@@ -95,3 +95,8 @@ pub fn needs_newer_host(manifest: &Manifest) -> Option<String> {
     (lookup::compare_versions(wanted, crate::VERSION) == Ordering::Greater)
         .then(|| format!("it needs astro {wanted}, this is {}", crate::VERSION))
 }
+
+/// The store in a directory that an installer fills.
+pub(crate) fn system_store(dir: &str) -> Store {
+    Store { dir: dir.into(), kind: Kind::System }
+}

@@ -393,7 +393,7 @@ fn die_by(signal: i32) -> ! {
 
 #[cfg(test)]
 mod tests {
-    use crate::sys::signals::*;
+    use super::*;
 
     #[test]
     fn the_deferral_that_lasts_longest_counts() {

@@ -97,7 +97,7 @@ fn held(lock: &PathBuf) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use crate::base::files::lock::*;
+    use super::*;
 
     #[test]
     fn a_lock_that_is_held_names_its_holder_and_a_dead_one_holds_none() {

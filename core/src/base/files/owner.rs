@@ -87,7 +87,7 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::base::files::owner::*;
+    use super::*;
 
     #[test]
     fn only_the_owner_may_write() {

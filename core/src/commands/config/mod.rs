@@ -91,16 +91,16 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn path(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let path = request.app.dirs.clone()?.config_file().display().to_string();
+    let path = request.env.dirs.clone()?.config_file().display().to_string();
     match format {
-        Format::Table | Format::Clean => request.app.print(&format!("{path}\n")),
+        Format::Table | Format::Clean => request.env.print(&format!("{path}\n")),
         Format::Json => request.emit(format, View::default(), vec![json!({ "path": path })]),
     }
 }
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let document = read(&request.app.dirs.clone()?)?;
+    let document = read(&request.env.dirs.clone()?)?;
     let mut rows = Vec::new();
     flatten("", document.as_item(), &mut rows);
     let view = View {
@@ -116,7 +116,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 pub(super) fn get(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let key = request.required("key")?;
-    let document = read(&request.app.dirs.clone()?)?;
+    let document = read(&request.env.dirs.clone()?)?;
     let mut rows = Vec::new();
     if let Some(item) = find(document.as_item(), key) {
         flatten(key, item, &mut rows);
@@ -137,9 +137,9 @@ pub(super) fn get(request: &Request<'_>) -> Result<i32> {
 pub(super) fn set(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let (key, value) = (request.required("key")?, request.required("value")?);
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let typed = checked(key, value, &Config::load(&dirs)?, &|name| {
-        let owners = request.app.stores.plugins().0;
+        let owners = request.env.stores.plugins().0;
         owners.into_iter().find(|owner| owner.facts.name == name).map(|owner| owner.facts.config)
     })?;
     let changed = config::edit(&dirs, |document| {
@@ -164,7 +164,7 @@ pub(super) fn set(request: &Request<'_>) -> Result<i32> {
     if key.starts_with("trust.") {
         trust::govern(&dirs)?;
     }
-    request.app.console.notice(&match changed {
+    request.env.console.notice(&match changed {
         true => format!("Set `{key}`."),
         false => format!("`{key}` is already up to date."),
     });
@@ -177,7 +177,7 @@ pub(super) fn unset(request: &Request<'_>) -> Result<i32> {
     if let Some(failure) = elsewhere(key) {
         return Err(failure);
     }
-    config::edit(&request.app.dirs.clone()?, |document| {
+    config::edit(&request.env.dirs.clone()?, |document| {
         let refusal = not_set(key, document);
         let (above, last) = key.rsplit_once('.').unwrap_or(("", key));
         let mut table = document.as_table_mut() as &mut dyn toml_edit::TableLike;
@@ -193,14 +193,14 @@ pub(super) fn unset(request: &Request<'_>) -> Result<i32> {
         };
         Ok(())
     })?;
-    request.app.console.notice(&format!("`{key}` is not set any more."));
+    request.env.console.notice(&format!("`{key}` is not set any more."));
     request.done(format, key, "unset")
 }
 
 pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     request.format()?;
-    let app = request.app;
-    let facts = app.console.facts;
+    let env = request.env;
+    let facts = env.console.facts;
     if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input {
         return Err(Failure::new(code::INPUT_REQUIRED, "`astro config edit` needs a terminal")
             .help("use `astro config set KEY VALUE`"));
@@ -212,7 +212,7 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     let words = words.ok_or_else(|| {
         usage(format!("the editor `{editor}` is not a command")).help("set VISUAL or EDITOR")
     })?;
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     let file = dirs.config_file();
     let before = files::read(&file)?.unwrap_or_default();
     let copy = file.with_file_name("config.edited.toml");
@@ -237,7 +237,7 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     replace(&dirs, &before, &after).map_err(|failure| failure.help(left()))?;
     // It is in its place; a copy that stays does no harm.
     let _ = std::fs::remove_file(&copy);
-    app.console.notice(&match after == before {
+    env.console.notice(&match after == before {
         true => "Nothing was changed.".to_owned(),
         false => format!("Changed `{}`.", file.display()),
     });

@@ -86,8 +86,8 @@ fn verdict(status: u16, body: &[u8]) -> Result<Checked> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::base::error::code;
-    use crate::commands::login::check::*;
 
     #[test]
     fn only_a_refusal_of_the_api_itself_keeps_a_token_from_being_stored() {

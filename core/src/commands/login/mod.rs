@@ -89,8 +89,8 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    let dirs = app.dirs.clone()?;
+    let env = request.env;
+    let dirs = env.dirs.clone()?;
     let name = credential_name(request, &dirs)?;
     let ways = ["with-token", "device", "no-browser"].into_iter().filter(|way| request.flag(way));
     let ways: Vec<&str> = ways.chain(request.text("command").map(|_| "command")).collect();
@@ -118,7 +118,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     };
     let (stored, who) = match ways.first() {
         Some(&"with-token") => {
-            let token = read_token(app.console.facts.stdin && app.console.facts.stderr)?;
+            let token = read_token(env.console.facts.stdin && env.console.facts.stderr)?;
             checked(&token)?;
             (Stored { address: address.to_string(), token, session: None }, None)
         }
@@ -134,7 +134,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
             (stored, None)
         }
         way => {
-            let facts = app.console.facts;
+            let facts = env.console.facts;
             if way.is_none() && !(facts.stdin && facts.stderr) {
                 return Err(usage("`astro login` opens a browser, and nobody is at a terminal here")
                     .help(format!("store a token: astro login --with-token --credential {name} < FILE"))
@@ -143,8 +143,8 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
             let issuer = Issuer::of(&address, trust.clone())
                 .map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
             let granted = match way {
-                Some(&"device") => flow::device(&app.console, &issuer)?,
-                way => flow::browser(&app.console, &issuer, way.is_none(), &name)?,
+                Some(&"device") => flow::device(&env.console, &issuer)?,
+                way => flow::browser(&env.console, &issuer, way.is_none(), &name)?,
             };
             let (token, session) = issuer.session(&granted);
             let who = issuer.who(&token);
@@ -176,16 +176,16 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         Ok(users)
     })?;
     if let Some(who) = who {
-        app.console.notice(&format!("Signed in as {who}."));
+        env.console.notice(&format!("Signed in as {who}."));
     }
-    app.console.notice(&format!("Stored the credential `{name}` for {address}."));
+    env.console.notice(&format!("Stored the credential `{name}` for {address}."));
     if let Some(reason) = unchecked {
-        app.console.notice(&format!("The token was not checked: {reason}."));
+        env.console.notice(&format!("The token was not checked: {reason}."));
     }
     if let Some(organization) = claims.and_then(|claims| claims.organization) {
-        app.console.notice(&format!("The token belongs to the organization {organization}."));
+        env.console.notice(&format!("The token belongs to the organization {organization}."));
     }
-    app.console.notice(&match users.as_slice() {
+    env.console.notice(&match users.as_slice() {
         [] => match &given {
             None => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
             Some(path) => format!(
@@ -206,7 +206,7 @@ fn keep(request: &Request<'_>, dirs: &Dirs, name: &str, stored: &Stored) -> Resu
             Ok(()) => return Ok(Source::Keyring),
             Err(failure) => {
                 let reason = failure.causes.first().cloned().unwrap_or_default();
-                request.app.console.notice(&format!(
+                request.env.console.notice(&format!(
                     "The keyring cannot be used ({reason}): the token is kept in {}, readable by you alone. `--insecure-storage` does that without asking the keyring.",
                     dirs.credentials_file().display()
                 ));
@@ -259,8 +259,8 @@ fn use_in_profiles(document: &mut toml_edit::DocumentMut, name: &str) -> Result<
 
 pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    let dirs = app.dirs.clone()?;
+    let env = request.env;
+    let dirs = env.dirs.clone()?;
     let name = credential_name(request, &dirs)?;
     let _lock = credential::session::lock(&dirs, &name)?;
     let config = Config::load(&dirs)?;
@@ -291,7 +291,7 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
         let failure = failed(format!("there is no credential `{name}`"));
         return Err(if known.is_empty() { failure } else { failure.help(format!("there are: {known}")) });
     }
-    app.console.notice(&match &ended {
+    env.console.notice(&match &ended {
         Some(Ok(true)) => format!("Signed out, and removed the credential `{name}`."),
         Some(Ok(false)) => {
             format!("Removed the credential `{name}`. The issuer offers no way to end the session itself.")
@@ -306,11 +306,11 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
     });
     if let Some(Err(failure)) = ended {
         let failure = failed("the session could not be ended at the issuer").cause(failure.message);
-        report::warning(&app.console, &failure);
+        report::warning(&env.console, &failure);
     }
     for (profile, settings) in config.profiles {
         if settings.credential.as_deref() == Some(name.as_str()) {
-            app.console.notice(&format!("The profile `{profile}` used it."));
+            env.console.notice(&format!("The profile `{profile}` used it."));
         }
     }
     request.done(format, &name, "removed")

@@ -198,7 +198,7 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
         sdk: version.map_or(Sdk::Path(&sdk_path), Sdk::Version),
     };
     let written = scaffold::make(&wanted)?;
-    let console = &request.app.console;
+    let console = &request.env.console;
     console.notice(&format!("Made the plugin `{name}` in {}.", dir.display()));
     console.notice(&format!("Next: astro plugin dev {}", shown(&dir)));
     console.notice(&format!("Then: astro {} --help", wanted.command));
@@ -213,14 +213,14 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
 
 pub(in crate::commands) fn dev(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    app.dirs.clone()?;
+    let env = request.env;
+    env.dirs.clone()?;
     let dir = absolute(request.text("dir").unwrap_or("."))?;
     let build = if request.flag("release") { Build::Release } else { Build::Debug };
     if request.flag("watch") {
-        return develop::watch(app, &dir, build);
+        return develop::watch(env, &dir, build);
     }
-    let record = develop::once(app, &dir, build)?;
+    let record = develop::once(env, &dir, build)?;
     request.done(format, &record.name, "linked")
 }
 
@@ -262,9 +262,9 @@ pub(in crate::commands) fn pack(request: &Request<'_>) -> Result<i32> {
     let out = request.text("out").map(absolute).transpose()?.unwrap_or_else(|| dir.join("dist"));
     let may_ask = !request.parsed.globals.no_input && format == Format::Table;
     // A key that cannot be used is told before anything is built.
-    let key = request.text("key").map(|path| sign::key(request.app, Path::new(path), may_ask)).transpose()?;
+    let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     let packed = pack::pack(&dir, &out, key.as_ref())?;
-    let console = &request.app.console;
+    let console = &request.env.console;
     console.notice(&format!("Packed {}.", packed.file.display()));
     console.notice(&format!("Its entry for an index is {}.", packed.entry.display()));
     let mut facts = packed.facts;

@@ -20,6 +20,7 @@ use crate::{
         same_publisher,
         source::Wanted,
     },
+    run::line,
     store::{
         Kind, Store,
         build::Known,
@@ -58,7 +59,7 @@ pub(super) fn commands() -> Vec<Command> {
 }
 
 pub(in crate::commands) fn exec(request: &Request<'_>) -> Result<i32> {
-    let app = request.app;
+    let env = request.env;
     let mut words: Vec<String> = request.texts("words").into_iter().map(str::to_owned).collect();
     let (known, store) = match (request.text("allow-unsigned"), request.text("plugin")) {
         (Some(path), first) => {
@@ -90,12 +91,12 @@ pub(in crate::commands) fn exec(request: &Request<'_>) -> Result<i32> {
         set: CommandSet { groups: manifest.groups, commands: manifest.commands },
     };
     let words = [typed(&request.parsed.globals), words].concat();
-    app.run_found(&words, &found)
+    line::line_of_plugin(env, &words, &found)
 }
 
 /// A plugin of either store; of a version that is kept, the user's own.
 fn installed(request: &Request<'_>, name: &str, version: Option<&str>) -> Result<(Known, Store)> {
-    let stores = &request.app.stores;
+    let stores = &request.env.stores;
     for store in &stores.all {
         let known = store.known().0.into_iter().find(|known| known.facts.name == name);
         if let Some(known) = known.filter(|known| version.is_none_or(|wanted| known.facts.version == wanted))
@@ -120,13 +121,13 @@ fn installed(request: &Request<'_>, name: &str, version: Option<&str>) -> Result
 /// A plugin file where it lies. Its bytes are examined now, and the host compares them again with what was found before it
 /// loads them.
 fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, Store)> {
-    let app = request.app;
-    let dirs = app.dirs.as_ref().map_err(Clone::clone)?;
+    let env = request.env;
+    let dirs = env.dirs.as_ref().map_err(Clone::clone)?;
     let place = path.display().to_string();
     let bytes = indexes::read_file(path, MAX_FILE)?.ok_or_else(|| nothing_at(&place))?;
     let policy = Policy::load(dirs)?;
     let origin = Origin { source: Source::File, place: place.clone(), is_chosen: true };
-    let known = |name: &str| known_keys(app, &policy, name);
+    let known = |name: &str| known_keys(env, &policy, name);
     let candidate = Candidate::examine(bytes, origin, &Expected::default(), known)?;
     let store = Store { dir: dirs.plugins(), kind: Kind::User };
     if let Some(reason) = store.revoked()?.get(&candidate.hash) {
@@ -156,7 +157,7 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
             candidate.hash
         );
         request.format()?;
-        app.console.stderr_line(&match app.console.conversation().json_errors {
+        env.console.stderr_line(&match env.console.conversation().json_errors {
             true => serde_json::json!({ "warning": said }).to_string(),
             false => format!("warning: {said}"),
         });

@@ -40,16 +40,16 @@ pub(super) fn commands() -> Vec<Command> {
 
 pub(in crate::commands) fn search(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let term = request.text("term").unwrap_or_default().to_lowercase();
     let options = Options { offline: request.flag("offline"), ..Options::default() };
-    let installer = Installer::new(app, options, request.parsed.globals.timeout)?;
-    let sources = indexes::configured(app.dirs.as_ref().map_err(Clone::clone)?)?;
+    let installer = Installer::new(env, options, request.parsed.globals.timeout)?;
+    let sources = indexes::configured(env.dirs.as_ref().map_err(Clone::clone)?)?;
     if sources.is_empty() {
         return Err(failed("there is no index to look in")
             .help("add one: astro plugin index add NAME LOCATION --key KEY"));
     }
-    let owners = app.stores.plugins().0;
+    let owners = env.stores.plugins().0;
     let (mut rows, mut failures): (Vec<Value>, Vec<Failure>) = (Vec::new(), Vec::new());
     for source in &sources {
         let opened = match installer.index(source) {
@@ -101,7 +101,7 @@ pub(in crate::commands) fn search(request: &Request<'_>) -> Result<i32> {
     }
     let last = failures.pop();
     for failure in &failures {
-        report::failure(&app.console, failure);
+        report::failure(&env.console, failure);
     }
     last.map_or(Ok(0), Err)
 }
@@ -116,7 +116,7 @@ pub(super) fn latest(
         return Ok(None);
     }
     let Some(record) = owner.store.installed(&owner.facts.name)? else { return Ok(None) };
-    let dirs = request.app.dirs.as_ref().map_err(Clone::clone)?;
+    let dirs = request.env.dirs.as_ref().map_err(Clone::clone)?;
     let index = installer.index(&indexes::named(dirs, record.origin.as_deref().unwrap_or_default())?)?;
     let Some(plugin) = index.document.plugin(&owner.facts.name) else { return Ok(None) };
     Ok(resolve::choose(plugin, None).ok().map(|(version, _, _)| version.version))
@@ -124,20 +124,20 @@ pub(super) fn latest(
 
 pub(in crate::commands) fn verify_all(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let wanted = request.text("name");
     // Looked at first: it is written again where that is possible.
     let stale: Vec<(&Store, String)> =
-        app.stores.all.iter().filter_map(|store| Some((store, store.stale()?))).collect();
+        env.stores.all.iter().filter_map(|store| Some((store, store.stale()?))).collect();
     for (store, _) in &stale {
         store.rebuild();
     }
-    let (owners, unreadable) = app.stores.plugins();
+    let (owners, unreadable) = env.stores.plugins();
     if let Some(name) = wanted.filter(|name| !owners.iter().any(|owner| owner.facts.name == *name)) {
         return Err(failed(format!("no plugin `{name}` is installed"))
             .help("see the installed plugins with `astro plugin list`"));
     }
-    let judge = Judge::new(app.dirs.as_ref().ok(), Comparison::Afresh);
+    let judge = Judge::new(env.dirs.as_ref().ok(), Comparison::Afresh);
     let (mut bad, mut helps) = (0, Vec::new());
     let mut rows = Vec::new();
     for owner in owners.iter().filter(|owner| wanted.is_none_or(|name| owner.facts.name == name)) {
@@ -161,10 +161,10 @@ pub(in crate::commands) fn verify_all(request: &Request<'_>) -> Result<i32> {
     }
     for failure in &unreadable {
         bad += 1;
-        report::warning(&app.console, failure);
+        report::warning(&env.console, failure);
     }
     for (store, reason) in stale {
-        report::warning(&app.console, &not_current(store, &reason));
+        report::warning(&env.console, &not_current(store, &reason));
     }
     let view = View {
         list: Some("plugins".to_owned()),

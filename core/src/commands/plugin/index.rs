@@ -160,7 +160,7 @@ fn keys(request: &Request<'_>) -> Result<Vec<String>> {
 
 pub(in crate::commands) fn add(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let name = request.required("name")?;
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose().map_err(|error| {
         usage("`--ca-file` is not a path").cause(crate::base::error::plain_io(&error.to_string()))
@@ -188,7 +188,7 @@ pub(in crate::commands) fn add(request: &Request<'_>) -> Result<i32> {
     source.document = Some(opened.document.name.clone());
     config::edit(&dirs, |document| put(document, &source, request.flag("first")))?;
     let count = counted(opened.document.plugins.len(), "plugin");
-    request.app.console.notice(&format!("Added the index `{name}`, which has {count}."));
+    request.env.console.notice(&format!("Added the index `{name}`, which has {count}."));
     request.done(format, name, "added")
 }
 
@@ -227,7 +227,7 @@ fn not_tables() -> crate::base::error::Failure {
 
 pub(in crate::commands) fn remove(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let name = request.required("name")?;
     config::edit(&dirs, |document| {
         let tables = document.get_mut("index").and_then(Item::as_array_of_tables_mut);
@@ -246,13 +246,13 @@ pub(in crate::commands) fn remove(request: &Request<'_>) -> Result<i32> {
                 .help("see the indexes with `astro plugin index list`")),
         }
     })?;
-    request.app.console.notice(&format!("Removed the index `{name}`."));
+    request.env.console.notice(&format!("Removed the index `{name}`."));
     request.done(format, name, "removed")
 }
 
 pub(in crate::commands) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let sources = indexes::configured(&request.app.dirs.clone()?)?;
+    let sources = indexes::configured(&request.env.dirs.clone()?)?;
     let rows = sources
         .iter()
         .map(|source| {
@@ -296,11 +296,11 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
         base_url: request.text("base-url"),
     };
     let may_ask = !request.parsed.globals.no_input && format == Format::Table;
-    let key = request.text("key").map(|path| sign::key(request.app, Path::new(path), may_ask)).transpose()?;
+    let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     crate::base::files::shared_dir(&dir)?;
     let document = index::build(&wanted)?;
     let count: usize = document.plugins.iter().map(|plugin| plugin.versions.len()).sum();
-    let console = &request.app.console;
+    let console = &request.env.console;
     console.notice(&format!(
         "Made version {} of the index `{}`: {} in {}, until {}.",
         document.version,
@@ -356,9 +356,9 @@ pub(in crate::commands) fn sign(request: &Request<'_>) -> Result<i32> {
         .text("key")
         .ok_or_else(|| usage("`astro plugin index sign` needs --key FILE").help("make a key: minisign -G"))?;
     let may_ask = !request.parsed.globals.no_input && format == Format::Table;
-    let key = sign::key(request.app, Path::new(path), may_ask)?;
+    let key = sign::key(request.env, Path::new(path), may_ask)?;
     let (path, document) = index::sign(&dir, &key)?;
-    request.app.console.notice(&format!("Signed version {} in {}.", document.version, path.display()));
+    request.env.console.notice(&format!("Signed version {} in {}.", document.version, path.display()));
     told(request, format, &document)
 }
 
@@ -409,7 +409,7 @@ pub(in crate::commands) fn check(request: &Request<'_>) -> Result<i32> {
     request.emit(format, view, rows)?;
     let document = &opened.document;
     let signed = format!("The index `{}` is signed; it is version {}", document.name, document.version);
-    request.app.console.notice(&format!("{signed} and expires at {}.", document.expires));
+    request.env.console.notice(&format!("{signed} and expires at {}.", document.expires));
     match broken {
         0 => Ok(0),
         1 => Err(failed("one file is not what the index says")),

@@ -188,7 +188,7 @@ fn options_for_files(request: &Request<'_>) -> Result<Options> {
 }
 
 fn installer<'a>(request: &Request<'a>, options: Options) -> Result<Installer<'a>> {
-    Installer::new(request.app, options, request.parsed.globals.timeout)
+    Installer::new(request.env, options, request.parsed.globals.timeout)
 }
 
 pub(in crate::commands) fn install(request: &Request<'_>) -> Result<i32> {
@@ -221,7 +221,7 @@ pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
         return Err(usage("`--accept-key` is for one plugin: name it"));
     }
     let installer = installer(request, options)?;
-    let store = crate::store::user::user_store(&request.app.stores)?;
+    let store = crate::store::user::user_store(&request.env.stores)?;
     let (mut done, mut failures) = (Vec::new(), Vec::new());
     let wanted = match names.is_empty() {
         true => {
@@ -234,7 +234,7 @@ pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
                 let name = Named::parse(name)?.name;
                 match store.installed(&name)? {
                     Some(record) => records.push(record),
-                    None => failures.push(crate::store::user::not_installed(&request.app.stores, &name)),
+                    None => failures.push(crate::store::user::not_installed(&request.env.stores, &name)),
                 }
             }
             records
@@ -260,7 +260,7 @@ pub(in crate::commands) fn upgrade(request: &Request<'_>) -> Result<i32> {
         }
     }
     if done.is_empty() && failures.is_empty() {
-        request.app.console.notice("No plugin came from an index, or all that did are pinned.");
+        request.env.console.notice("No plugin came from an index, or all that did are pinned.");
     }
     // Whoever upgrades at night is told what does not run any more, in every format and by the exit code.
     if !dry_run {
@@ -277,15 +277,15 @@ pub(in crate::commands) fn rollback(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let dry_run = request.flag("dry-run");
     let outcome = match request.flag("undo") {
-        true => change::undo_rollback(request.app, named(request)?, dry_run)?,
-        false => change::rollback(request.app, named(request)?, dry_run)?,
+        true => change::undo_rollback(request.env, named(request)?, dry_run)?,
+        false => change::rollback(request.env, named(request)?, dry_run)?,
     };
     finish(request, format, &[outcome], Vec::new(), dry_run)
 }
 
 pub(in crate::commands) fn pin(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let outcome = change::pin(request.app, named(request)?, !request.flag("remove"))?;
+    let outcome = change::pin(request.env, named(request)?, !request.flag("remove"))?;
     finish(request, format, &[outcome], Vec::new(), false)
 }
 
@@ -320,7 +320,7 @@ pub(in crate::commands) fn sync(request: &Request<'_>) -> Result<i32> {
     }
     let installer = installer(request, options)?;
     let synced = if is_locked { installer.sync_locked(&path)? } else { installer.sync(&path, &names)? };
-    let console = &request.app.console;
+    let console = &request.env.console;
     if dry_run && synced.changes {
         console.notice(&format!("Would have written {}.", path.display()));
     } else if synced.written {
@@ -339,7 +339,7 @@ fn finish(
     failures: Vec<Failure>,
     dry_run: bool,
 ) -> Result<i32> {
-    let console = &request.app.console;
+    let console = &request.env.console;
     for outcome in done {
         console.notice(&told(outcome, dry_run));
     }

@@ -91,18 +91,18 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     if request.flag("outdated") {
         return outdated(request, format);
     }
-    let (owners, unreadable) = request.app.stores.plugins();
-    let judge = Judge::new(request.app.dirs.as_ref().ok(), Comparison::Remembered);
+    let (owners, unreadable) = request.env.stores.plugins();
+    let judge = Judge::new(request.env.dirs.as_ref().ok(), Comparison::Remembered);
     let mut rows = Vec::new();
     for owner in &owners {
         let verdict = judge.verdict(&owner.store, &owner.facts);
         rows.push(row(owner, &verdict));
         if let Verdict::Refused(failure) = &verdict {
-            report::warning(&request.app.console, failure);
+            report::warning(&request.env.console, failure);
         }
     }
     for failure in &unreadable {
-        report::warning(&request.app.console, failure);
+        report::warning(&request.env.console, failure);
     }
     let view = View {
         list: Some("plugins".to_owned()),
@@ -123,10 +123,10 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 /// Those with a newer version than the installed one.
 fn outdated(request: &Request<'_>, format: Format) -> Result<i32> {
     let options = Options { offline: request.flag("offline"), ..Options::default() };
-    let installer = Installer::new(request.app, options, request.parsed.globals.timeout)?;
+    let installer = Installer::new(request.env, options, request.parsed.globals.timeout)?;
     let mut rows = Vec::new();
     let mut failure = None;
-    for owner in request.app.stores.plugins().0 {
+    for owner in request.env.stores.plugins().0 {
         let facts = &owner.facts;
         match find::latest(&installer, request, &owner) {
             Ok(Some(latest)) if resolve::is_newer(&latest, &facts.version) => rows.push(json!({
@@ -188,16 +188,16 @@ fn row(owner: &Owner, verdict: &Verdict) -> Value {
 pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let wanted = request.required("plugin")?;
-    let (owners, _) = request.app.stores.plugins();
+    let (owners, _) = request.env.stores.plugins();
     let installed = owners.iter().find(|owner| owner.facts.name == wanted);
     let (mut facts, manifest): (Value, Manifest) = match installed {
         Some(owner) => {
             let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
             let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
-            let judge = Judge::new(request.app.dirs.as_ref().ok(), Comparison::Remembered);
+            let judge = Judge::new(request.env.dirs.as_ref().ok(), Comparison::Remembered);
             let verdict = judge.verdict(&owner.store, &owner.facts);
             if let Verdict::Refused(failure) = &verdict {
-                report::warning(&request.app.console, failure);
+                report::warning(&request.env.console, failure);
             }
             let mut facts = row(owner, &verdict);
             let record =
@@ -279,22 +279,22 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    app.dirs.clone()?;
-    let record = link::link(&app.stores, Path::new(request.required("file")?))?;
-    develop::tell_linked(app, &record);
-    if app.stores.bundled_version(&record.name).is_some() {
-        app.console.notice("It takes the place of the plugin of that name that came with astro.");
+    let env = request.env;
+    env.dirs.clone()?;
+    let record = link::link(&env.stores, Path::new(request.required("file")?))?;
+    develop::tell_linked(env, &record);
+    if env.stores.bundled_version(&record.name).is_some() {
+        env.console.notice("It takes the place of the plugin of that name that came with astro.");
     }
     request.done(format, &record.name, "linked")
 }
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    app.dirs.clone()?;
+    let env = request.env;
+    env.dirs.clone()?;
     let name = request.required("name")?;
-    app.console.notice(&match user::remove(&app.stores, name)? {
+    env.console.notice(&match user::remove(&env.stores, name)? {
         None => format!("Removed the plugin `{name}`."),
         Some(version) => format!("Removed the link; the installed `{name}` {version} is in use again."),
     });

@@ -34,9 +34,9 @@ pub(super) fn command() -> Command {
 
 pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let name = request.required("name")?;
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     let config = Config::load(&dirs)?;
     if !config.profiles.contains_key(name) {
         return Err(no_profile(name, &config));
@@ -61,7 +61,7 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
                     let row = serde_json::json!({ "name": name, "action": "printed", "line": line.trim() });
                     request.emit(format, astro_plugin_protocol::service::View::default(), vec![row])
                 }
-                _ => app.print(&line),
+                _ => env.print(&line),
             };
         }
         (true, false) => {
@@ -70,10 +70,10 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
             let chosen =
                 [("profile", Some(name))].into_iter().chain(ids).filter(|(_, value)| value.is_some());
             let path = directory::set(&dir, &chosen.collect::<Vec<_>>())?;
-            app.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
+            env.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
             if let Ok(Some(file)) = Directory::of_process(Some(&dirs)) {
                 for ids in [&file.organization, &file.workspace, &file.deployment].into_iter().flatten() {
-                    app.console.notice(&format!("`{}` from {} stays in effect.", ids.value, ids.origin));
+                    env.console.notice(&format!("`{}` from {} stays in effect.", ids.value, ids.origin));
                 }
             }
         }
@@ -82,21 +82,21 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
                 document["default_profile"] = toml_edit::value(name);
                 Ok(())
             })?;
-            app.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
+            env.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
             if let Some(profile) =
                 Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
             {
-                app.console.notice(&format!("{} chooses `{}` and wins here.", profile.origin, profile.value));
+                env.console.notice(&format!("{} chooses `{}` and wins here.", profile.origin, profile.value));
             }
         }
     }
     for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
         match environment::variable(variable) {
             Ok(None) => {}
-            Ok(Some(_)) => app.console.notice(&format!("{variable} is set in this shell and wins here.")),
+            Ok(Some(_)) => env.console.notice(&format!("{variable} is set in this shell and wins here.")),
             // Here it selects nothing, and the next command will not run with it.
             Err(failure) => {
-                app.console.notice(&format!("{} in this shell: unset {variable}", failure.message))
+                env.console.notice(&format!("{} in this shell: unset {variable}", failure.message))
             }
         }
     }

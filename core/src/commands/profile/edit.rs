@@ -48,8 +48,8 @@ pub(super) fn rename_command() -> Command {
 
 pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
     // `-o` is a value of the profile here, not the format of this command.
-    request.app.start_conversation(&request.parsed.globals, crate::output::Format::Table)?;
-    let app = request.app;
+    request.env.start_conversation(&request.parsed.globals, crate::output::Format::Table)?;
+    let env = request.env;
     let globals = &request.parsed.globals;
     let name = request.required("name")?;
     let unset: Vec<&str> = request.texts("unset");
@@ -75,7 +75,7 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
             .help(format!("such as: astro profile edit {name} --deployment <ID|NAME>"))
             .help("see `astro profile edit --help`"));
     }
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     let known = Config::load(&dirs)?;
     if let Some(credential) = request.text("credential").filter(|name| !known.credentials.contains_key(*name))
     {
@@ -97,7 +97,7 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
         unset.iter().for_each(|key| config::set(profile, key, None));
         Ok(document.to_string() != before)
     })?;
-    app.console.notice(&match changed {
+    env.console.notice(&match changed {
         true => format!("Changed the profile `{name}`."),
         false => format!("The profile `{name}` is already up to date."),
     });
@@ -106,10 +106,10 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
 
 pub(in crate::commands) fn rename(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let (old, new) = (request.required("name")?, request.required("new-name")?);
     check_name(new)?;
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     config::edit(&dirs, |document| {
         let known = Config::load(&dirs)?;
         if !known.profiles.contains_key(old) {
@@ -136,15 +136,15 @@ pub(in crate::commands) fn rename(request: &Request<'_>) -> Result<i32> {
         }
         Ok(())
     })?;
-    app.console.notice(&format!("Renamed the profile `{old}` to `{new}`."));
+    env.console.notice(&format!("Renamed the profile `{old}` to `{new}`."));
     if environment::variable("ASTRO_PROFILE").is_ok_and(|name| name.as_deref() == Some(old)) {
-        app.console
+        env.console
             .notice(&format!("ASTRO_PROFILE still names `{old}` in this shell: export ASTRO_PROFILE={new}"));
     }
     if let Some(profile) = Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
         && profile.value == old
     {
-        app.console
+        env.console
             .notice(&format!("{} still names `{old}`: astro profile use {new} --here", profile.origin));
     }
     request.done(format, new, "renamed")

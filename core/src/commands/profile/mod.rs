@@ -94,7 +94,7 @@ fn existing(help: &str) -> Arg {
 }
 
 pub(super) fn add(request: &Request<'_>) -> Result<i32> {
-    let app = request.app;
+    let env = request.env;
     let globals = &request.parsed.globals;
     // What `-o` says is stored in the profile, and is the format of this answer, too.
     let format = request.format()?;
@@ -102,7 +102,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     check_name(name)?;
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
     let ca_file = ca_file.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     let known = Config::load(&dirs)?;
     let credential = match request.text("credential") {
         Some(credential) if !known.credentials.contains_key(credential) => {
@@ -129,9 +129,9 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         config::set(profile, "ca_file", ca_file.as_ref().map(|path| path.to_string_lossy()).as_deref());
         Ok(known.profiles.is_empty())
     })?;
-    app.console.notice(&format!("Added the profile `{name}`."));
+    env.console.notice(&format!("Added the profile `{name}`."));
     if let Some(credential) = credential.as_ref().filter(|_| request.text("credential").is_none()) {
-        app.console.notice(&match credential == name {
+        env.console.notice(&match credential == name {
             true => format!("It uses the credential `{credential}`."),
             false => format!(
                 "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
@@ -139,17 +139,17 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         });
     }
     if credential.is_none() {
-        app.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
+        env.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
     }
     if first {
-        app.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
+        env.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
     }
     request.done(format, name, "added")
 }
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let config = Config::load(&dirs)?;
     let rows =
         config.profiles.iter().map(|(name, profile)| row(name, profile, &config, &dirs, format)).collect();
@@ -161,7 +161,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let dirs = request.app.dirs.clone()?;
+    let dirs = request.env.dirs.clone()?;
     let config = Config::load(&dirs)?;
     let name = request.required("name")?;
     let profile = config.profiles.get(name).ok_or_else(|| no_profile(name, &config))?;
@@ -170,9 +170,9 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
 
 pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
+    let env = request.env;
     let name = request.required("name")?;
-    let dirs = app.dirs.clone()?;
+    let dirs = env.dirs.clone()?;
     let known = Config::load(&dirs)?;
     let credential = known.profiles.get(name).and_then(|profile| profile.credential.clone());
     let was_default = config::edit(&dirs, |document| {
@@ -186,11 +186,11 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         }
         Ok(was_default)
     })?;
-    app.console.notice(&format!("Removed the profile `{name}`."));
+    env.console.notice(&format!("Removed the profile `{name}`."));
     if let Some(credential) = credential.filter(|credential| known.credentials.contains_key(credential)) {
         let others: Vec<&str> =
             known.users_of(&credential).into_iter().filter(|profile| *profile != name).collect();
-        app.console.notice(&match others.as_slice() {
+        env.console.notice(&match others.as_slice() {
             [] => format!(
                 "Its credential `{credential}` stays; to remove that, too: astro logout --credential {credential}"
             ),
@@ -201,7 +201,7 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         });
     }
     if was_default {
-        app.console.notice("It was the default; choose another one with `astro profile use NAME`.");
+        env.console.notice("It was the default; choose another one with `astro profile use NAME`.");
     }
     request.done(format, name, "removed")
 }

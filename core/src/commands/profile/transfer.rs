@@ -99,7 +99,7 @@ pub(super) fn import_command() -> Command {
 
 pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let config = Config::load(&request.app.dirs.clone()?)?;
+    let config = Config::load(&request.env.dirs.clone()?)?;
     let wanted = request.texts("names");
     if let Some(unknown) = wanted.iter().find(|name| !config.profiles.contains_key(**name)) {
         return Err(no_profile(unknown, &config));
@@ -127,13 +127,13 @@ pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
         }
         Format::Table | Format::Clean => toml::to_string(&portable).map_err(|error| error.to_string()),
     };
-    request.app.print(&text.map_err(|error| failed("the profiles cannot be written").cause(error))?)
+    request.env.print(&text.map_err(|error| failed("the profiles cannot be written").cause(error))?)
 }
 
 pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let app = request.app;
-    let dirs = app.dirs.clone()?;
+    let env = request.env;
+    let dirs = env.dirs.clone()?;
     let file = request.text("file");
     let portable = if request.flag("from-official") {
         let path = file.map_or_else(official_file, |file| Ok(PathBuf::from(file)))?;
@@ -156,10 +156,10 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
     };
     let added = add(&dirs, &portable)?;
     for name in &added {
-        app.console.notice(&format!("Added the profile `{name}`."));
+        env.console.notice(&format!("Added the profile `{name}`."));
     }
     if added.is_empty() {
-        app.console.notice("Every profile is there already.");
+        env.console.notice("Every profile is there already.");
     }
     for (name, credential) in &portable.credentials {
         let known = Config::load(&dirs)?;
@@ -168,7 +168,7 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
             credential::read(&dirs, name, described).is_ok_and(|stored| stored.is_none())
         });
         if is_empty {
-            app.console.notice(&format!(
+            env.console.notice(&format!(
                 "The credential `{name}` for {} has no token yet. If that is the right address: astro login --credential {name}",
                 credential.address
             ));
@@ -310,7 +310,7 @@ fn text_of(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::profile::transfer::*;
+    use super::*;
 
     #[test]
     fn an_export_is_imported_as_it_was() {

@@ -253,7 +253,7 @@ fn unusable(trouble: Trouble, name: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use crate::credential::sources::keyring::*;
+    use super::*;
 
     #[test]
     fn the_bus_is_looked_for_where_it_is_and_what_is_missing_is_named() {

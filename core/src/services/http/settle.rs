@@ -123,7 +123,7 @@ fn is_done(how: &Settle, before: &Value, now: &Value) -> Option<bool> {
 mod tests {
     use serde_json::json;
 
-    use crate::services::http::settle::*;
+    use super::*;
 
     #[test]
     fn a_changed_value_means_done() {

@@ -80,7 +80,7 @@ impl Denied {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
-    use crate::sys::access::denied::*;
+    use super::*;
 
     fn denied(at: &str, uid: u32) -> Denied {
         Denied {

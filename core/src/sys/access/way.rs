@@ -221,7 +221,7 @@ fn unmapped(overflow_uid: &str, uid_map: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sys::access::way::*;
+    use super::*;
 
     const DIR: u32 = 0o040_000;
     const ME: u32 = 1500;

@@ -1,4 +1,4 @@
-//! The plugin's own answer.
+//! The values of an argument, from its plugin.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,23 +11,25 @@ use astro_plugin_protocol::{
     message,
 };
 
-use super::Line;
 use crate::{
-    app::App,
     base::error::Result,
     cli::complete::Asked,
     console::{Conversation, logging},
     context::Context,
+    env::Env,
+    globals::Globals,
     host::{Services, Transport, executor},
+    run::one,
     services::{Invocation, Shared},
     store::lookup::Owner,
 };
 
 /// Asks the plugin of a command for the values of one of its arguments. It may read, and nothing else.
-pub(super) fn plugin(
-    app: &App,
+pub(crate) fn candidates(
+    env: &Env,
     asked: &Asked,
-    line: &Line,
+    globals: &Globals,
+    args: &[String],
     context: Context,
     owner: &Owner,
     command: &Command,
@@ -36,20 +38,20 @@ pub(super) fn plugin(
     if owner.facts.is_linked() && !owner.facts.is_current(&owner.store) {
         return Ok(Vec::new());
     }
-    let loaded = app.load(owner, Conversation::default())?;
+    let loaded = one::load(env, owner, Conversation::default())?;
     let request = Complete {
         path: command.path.clone(),
         arg: asked.arg.clone(),
         typed: asked.typed.clone(),
-        args: line.args.clone(),
-        context: app.context_for_plugin(&context, &owner.facts.name),
+        args: args.to_vec(),
+        context: one::context_for_plugin(env, &context, &owner.facts.name),
         log_level: logging::level(),
     };
     let request = message::encode_request(kind::COMPLETE, &request)?;
     let invocation = Invocation {
         plugin: owner.facts.name.clone(),
         config: owner.facts.config.clone(),
-        ..Invocation::silent(app, command.clone(), context, line.globals.clone())
+        ..Invocation::silent(env, command.clone(), context, globals.clone())
     };
     let services: Arc<dyn Services> = Arc::new(Shared(Arc::new(invocation)));
     let answering = loaded.invoke(services, request);

@@ -1,20 +1,28 @@
 //! Who a command acts as: everything that says so is read here, and a sign-in is renewed.
 
 use crate::{
-    app::App,
     base::{
         error::{Result, code, with_causes},
         redact,
+        time::unix_now,
     },
-    config::{Config, Credential},
-    console::report,
+    config::{Config, Credential, Dirs},
+    console::{Console, report},
     context::{self, Context, Directory, Environment, Origin, Sources},
     credential::{self, session::Reason},
     globals::Globals,
 };
 
-impl App {
-    /// The context of this invocation.
+/// Resolves who a command acts as from everything that may say so.
+pub(crate) struct Resolver<'a> {
+    /// The user's directories, or why they are not known.
+    pub(crate) dirs: &'a Result<Dirs>,
+    /// Whether stdout is a terminal decides the format; warnings go to its stderr.
+    pub(crate) console: &'a Console,
+}
+
+impl Resolver<'_> {
+    /// The context of this run.
     pub(crate) fn context(&self, globals: &Globals) -> Result<Context> {
         self.context_of(globals, |_| true)
     }
@@ -36,7 +44,7 @@ impl App {
             unread = Some(failure);
             None
         });
-        let (config, broken) = match &self.dirs {
+        let (config, broken) = match self.dirs {
             // A configuration that nothing is taken from is not read: a broken one harms no pipeline.
             Ok(dirs) if environment.uses_profiles(globals) => match Config::load(dirs) {
                 Ok(config) => (config, None),
@@ -51,7 +59,7 @@ impl App {
             Err(failure) if environment.uses_profiles(globals) => (Config::default(), Some(failure.clone())),
             _ => (Config::default(), None),
         };
-        let stored = |name: &str| match &self.dirs {
+        let stored = |name: &str| match self.dirs {
             Ok(dirs) => match config.credentials.get(name) {
                 Some(described) if may_ask(described) => credential::read(dirs, name, described),
                 _ => Ok(None),
@@ -83,8 +91,8 @@ impl App {
 
     /// The context with a credential that does not expire during this command: a sign-in is renewed.
     pub(crate) fn renewed(&self, mut context: Context) -> Result<Context> {
-        let now = context::unix_now();
-        let (Some(session), Some(credential), Ok(dirs)) = (&context.session, &context.credential, &self.dirs)
+        let now = unix_now();
+        let (Some(session), Some(credential), Ok(dirs)) = (&context.session, &context.credential, self.dirs)
         else {
             return Ok(context);
         };
@@ -96,7 +104,7 @@ impl App {
         match credential::session::renew(dirs, name, &described, &context.trust(), Reason::Due) {
             Ok((stored, unstored)) => {
                 if let Some(failure) = unstored {
-                    report::warning(&self.console, &failure);
+                    report::warning(self.console, &failure);
                 }
                 redact::hide(stored.token.expose());
                 context.renew(stored);
@@ -104,7 +112,7 @@ impl App {
             }
             // It works for a little longer.
             Err(failure) if session.expires > now => {
-                report::warning(&self.console, &failure);
+                report::warning(self.console, &failure);
                 Ok(context)
             }
             // The issuer did not say that it is over, and this machine's clock may be wrong: the API decides, and when

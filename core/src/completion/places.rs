@@ -10,9 +10,9 @@ use astro_plugin_protocol::{
 use serde_json::Value;
 
 use crate::{
-    app::App,
     base::error::{Result, failed},
     context::Context,
+    env::Env,
     globals::Globals,
     services::{Invocation, ask_api},
 };
@@ -21,12 +21,12 @@ use crate::{
 const MOST: &str = "1000";
 
 /// The values of a kind: names, or the ID where a name stands for several.
-pub(super) fn of(app: &App, kind: ValueKind, context: Context, globals: &Globals) -> Result<Vec<Candidate>> {
+pub(super) fn of(env: &Env, kind: ValueKind, context: Context, globals: &Globals) -> Result<Vec<Candidate>> {
     context.authority()?;
     let wanted = context.organization.as_ref().map(|organization| organization.value.clone());
     let needs = Needs { api: true, ..Needs::default() };
     let command = Command { path: "completion".to_owned(), needs, ..Command::default() };
-    let invocation = Invocation::silent(app, command, context, globals.clone());
+    let invocation = Invocation::silent(env, command, context, globals.clone());
     let list = |path: &[&str], key: &str| -> Result<Vec<Value>> {
         let mut body = ask_api(&invocation, path, &[("limit", MOST)])?;
         match body[key].take() {
@@ -69,7 +69,7 @@ fn named(rows: &[Value]) -> Vec<Candidate> {
 mod tests {
     use serde_json::json;
 
-    use crate::run::complete::places::*;
+    use super::*;
 
     #[test]
     fn a_name_that_several_have_is_no_value() {
