@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod fuzz;
 mod install;
+mod layers;
 mod quickstart;
 mod sdk;
 mod shell;

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::shell::{Result, root, say};
+use crate::{
+    layers,
+    shell::{Result, root, say},
+};
 
 /// Where unsafe code lives. Everything else forbids it.
 const UNSAFE_ROOMS: &[&str] = &[
@@ -34,8 +37,11 @@ pub(crate) fn run() -> Result {
         }
         let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         check(&name, &text, &mut problems);
+        if let Ok(path) = Path::new(&name).strip_prefix("core/src") {
+            problems.extend(layers::check(path, &text));
+        }
     }
-    layers(&mut problems)?;
+    packages(&mut problems)?;
     problems.iter().for_each(|problem| say(problem));
     if problems.is_empty() { Ok(()) } else { Err(format!("{} rules are broken", problems.len())) }
 }
@@ -67,7 +73,7 @@ fn check(name: &str, text: &str, problems: &mut Vec<String>) {
 }
 
 /// The host never leans on the authors' crate; the protocol leans on nothing of ours.
-fn layers(problems: &mut Vec<String>) -> Result {
+fn packages(problems: &mut Vec<String>) -> Result {
     for (package, never) in [
         ("core", &["astro-plugin-sdk"][..]),
         ("sdk/protocol", &["astro-plugin-sdk", "astro-plugin-abi", "astro-plugin-cli", "astro-host"]),
