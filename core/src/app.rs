@@ -13,7 +13,7 @@ use crate::{
         failpoint, redact,
     },
     cli::{complete, help},
-    commands::{self, pages},
+    commands::{self, Builtins, pages},
     completion,
     config::Dirs,
     console::{Console, Conversation, TerminalFacts, report},
@@ -104,11 +104,10 @@ fn route(env: &Env, args: &[String]) -> Result<i32> {
     let Some(first) = words.first().copied() else {
         return root(env, args);
     };
-    // Describing the host's own commands takes longer than the rest of a plugin's start.
     if BUILTIN_WORDS.contains(&first) {
-        let builtins = commands::commands();
-        if !builtins.locate(&words).0.is_empty() {
-            let parsed = parse::parse(args, &builtins)?;
+        let builtins = Builtins::new();
+        if !builtins.set.locate(&words).0.is_empty() {
+            let parsed = parse::parse(args, &builtins.set)?;
             return builtin(env, &parsed, &builtins);
         }
     }
@@ -158,22 +157,26 @@ fn root(env: &Env, args: &[String]) -> Result<i32> {
     if parsed.globals.version { env.print_version() } else { pages::print_root_page(env) }
 }
 
-fn builtin(env: &Env, parsed: &Parsed<'_>, set: &CommandSet) -> Result<i32> {
+fn builtin(env: &Env, parsed: &Parsed<'_>, builtins: &Builtins) -> Result<i32> {
     if parsed.globals.version {
         return env.print_version();
     }
     let Some(command) = parsed.command else {
-        let about =
-            set.groups.iter().find(|group| group.path == parsed.path).map_or("", |group| &group.about);
+        let about = builtins
+            .set
+            .groups
+            .iter()
+            .find(|group| group.path == parsed.path)
+            .map_or("", |group| &group.about);
         env.start_conversation(&parsed.globals, Format::Table)?;
-        let page = help::group(&env.binary, &parsed.path, about, set, &[], None, env.layout());
+        let page = help::group(&env.binary, &parsed.path, about, &builtins.set, &[], None, env.layout());
         return env.print(&page);
     };
     if parsed.globals.help {
         env.start_conversation(&parsed.globals, Format::Table)?;
         return env.print(&help::command(&env.binary, command, &[], env.layout()));
     }
-    commands::run(env, command, parsed)
+    builtins.run(env, command, parsed)
 }
 
 /// The failure for a line whose first word no installed plugin provides.

@@ -1,11 +1,11 @@
 //! `astro completion`: registers completion in a shell.
 
-use astro_plugin_protocol::manifest::{Command, Section};
+use astro_plugin_protocol::manifest::Section;
 
 use super::{Request, choices, command, positional};
-use crate::{base::error::Result, cli::complete::Shell};
+use crate::{base::error::Result, cli::complete::Shell, commands::Builtin};
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut shell = positional("shell", "The shell", true);
     shell.choices = choices(Shell::NAMES);
     let mut completion = command(
@@ -27,6 +27,7 @@ pub(super) fn commands() -> Vec<Command> {
                 "Complete in fish",
             ),
         ],
+        completion,
     );
     completion.long_about = "Print the script that completes commands, options and values in a shell.\n\nIt asks astro each time, so newly installed plugins complete at once, and the script stays good when astro is upgraded or moved. It runs the astro that is typed.".to_owned();
     completion.sections = vec![Section {

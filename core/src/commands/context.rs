@@ -13,6 +13,7 @@ use crate::{
         error::{Failure, Result, usage},
         time::{timestamp, unix_now},
     },
+    commands::Builtin,
     console::escaped,
     context::{
         Context, Origin, Overridden, Sourced,
@@ -23,7 +24,7 @@ use crate::{
     services::{Invocation, Renewed, ask_api, ask_names},
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     // The official CLI has `context list`, `switch` and `delete`: whoever types them learns today's spelling.
     let official = Arg { hidden: true, ..positional("official", "", false) };
     let mut context = command(
@@ -43,6 +44,7 @@ pub(super) fn commands() -> Vec<Command> {
                 "One line for a prompt: profile, organization, workspace, deployment, ready, read-only, blocked or unread, and the three names",
             ),
         ],
+        show,
     );
     context.aliases = vec!["whoami".to_owned()];
     context.long_about = "Show who you are and where.\n\nShown are every value in effect and where it came from, what was overridden, which variables and files are there and not used, and what keeps requests from being sent. Names stand beside IDs as commands last saw them; `--check` asks for them. Nothing is sent without `--check`.".to_owned();

@@ -1,21 +1,19 @@
 //! `astro credential`: what is stored, without opening what it is stored in.
 
-use astro_plugin_protocol::{
-    manifest::Command,
-    service::{ColumnKind, View},
-};
+use astro_plugin_protocol::service::{ColumnKind, View};
 use serde_json::{Value, json};
 
 use super::{Request, column, command};
 use crate::{
     base::{error::Result, time::timestamp},
+    commands::Builtin,
     config::{Config, Credential, Dirs},
     console::report,
     context::Claims,
     credential::{Source, Stored, sources::file},
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut list = command(
         "credential list",
         "List the stored credentials",
@@ -24,6 +22,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro credential list", "See what is stored, and which profiles use it"),
             ("astro credential list -o json", "The same for a program"),
         ],
+        list,
     );
     list.aliases = vec!["ls".to_owned()];
     list.long_about = "List the stored credentials: where each may be sent, where it is kept, until when it works, and which profiles use it.\n\nNo value is shown, no keyring is opened, no program is run and nothing is sent. So the expiry is known only of what is kept in a file and says it itself; for the profile in use `astro context` reads the rest. A sign-in has no expiry here: it is renewed by itself until `astro logout`.".to_owned();

@@ -1,12 +1,10 @@
 //! `astro help` and `astro version`.
 
-use astro_plugin_protocol::manifest::Command;
-
 use super::{Request, command, dynamic, positional};
 use crate::{
     base::error::{Failure, Result, code},
     cli::help,
-    commands::pages,
+    commands::{Builtin, pages},
     official,
     run::line,
 };
@@ -14,12 +12,12 @@ use crate::{
 /// What is explained besides commands.
 pub(super) const TOPICS: &[&str] = &["globals", "exit-codes", "environment", "output", "automation"];
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut words =
         dynamic(positional("word", &format!("A command or a topic: {}", TOPICS.join(", ")), false));
     words.repeated = true;
     vec![
-        command("version", "Show the version", Vec::new(), &[]),
+        command("version", "Show the version", Vec::new(), &[], version),
         command(
             "help",
             "Explain a command or a topic",
@@ -28,6 +26,7 @@ pub(super) fn commands() -> Vec<Command> {
                 ("astro help deployment token create", "Explain a command"),
                 ("astro help globals", "Explain the global options"),
             ],
+            help,
         ),
     ]
 }

@@ -15,6 +15,8 @@ mod profile;
 mod recover;
 mod values;
 
+use std::ops::{Deref, DerefMut};
+
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind};
 use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
@@ -32,15 +34,29 @@ use crate::{
     tree::CommandSet,
 };
 
-/// All of them.
-pub(crate) fn commands() -> CommandSet {
-    let group = |path: &str, about: &str| Group {
-        path: path.to_owned(),
-        about: about.to_owned(),
-        aliases: Vec::new(),
-    };
-    let mut commands = Vec::new();
-    for room in [
+/// A command of the host: its description, as a plugin's manifest has it, and what runs it.
+struct Builtin {
+    command: Command,
+    run: fn(&Request<'_>) -> Result<i32>,
+}
+
+impl Deref for Builtin {
+    type Target = Command;
+
+    fn deref(&self) -> &Command {
+        &self.command
+    }
+}
+
+impl DerefMut for Builtin {
+    fn deref_mut(&mut self) -> &mut Command {
+        &mut self.command
+    }
+}
+
+/// All of them: the only list there is.
+fn table() -> Vec<Builtin> {
+    let areas = [
         profile::commands,
         context::commands,
         config::commands,
@@ -50,80 +66,57 @@ pub(crate) fn commands() -> CommandSet {
         recover::commands,
         completion::commands,
         help::commands,
-    ] {
-        commands.extend(room());
+    ];
+    areas.into_iter().flat_map(|area| area()).collect()
+}
+
+/// All of them, as a set of commands with what runs each.
+pub(crate) struct Builtins {
+    pub(crate) set: CommandSet,
+    /// In the order of the set's commands.
+    runs: Vec<fn(&Request<'_>) -> Result<i32>>,
+}
+
+impl Builtins {
+    /// Describes them, which takes longer than the rest of a plugin's start.
+    pub(crate) fn new() -> Self {
+        let (commands, runs) = table().into_iter().map(|builtin| (builtin.command, builtin.run)).unzip();
+        Self { set: CommandSet { groups: groups(), commands }, runs }
     }
-    CommandSet {
-        groups: vec![
-            group("profile", "Choose who you are and where: named profiles"),
-            group("credential", "Look at what is stored to sign in with"),
-            group("config", "Look at the configuration and change it"),
-            group("recover", "Get tokens that were made and not delivered"),
-            group("plugin", "Use plugins, and write your own"),
-            group("plugin index", "Choose where plugins are looked up, and publish your own"),
-        ],
-        commands,
+
+    /// Runs one of them.
+    pub(crate) fn run(&self, env: &Env, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
+        let runs = self.set.commands.iter().zip(&self.runs);
+        let run = runs.filter(|(known, _)| known.path == command.path).map(|(_, run)| run).next();
+        // What was parsed is one of the set.
+        let run = run.ok_or_else(|| failed(format!("cannot run `{}`", command.path)))?;
+        run(&Request { env, parsed })
     }
+}
+
+/// Their descriptions.
+pub(crate) fn commands() -> CommandSet {
+    Builtins::new().set
+}
+
+fn groups() -> Vec<Group> {
+    let group = |path: &str, about: &str| Group {
+        path: path.to_owned(),
+        about: about.to_owned(),
+        aliases: Vec::new(),
+    };
+    vec![
+        group("profile", "Choose who you are and where: named profiles"),
+        group("credential", "Look at what is stored to sign in with"),
+        group("config", "Look at the configuration and change it"),
+        group("recover", "Get tokens that were made and not delivered"),
+        group("plugin", "Use plugins, and write your own"),
+        group("plugin index", "Choose where plugins are looked up, and publish your own"),
+    ]
 }
 
 pub(crate) use recover::mention;
 pub(crate) use values::values;
-
-/// Runs one.
-pub(crate) fn run(env: &Env, command: &Command, parsed: &Parsed<'_>) -> Result<i32> {
-    let request = Request { env, parsed };
-    match command.path.as_str() {
-        "profile add" => profile::add(&request),
-        "profile list" => profile::list(&request),
-        "profile show" => profile::show(&request),
-        "profile use" => profile::use_profile(&request),
-        "profile edit" => profile::edit(&request),
-        "profile rename" => profile::rename(&request),
-        "profile export" => profile::export(&request),
-        "profile import" => profile::import(&request),
-        "profile remove" => profile::remove(&request),
-        "config get" => config::get(&request),
-        "config set" => config::set(&request),
-        "config unset" => config::unset(&request),
-        "config list" => config::list(&request),
-        "config path" => config::path(&request),
-        "config edit" => config::edit(&request),
-        "context" => context::show(&request),
-        "login" => login::login(&request),
-        "logout" => login::logout(&request),
-        "credential list" => credential::list(&request),
-        "plugin list" => plugin::list(&request),
-        "plugin info" => plugin::info(&request),
-        "plugin link" => plugin::link(&request),
-        "plugin remove" => plugin::remove(&request),
-        "plugin install" => plugin::install::install(&request),
-        "plugin upgrade" => plugin::install::upgrade(&request),
-        "plugin rollback" => plugin::install::rollback(&request),
-        "plugin pin" => plugin::install::pin(&request),
-        "plugin sync" => plugin::install::sync(&request),
-        "plugin search" => plugin::find::search(&request),
-        "plugin verify" => plugin::find::verify_all(&request),
-        "plugin exec" => plugin::exec::exec(&request),
-        "plugin index add" => plugin::index::add(&request),
-        "plugin index list" => plugin::index::list(&request),
-        "plugin index remove" => plugin::index::remove(&request),
-        "plugin index build" => plugin::index::build(&request),
-        "plugin index sign" => plugin::index::sign(&request),
-        "plugin index check" => plugin::index::check(&request),
-        "plugin new" => plugin::author::new(&request),
-        "plugin dev" => plugin::author::dev(&request),
-        "plugin test" => plugin::author::test(&request),
-        "plugin check" => plugin::author::check(&request),
-        "plugin pack" => plugin::author::pack(&request),
-        "recover list" => recover::list(&request),
-        "recover show" => recover::show(&request),
-        "recover discard" => recover::discard(&request),
-        "completion" => completion::completion(&request),
-        "version" => help::version(&request),
-        "help" => help::help(&request),
-        other => Err(failed(format!("`astro {other}` is described and not made"))),
-    }
-}
 
 /// Makes the index of a store that an installer filled.
 pub(crate) fn index_store(dir: &str) -> Result<i32> {
@@ -199,8 +192,14 @@ impl Request<'_> {
     }
 }
 
-fn command(path: &str, about: &str, args: Vec<Arg>, examples: &[(&str, &str)]) -> Command {
-    Command {
+fn command(
+    path: &str,
+    about: &str,
+    args: Vec<Arg>,
+    examples: &[(&str, &str)],
+    run: fn(&Request<'_>) -> Result<i32>,
+) -> Builtin {
+    let command = Command {
         path: path.to_owned(),
         about: about.to_owned(),
         args,
@@ -209,7 +208,8 @@ fn command(path: &str, about: &str, args: Vec<Arg>, examples: &[(&str, &str)]) -
             .map(|(command, about)| Example { command: (*command).to_owned(), about: (*about).to_owned() })
             .collect(),
         ..Command::default()
-    }
+    };
+    Builtin { command, run }
 }
 
 fn positional(id: &str, help: &str, required: bool) -> Arg {

@@ -1,7 +1,7 @@
 //! `astro recover`: one-time secrets that an earlier run could not deliver.
 
 use astro_plugin_protocol::{
-    manifest::{Command, Needs},
+    manifest::Needs,
     service::{Column, ColumnKind, Secret, View},
 };
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Request, command, dynamic, positional};
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
+    commands::Builtin,
     console::Console,
     delivery::{
         Context, Delivery,
@@ -19,7 +20,7 @@ use crate::{
     sys::process,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let entry = || dynamic(positional("entry", "The entry, as `astro recover list` names it", true));
     let mut list = command(
         "recover list",
@@ -29,6 +30,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro recover list", "See what is left over"),
             ("astro recover list -o json", "The same for a program"),
         ],
+        list,
     );
     list.aliases = vec!["ls".to_owned()];
     list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `astro recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
@@ -41,6 +43,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro recover show 20260131-123456-1a2b -o clean", "The token alone, for a script"),
             ("astro recover show 20260131-123456-1a2b --token-file token", "Write it to a file"),
         ],
+        show,
     );
     show.long_about =
         "Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `astro recover discard` does that. Once it was handed out the entry counts as delivered.".to_owned();
@@ -50,6 +53,7 @@ pub(super) fn commands() -> Vec<Command> {
         "Remove an entry and the token in it",
         vec![entry()],
         &[("astro recover discard 20260131-123456-1a2b", "Remove an entry")],
+        discard,
     );
     vec![list, show, discard]
 }

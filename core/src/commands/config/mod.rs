@@ -7,7 +7,6 @@ use std::process;
 
 use astro_plugin_protocol::{
     invocation::Candidate,
-    manifest::Command,
     service::{ColumnKind, View},
 };
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use crate::{
         error::{Failure, Result, While, code, failed, usage},
         files,
     },
+    commands::Builtin,
     config::{self, Config, Dirs},
     output::Format,
     suggest,
@@ -29,7 +29,7 @@ use crate::{
     trust,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let key = || dynamic(positional("key", "A key such as `official.command` or `plugins.NAME.KEY`", true));
     let mut set = command(
         "config set",
@@ -49,19 +49,26 @@ pub(super) fn commands() -> Vec<Command> {
             ),
             ("astro config set plugins.lint.strict true", "Set a value of a plugin"),
         ],
+        set,
     );
     set.long_about = format!(
         "Set a value.\n\nKeys are: {}; and `plugins.NAME.KEY` for the plugin NAME. Profiles are changed with `astro profile edit`, credentials with `astro login`.",
         KEYS.iter().map(|(key, about)| format!("`{key}` ({about})")).collect::<Vec<_>>().join(", ")
     );
-    let mut list =
-        command("config list", "List all values", Vec::new(), &[("astro config list", "List all values")]);
+    let mut list = command(
+        "config list",
+        "List all values",
+        Vec::new(),
+        &[("astro config list", "List all values")],
+        list,
+    );
     list.aliases = vec!["ls".to_owned()];
     let mut edit = command(
         "config edit",
         "Edit the file in your editor",
         Vec::new(),
         &[("astro config edit", "Edit the file with $VISUAL or $EDITOR")],
+        edit,
     );
     edit.long_about = "Edit the file in your editor.\n\nA copy is edited and put in place only if it can be read afterwards; otherwise the file stays as it was, and the copy is named.".to_owned();
     vec![
@@ -70,6 +77,7 @@ pub(super) fn commands() -> Vec<Command> {
             "Show a value",
             vec![key()],
             &[("astro config get default_profile", "Show a value")],
+            get,
         ),
         set,
         command(
@@ -77,6 +85,7 @@ pub(super) fn commands() -> Vec<Command> {
             "Take a value out",
             vec![key()],
             &[("astro config unset official.command", "Take a value out")],
+            unset,
         ),
         list,
         command(
@@ -84,6 +93,7 @@ pub(super) fn commands() -> Vec<Command> {
             "Show where the file is",
             Vec::new(),
             &[("cat \"$(astro config path)\"", "Read the file")],
+            path,
         ),
         edit,
     ]

@@ -8,7 +8,7 @@ mod flow;
 use std::{io::Read, path::PathBuf};
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Command, ValueKind},
+    manifest::{Arg, ValueKind},
     names,
 };
 use dialoguer::console::Term;
@@ -19,6 +19,7 @@ use crate::{
         error::{Failure, Result, auth, failed, usage},
         time::{day, timestamp, unix_now},
     },
+    commands::Builtin,
     config::{self, Config, Credential, Dirs, environment},
     console::report,
     context::{Claims, Environment, Origin, Sources},
@@ -32,7 +33,7 @@ use check::Checked;
 /// fourteen thousand.
 const LARGEST_TOKEN: usize = 16 * 1024;
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let credential = || {
         dynamic(option(
             "credential",
@@ -75,6 +76,7 @@ pub(super) fn commands() -> Vec<Command> {
                 "Let a password manager keep it",
             ),
         ],
+        login,
     );
     login.long_about = "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `astro logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.".to_owned();
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
@@ -83,6 +85,7 @@ pub(super) fn commands() -> Vec<Command> {
         "Sign out and remove what is stored",
         vec![credential()],
         &[("astro logout --credential prod", "Remove a credential")],
+        logout,
     );
     vec![login, logout]
 }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Arity, Command, ValueKind},
+    manifest::{Arg, Arity, ValueKind},
     service::{ColumnKind, View},
 };
 use serde_json::json;
 
-use crate::commands::{Request, choices, column, command, file, option, positional, switch};
 use crate::{
     author::{
         cargo::{self, Build},
@@ -17,16 +16,17 @@ use crate::{
         sign,
     },
     base::error::{Result, failed, usage},
+    commands::{Builtin, Request, choices, column, command, file, option, positional, switch},
     context::directory,
     output::Format,
     trust::Key,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     vec![new_command(), dev_command(), test_command(), check_command(), pack_command()]
 }
 
-fn new_command() -> Command {
+fn new_command() -> Builtin {
     let template = Arg {
         choices: choices(scaffold::NAMES),
         default: Some("minimal".to_owned()),
@@ -66,6 +66,7 @@ fn new_command() -> Command {
             ("astro plugin new airflow-lint --command \"airflow lint\"", "A command below a word"),
             ("astro plugin new health --template api --license MIT", "A command that asks the API"),
         ],
+        new,
     );
     new.long_about = "Make a crate for a plugin of your own.\n\nIt builds with a Rust toolchain and a C compiler, and has a command, tests, a README and a workflow that packs it for a release. Then `astro plugin dev` builds and links it.".to_owned();
     new.see_also = vec!["plugin dev".to_owned(), "plugin pack".to_owned()];
@@ -80,7 +81,7 @@ fn crate_dir() -> Arg {
     }
 }
 
-fn dev_command() -> Command {
+fn dev_command() -> Builtin {
     let mut dev = command(
         "plugin dev",
         "Build a plugin, check it and use it",
@@ -93,13 +94,14 @@ fn dev_command() -> Command {
             ("astro plugin dev", "Build and link the plugin in the working directory"),
             ("astro plugin dev hello --watch", "Do so after every change"),
         ],
+        dev,
     );
     dev.long_about = "Build a plugin, check it and use it.\n\nWhat is wrong with its manifest is said in words. While a crate does not build, the build before stays in use. A linked plugin that was built in another way, such as by `cargo build`, is described again when it is used.".to_owned();
     dev.see_also = vec!["plugin test".to_owned(), "plugin remove".to_owned()];
     dev
 }
 
-fn test_command() -> Command {
+fn test_command() -> Builtin {
     let mut rest = positional("args", "What is handed to the tests, after `--`", false);
     rest.arity = Arity::Positional;
     rest.repeated = true;
@@ -117,12 +119,13 @@ fn test_command() -> Command {
             ("astro plugin test", "Run all tests"),
             ("astro plugin test --dir hello -- greets", "Run those whose name contains a word"),
         ],
+        test,
     );
     test.long_about = "Run the tests of a plugin, those against the sandbox among them.\n\nIt is `cargo test` with this astro and the plugin's library at hand, and includes the tests that are marked `ignore` because they need both.".to_owned();
     test
 }
 
-fn check_command() -> Command {
+fn check_command() -> Builtin {
     let mut check = command(
         "plugin check",
         "Check a finished plugin file against the rules for plugins",
@@ -135,12 +138,13 @@ fn check_command() -> Command {
             )),
         ],
         &[("astro plugin check dist/x86_64-unknown-linux-gnu/hello.astro-plugin", "Check what was packed")],
+        check,
     );
     check.long_about = "Check a finished plugin file against the rules for plugins.\n\nIts footer and manifest are read first; then it is loaded in a process of its own and asked what every host may ask. No command is run. A broken rule ends it with 1.".to_owned();
     check
 }
 
-fn pack_command() -> Command {
+fn pack_command() -> Builtin {
     let mut pack = command(
         "plugin pack",
         "Build a plugin for release and make its plugin file",
@@ -157,6 +161,7 @@ fn pack_command() -> Command {
             ("astro plugin pack", "Make dist/TARGET/NAME.astro-plugin"),
             ("astro plugin pack --key ~/.minisign/minisign.key", "Sign it"),
         ],
+        pack,
     );
     pack.long_about = "Build a plugin for release and make its plugin file.\n\nThe file is the library with its manifest and a footer, for the target it was built on. Beside it is its entry for an index: name, version, target, size and SHA-256.".to_owned();
     pack.see_also = vec!["plugin check".to_owned(), "plugin info".to_owned()];

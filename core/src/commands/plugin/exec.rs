@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Command, ValueKind},
+    manifest::{Arg, ValueKind},
     plugin_index::MAX_FILE,
 };
 
 use super::install::several;
 use crate::{
     base::error::{Result, failed, plugin, usage},
-    commands::{Request, command, dynamic, option, positional},
+    commands::{Builtin, Request, command, dynamic, option, positional},
     globals::Globals,
     install::{
         candidate::{Candidate, Expected, Origin, nothing_at},
@@ -32,7 +32,7 @@ use crate::{
     trust::Policy,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let file = Arg {
         kind: ValueKind::File,
         ..option("allow-unsigned", "FILE", "Run this plugin file, although nobody vouches for it")
@@ -53,6 +53,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro plugin exec lint@1.1.0 -- airflow lint", "Run a command of the version before"),
             ("astro plugin exec --allow-unsigned ./lint.astro-plugin -- airflow lint", "Try a file"),
         ],
+        exec,
     );
     exec.long_about = "Run a command of one very plugin, or of a file that is not installed.\n\nA version that is kept for `plugin rollback` can be tried before anything is changed. A file runs when it is signed with a key of a publisher that is trusted already; any other only with `--allow-unsigned`, which holds for this one command and is said on stderr. A trust policy that wants signatures is not in the way of that: it is about what is installed.".to_owned();
     vec![exec]

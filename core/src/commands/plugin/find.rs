@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use astro_plugin_protocol::{
-    manifest::Command,
-    service::{ColumnKind, View},
-};
+use astro_plugin_protocol::service::{ColumnKind, View};
 use serde_json::{Value, json};
 
-use crate::commands::{Request, column, command, dynamic, positional, switch};
 use crate::{
     base::error::{Failure, Result, failed, plugin},
+    commands::{Builtin, Request, column, command, dynamic, positional, switch},
     console::report,
     install::{Installer, Options, indexes, resolve},
     store::{Kind, Store, lookup::Owner, record::Source},
     trust::verify::{Comparison, Judge, Verdict},
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut search = command(
         "plugin search",
         "Look for plugins in the indexes",
@@ -26,6 +23,7 @@ pub(super) fn commands() -> Vec<Command> {
             switch("offline", "Use the indexes as they were read last"),
         ],
         &[("astro plugin search lint", "Look for plugins")],
+        search,
     );
     search.see_also = ["plugin install", "plugin index add"].map(str::to_owned).to_vec();
     let mut verify = command(
@@ -33,6 +31,7 @@ pub(super) fn commands() -> Vec<Command> {
         "Compare the installed plugins with what was installed",
         vec![dynamic(positional("name", "Name of one plugin; all without it", false))],
         &[("astro plugin verify", "Compare all plugins")],
+        verify_all,
     );
     verify.long_about = "Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this astro can use it. An index of a store that no longer fits its files is named, and written again where that is possible. No plugin code is run and nothing is asked of the network.".to_owned();
     vec![search, verify]

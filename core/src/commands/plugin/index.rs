@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
     duration::Scale,
-    manifest::{Arg, Command, ValueKind},
+    manifest::{Arg, ValueKind},
     names,
     service::{Column, ColumnKind, View},
 };
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use super::install::several;
-use crate::commands::{Request, command, dynamic, file, option, positional, switch};
 use crate::{
     author::{
         index::{self, Mark, Wanted},
         sign,
     },
     base::error::{Result, failed, usage},
+    commands::{Builtin, Request, command, dynamic, file, option, positional, switch},
     config::{self, IndexSource},
     install::indexes::{self, Reach},
     output::Format,
@@ -28,7 +28,7 @@ use crate::{
 /// The lifetime of an index that says nothing else: long enough for a holiday.
 const LIFETIME: &str = "90d";
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let [build, sign, check] = making();
     let mut add = command(
         "plugin index add",
@@ -50,6 +50,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro plugin index add corp https://plugins.example.com --key corp.pub", "Add an index"),
             ("astro plugin index add corp /srv/plugins --key corp.pub --first", "Ask a directory first"),
         ],
+        add,
     );
     add.long_about = "Add an index that plugins are looked up in.\n\nIt is read at once and must be signed with the key. The first index that has a plugin decides; an index that cannot be read is an error and is never passed over. It is refused when it has expired, and when it is older than one that was seen.".to_owned();
     let mut list = command(
@@ -57,6 +58,7 @@ pub(super) fn commands() -> Vec<Command> {
         "List the indexes in the order they are asked",
         Vec::new(),
         &[("astro plugin index list", "List the indexes")],
+        list,
     );
     list.aliases = vec!["ls".to_owned()];
     let mut remove = command(
@@ -64,12 +66,13 @@ pub(super) fn commands() -> Vec<Command> {
         "Remove an index; what was installed from it stays",
         vec![dynamic(positional("name", "Its name", true))],
         &[("astro plugin index remove corp", "Remove an index")],
+        remove,
     );
     remove.aliases = vec!["rm".to_owned()];
     vec![add, list, remove, build, sign, check]
 }
 
-fn making() -> [Command; 3] {
+fn making() -> [Builtin; 3] {
     let dir = || Arg { kind: ValueKind::File, ..positional("dir", "The directory that is served", true) };
     let mark = |long: &str, help: &str| Arg { repeated: true, ..option(long, "NAME@VERSION=REASON", help) };
     let mut build = command(
@@ -102,6 +105,7 @@ fn making() -> [Command; 3] {
             ),
             ("astro plugin index build /srv/plugins --revoke \"lint@1.2.0=stolen key\"", "Revoke a version"),
         ],
+        build,
     );
     build.long_about = "Make an index of the plugin files in a directory, or renew it.\n\nIts version counts up. A version of a plugin never changes and never disappears; what should not be used is marked. Sign it with `--key`, or afterwards: the signature of the document before does not fit, and readers refuse it until then.".to_owned();
     build.see_also = ["plugin index sign", "plugin index check", "plugin pack"].map(str::to_owned).to_vec();
@@ -116,6 +120,7 @@ fn making() -> [Command; 3] {
             },
         ],
         &[("astro plugin index sign /srv/plugins --key corp.key", "Sign an index")],
+        sign,
     );
     let check = command(
         "plugin index check",
@@ -128,6 +133,7 @@ fn making() -> [Command; 3] {
             },
         ],
         &[("astro plugin index check https://plugins.example.com --key corp.pub", "Check what is served")],
+        check,
     );
     [build, sign, check]
 }

@@ -3,23 +3,21 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Arity, Command, ValueKind},
+    manifest::{Arg, Arity, ValueKind},
     names,
     plugin_index::is_sha256,
-    service::{ColumnKind, View},
 };
-use serde_json::{Value, json};
 
 use crate::{
     base::error::{Failure, Result, While, code, failed, usage},
-    commands::{Request, column, command, dynamic, file, option, positional, switch},
-    console::report,
+    commands::{
+        Builtin, Request, command, dynamic, file, option, plugin::outcome::finish, positional, switch,
+    },
     context::directory,
     install::{
-        Action, Choice, Installer, Options, Outcome, change, lock_file,
+        Choice, Installer, Options, change, lock_file,
         source::{Named, Wanted},
     },
-    output::Format,
     store::{
         Store,
         record::{Installed, Source},
@@ -27,7 +25,7 @@ use crate::{
     trust::Key,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     vec![install_command(), upgrade_command(), rollback_command(), pin_command(), sync_command()]
 }
 
@@ -52,7 +50,7 @@ fn accept_key() -> Arg {
     ))
 }
 
-fn install_command() -> Command {
+fn install_command() -> Builtin {
     let mut install = command(
         "plugin install",
         "Install plugins",
@@ -77,6 +75,7 @@ fn install_command() -> Command {
             ("astro plugin install corp/lint@1.2.0", "Install this version of that index, and stay at it"),
             ("astro plugin install ./lint.astro-plugin", "Install a file"),
         ],
+        install,
     );
     install.aliases = vec!["add".to_owned()];
     install.long_about = "Install plugins.\n\nNothing of a plugin is run to install it. Its file must have the size and SHA-256 that the index says, and the signature of its publisher where the index names one; the key is remembered, and a later version with another one is refused. A version that was named is pinned: `plugin upgrade` leaves it alone until it is named there. The version that was in use stays for `plugin rollback`.\n\nA plugin that is installed has the power of your account; a signature says who made it, not that it is good.".to_owned();
@@ -84,7 +83,7 @@ fn install_command() -> Command {
     install
 }
 
-fn upgrade_command() -> Command {
+fn upgrade_command() -> Builtin {
     let mut upgrade = command(
         "plugin upgrade",
         "Upgrade plugins that came from an index",
@@ -98,12 +97,13 @@ fn upgrade_command() -> Command {
             ("astro plugin upgrade", "Upgrade all that are not pinned"),
             ("astro plugin upgrade lint", "Upgrade one, also when it is pinned"),
         ],
+        upgrade,
     );
     upgrade.see_also = ["plugin list", "plugin pin", "plugin rollback"].map(str::to_owned).to_vec();
     upgrade
 }
 
-fn rollback_command() -> Command {
+fn rollback_command() -> Builtin {
     let mut rollback = command(
         "plugin rollback",
         "Go back to the version of a plugin that was in use before",
@@ -116,12 +116,13 @@ fn rollback_command() -> Command {
             ("astro plugin rollback lint", "Use the version before"),
             ("astro plugin rollback lint --undo", "Undo that"),
         ],
+        rollback,
     );
     rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on. One version is kept to go back to: a second rollback is refused, and `--undo` uses the newer version again, as it was.".to_owned();
     rollback
 }
 
-fn pin_command() -> Command {
+fn pin_command() -> Builtin {
     command(
         "plugin pin",
         "Keep a plugin at its version",
@@ -133,10 +134,11 @@ fn pin_command() -> Command {
             ("astro plugin pin lint", "Keep a plugin at its version"),
             ("astro plugin pin lint --remove", "Let upgrades move it again"),
         ],
+        pin,
     )
 }
 
-fn sync_command() -> Command {
+fn sync_command() -> Builtin {
     let file = Arg {
         kind: ValueKind::File,
         ..option(
@@ -160,6 +162,7 @@ fn sync_command() -> Command {
             ("astro plugin sync lint", "Put a plugin into the lock file"),
             ("astro plugin sync --locked", "Install exactly what the lock file says"),
         ],
+        sync,
     );
     sync.long_about = "Bring a lock file and the installed plugins together.\n\nThe file holds each plugin's version and the hashes of its files for all targets; keep it under version control. Without `--locked` the versions that are installed here are written into it, and what it names and is missing here is installed. Plugins that it does not name are left alone. It says which index a plugin comes from, by that index's key, and never where that is.".to_owned();
     sync
@@ -331,93 +334,6 @@ pub(in crate::commands) fn sync(request: &Request<'_>) -> Result<i32> {
     finish(request, format, &synced.outcomes, synced.failures, dry_run)
 }
 
-/// Tells what became of each plugin, and ends with the failures' own code.
-fn finish(
-    request: &Request<'_>,
-    format: Format,
-    done: &[Outcome],
-    failures: Vec<Failure>,
-    dry_run: bool,
-) -> Result<i32> {
-    let console = &request.env.console;
-    for outcome in done {
-        console.notice(&told(outcome, dry_run));
-    }
-    for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
-        console.notice(&format!("It takes the place of the plugin `{}` that came with astro.", outcome.name));
-    }
-    for (outcome, link) in done.iter().filter_map(|outcome| Some((outcome, outcome.replaces_link.as_ref()?)))
-    {
-        let told = if dry_run { "It would take" } else { "It takes" };
-        console.notice(&format!(
-            "{told} the place of the linked {}; to use that again: astro plugin rollback {}",
-            link.display(),
-            outcome.name
-        ));
-    }
-    if done.iter().any(|outcome| outcome.action == Action::Installed) && !dry_run {
-        console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
-    }
-    let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
-    if format != Format::Table && (!rows.is_empty() || failures.is_empty()) {
-        request.emit(format, view(), rows)?;
-    }
-    let count = failures.len();
-    match count {
-        0 => Ok(0),
-        1 => Err(failures.into_iter().next().unwrap_or_default()),
-        _ => {
-            let first = failures[0].code.clone();
-            let is_common = failures.iter().all(|failure| failure.code == first);
-            for failure in &failures {
-                report::failure(console, failure);
-            }
-            let kind = if is_common { first } else { code::FAILED.to_owned() };
-            Err(Failure::new(&kind, format!("{count} plugins are not as they should be")))
-        }
-    }
-}
-
-/// What was done to a plugin, or would be, as a sentence.
-fn told(outcome: &Outcome, dry_run: bool) -> String {
-    let Outcome { name, version, before, voucher, .. } = outcome;
-    let before = before.as_deref().unwrap_or_default();
-    let place = outcome.origin.as_deref().unwrap_or_default();
-    let from = outcome.origin.as_deref().map(|origin| format!(" from {origin}")).unwrap_or_default();
-    let did = |done: &str, would: &str, what: String| {
-        let done = if dry_run { format!("Would have {would}") } else { done.to_owned() };
-        let pinned =
-            if outcome.pinned { "; it stays there until it is named in `plugin upgrade`" } else { "" };
-        format!("{done} the plugin `{name}` {what}{pinned}.")
-    };
-    match outcome.action {
-        Action::Installed => did("Installed", "installed", format!("{version}{from}, {voucher}")),
-        Action::Upgraded => did("Upgraded", "upgraded", format!("from {before} to {version}, {voucher}")),
-        Action::Downgraded => {
-            did("Downgraded", "downgraded", format!("from {before} to {version}, {voucher}"))
-        }
-        Action::Replaced => did("Replaced", "replaced", format!("{version}{from}, {voucher}")),
-        Action::RolledBack => did("Rolled back", "rolled back", format!("from {before} to {version}")),
-        Action::RolledForward => {
-            did("Undid the rollback of", "undone the rollback of", format!("from {before} to {version}"))
-        }
-        Action::Repaired => did("Repaired", "repaired", format!("{version}: its file had been changed")),
-        Action::Moved => {
-            let comes = if dry_run { "it would come" } else { "from now on it comes" };
-            format!("The plugin `{name}` {version} is already installed; {comes} from {place}.")
-        }
-        Action::Verified => {
-            let is = if dry_run { "it would be" } else { "from now on it is" };
-            format!("The plugin `{name}` {version} is already installed; {is} known to be {voucher}.")
-        }
-        Action::Pinned => format!("The plugin `{name}` stays at {version}."),
-        Action::Unpinned => format!("Upgrades move the plugin `{name}` {version} again."),
-        Action::StillPinned => format!("The plugin `{name}` is already pinned and stays at {version}."),
-        Action::NotPinned => format!("The plugin `{name}` {version} is not pinned; upgrades move it."),
-        Action::Unchanged => format!("The plugin `{name}` {version} is already up to date."),
-    }
-}
-
 /// The failure of an upgrade of a revoked plugin names what can be done without a newer version.
 fn with_ways_out(store: &Store, failure: Failure, record: Option<&Installed>) -> Failure {
     let Some((record, revoked)) = record.zip(store.revoked().ok()) else { return failure };
@@ -427,21 +343,4 @@ fn with_ways_out(store: &Store, failure: Failure, record: Option<&Installed>) ->
     let upgrade = format!("astro plugin upgrade {}", record.name);
     let ways = store.ways_out(record, &revoked).into_iter().filter(|way| !way.ends_with(&upgrade));
     ways.fold(failure, Failure::help)
-}
-
-fn row(outcome: &Outcome, dry_run: bool) -> Value {
-    json!({
-        "name": outcome.name, "version": outcome.version, "action": outcome.action.name(), "before": outcome.before,
-        "source": outcome.source.name(), "origin": outcome.origin, "sha256": outcome.sha256,
-        "key_id": outcome.key_id, "pinned": outcome.pinned, "dry_run": dry_run,
-    })
-}
-
-fn view() -> View {
-    View {
-        list: Some("plugins".to_owned()),
-        columns: ["name", "version", "action"].map(|key| column(key, ColumnKind::Id)).to_vec(),
-        clean: ["name", "version", "action", "sha256"].map(str::to_owned).to_vec(),
-        ..View::default()
-    }
 }

@@ -8,12 +8,13 @@ pub(super) mod exec;
 pub(super) mod find;
 pub(super) mod index;
 pub(super) mod install;
+mod outcome;
 
 use std::path::Path;
 
 use astro_plugin_protocol::{
     check,
-    manifest::{Command, Manifest},
+    manifest::Manifest,
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ use crate::{
         files, hash,
         time::timestamp,
     },
+    commands::Builtin,
     console::report,
     install::{Installer, Options, resolve},
     output::Format,
@@ -37,7 +39,7 @@ use crate::{
     },
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut list = command(
         "plugin list",
         "List the installed plugins",
@@ -49,6 +51,7 @@ pub(super) fn commands() -> Vec<Command> {
             ("astro plugin list", "List the installed plugins"),
             ("astro plugin list --outdated", "List those that have a newer version"),
         ],
+        list,
     );
     list.aliases = vec!["ls".to_owned()];
     let library =
@@ -59,6 +62,7 @@ pub(super) fn commands() -> Vec<Command> {
         "Remove a plugin of your own",
         vec![dynamic(positional("name", "Name of the plugin", true))],
         &[("astro plugin remove hello", "Remove a plugin")],
+        remove,
     );
     remove.aliases = vec!["rm".to_owned(), "unlink".to_owned()];
     let mut link = command(
@@ -66,6 +70,7 @@ pub(super) fn commands() -> Vec<Command> {
         "Use a plugin that is being developed",
         vec![library],
         &[("astro plugin link target/debug/libhello.so", "Use a build")],
+        link,
     );
     link.long_about = "Use a plugin that is being developed.\n\nThe library stays where it is; after the next build the plugin is described again. Linking runs code of the library, in a process of its own, to ask for its manifest.".to_owned();
     let installed = vec![
@@ -78,6 +83,7 @@ pub(super) fn commands() -> Vec<Command> {
                 ("astro plugin info deployment-token", "Show an installed plugin"),
                 ("astro plugin info hello.astro-plugin", "Show a plugin file"),
             ],
+            info,
         ),
         link,
         remove,

@@ -1,17 +1,15 @@
 //! `astro profile use`: for every shell that chose nothing, for a directory, or for one shell.
 
-use astro_plugin_protocol::manifest::Command;
-
 use super::no_profile;
-use crate::commands::{Request, switch};
 use crate::{
     base::error::{Result, While, code, usage},
+    commands::{Builtin, Request, switch},
     config::{self, Config, environment},
     context::{Directory, directory},
     output::Format,
 };
 
-pub(super) fn command() -> Command {
+pub(super) fn command() -> Builtin {
     let mut command = super::command(
         "profile use",
         "Choose the profile of this directory, this shell, or every shell",
@@ -26,6 +24,7 @@ pub(super) fn command() -> Command {
             ("astro profile use prod --here --deployment Reports", "And a deployment with it"),
             ("eval \"$(astro profile use prod --shell)\"", "Choose for this shell"),
         ],
+        use_profile,
     );
     command.long_about = "Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with ASTRO_PROFILE or ASTRO_API_TOKEN, or in a directory with `.astro.toml`, keeps its own.".to_owned();
     command.see_also = vec!["context".to_owned(), "profile list".to_owned()];

@@ -1,11 +1,11 @@
 //! `astro profile edit` and `astro profile rename`.
 
-use astro_plugin_protocol::manifest::{Arg, Command};
+use astro_plugin_protocol::manifest::Arg;
 
 use super::{check_name, no_credential, no_profile};
-use crate::commands::{Request, choices, dynamic, file, option, positional};
 use crate::{
     base::error::{Result, failed, usage},
+    commands::{Builtin, Request, choices, dynamic, file, option, positional},
     config::{self, Config, environment},
     context::Directory,
 };
@@ -13,7 +13,7 @@ use crate::{
 /// What can be taken out of a profile.
 const KEYS: &[&str] = &["credential", "organization", "workspace", "deployment", "output", "ca_file"];
 
-pub(super) fn edit_command() -> Command {
+pub(super) fn edit_command() -> Builtin {
     let unset = Arg {
         repeated: true,
         choices: choices(KEYS),
@@ -32,17 +32,19 @@ pub(super) fn edit_command() -> Command {
             ("astro profile edit stage --deployment Reports", "Change the deployment"),
             ("astro profile edit stage --unset deployment --unset output", "Take values out"),
         ],
+        edit,
     );
     command.long_about = "Change a profile.\n\nOrganization, workspace, deployment and output format are given with the global options. What is not given stays as it is.".to_owned();
     command
 }
 
-pub(super) fn rename_command() -> Command {
+pub(super) fn rename_command() -> Builtin {
     super::command(
         "profile rename",
         "Rename a profile",
         vec![super::existing("Its present name"), positional("new-name", "Its new name", true)],
         &[("astro profile rename stage staging", "Rename a profile")],
+        rename,
     )
 }
 

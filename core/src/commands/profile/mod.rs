@@ -9,12 +9,8 @@ mod choose;
 mod edit;
 mod transfer;
 
-pub(super) use choose::use_profile;
-pub(super) use edit::{edit, rename};
-pub(super) use transfer::{export, import};
-
 use astro_plugin_protocol::{
-    manifest::{Arg, Command, ValueKind},
+    manifest::{Arg, ValueKind},
     names,
     service::{Column, ColumnKind, View},
 };
@@ -23,6 +19,7 @@ use serde_json::{Value, json};
 use super::{Request, column, command, dynamic, option, positional};
 use crate::{
     base::error::{Failure, Result, failed, usage},
+    commands::Builtin,
     config::{self, Config, Dirs, Profile},
     context::names::{LEVELS_OF_PLACE, Names, beside},
     net::address::Address,
@@ -30,7 +27,7 @@ use crate::{
     suggest,
 };
 
-pub(super) fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Builtin> {
     let mut add = command(
         "profile add",
         "Add a profile",
@@ -56,6 +53,7 @@ pub(super) fn commands() -> Vec<Command> {
                 "Another one with the same credential",
             ),
         ],
+        add,
     );
     add.long_about = "Add a profile.\n\nA credential is stored first, with `astro login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
     let mut list = command(
@@ -63,6 +61,7 @@ pub(super) fn commands() -> Vec<Command> {
         "List the profiles",
         Vec::new(),
         &[("astro profile list", "List the profiles")],
+        list,
     );
     list.aliases = vec!["ls".to_owned()];
     vec![
@@ -73,6 +72,7 @@ pub(super) fn commands() -> Vec<Command> {
             "Show a profile",
             vec![existing("Name of the profile")],
             &[("astro profile show prod", "Show a profile")],
+            show,
         ),
         choose::command(),
         edit::edit_command(),
@@ -82,6 +82,7 @@ pub(super) fn commands() -> Vec<Command> {
             "Remove a profile; its credential stays",
             vec![existing("Name of the profile")],
             &[("astro profile remove stage", "Remove a profile")],
+            remove,
         ),
         transfer::export_command(),
         transfer::import_command(),

@@ -8,19 +8,19 @@ use std::{
 };
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Command, ValueKind},
+    manifest::{Arg, ValueKind},
     names,
     service::View,
 };
 use serde::{Deserialize, Serialize};
 
 use super::no_profile;
-use crate::commands::{Request, file, positional, switch};
 use crate::{
     base::{
         error::{Result, failed, usage},
         files,
     },
+    commands::{Builtin, Request, file, positional, switch},
     config::{self, Config, Profile},
     credential,
     net::address::Address,
@@ -58,7 +58,7 @@ struct PortableCredential {
     address: String,
 }
 
-pub(super) fn export_command() -> Command {
+pub(super) fn export_command() -> Builtin {
     let mut command = super::command(
         "profile export",
         "Write profiles for another machine or colleague, without credentials",
@@ -71,12 +71,13 @@ pub(super) fn export_command() -> Command {
             ("astro profile export > profiles.toml", "Export all profiles"),
             ("astro profile export prod stage", "Export two"),
         ],
+        export,
     );
     command.long_about = "Write profiles for another machine or colleague.\n\nThe result is TOML, with `-o json` the same as JSON, and is read by `astro profile import`. It holds names, ids and addresses, and never a token, nor where one is kept.".to_owned();
     command
 }
 
-pub(super) fn import_command() -> Command {
+pub(super) fn import_command() -> Builtin {
     let mut command = super::command(
         "profile import",
         "Add profiles from a file, or from the official Astro CLI",
@@ -91,6 +92,7 @@ pub(super) fn import_command() -> Command {
             ("astro profile import profiles.toml", "Add profiles"),
             ("astro profile import --from-official", "Add the contexts of the official CLI"),
         ],
+        import,
     );
     command.long_about = "Add profiles from a file, or from the official Astro CLI.\n\nNothing is replaced: when a profile of the same name says something else, nothing is added at all. Tokens are not imported: sign in once for each credential. The file of the official CLI is only read.".to_owned();
     command.see_also = vec!["profile export".to_owned(), "login".to_owned()];
