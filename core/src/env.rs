@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
+    api::ApiClient,
     base::{
         error::{Result, failed},
         time::{timestamp, unix_now},
@@ -12,7 +13,7 @@ use crate::{
     cli::help::Layout,
     config::Dirs,
     console::{Console, Conversation, ResultError, logging},
-    context::Resolver,
+    context::{Context, Resolver},
     globals::Globals,
     output::{Format, Sheet},
     store::Stores,
@@ -59,6 +60,11 @@ impl Env {
 
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(self.console.facts.width, self.console.conversation().color_stdout)
+    }
+
+    /// The API as it is used in a context.
+    pub(crate) fn api(&self, context: Context, globals: &Globals) -> ApiClient {
+        ApiClient::new(context, globals, &self.console, self.dirs.as_ref().ok())
     }
 
     /// How a table is laid out.

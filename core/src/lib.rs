@@ -8,6 +8,7 @@
 //!      -> console (stdout = result, stderr = conversation) -> exit code
 //! ```
 
+mod api;
 mod app;
 mod author;
 pub mod base;

@@ -19,10 +19,13 @@ use crate::{
     console::Conversation,
     env::Env,
     globals::Globals,
-    host::{Services, Transport, executor, library},
+    host::{Transport, library},
     parse,
-    run::describe,
-    services::{Invocation, Shared},
+    run::{
+        ask::{self, Request},
+        describe,
+    },
+    services::{Call, Shared},
     store::record::{self, Described},
     sys::{crash, process},
     tree::CommandSet,
@@ -216,14 +219,20 @@ pub(crate) fn probe(env: &Env, path: &str) -> Result<i32> {
     let ask = |service: &str, body: serde_json::Value| -> Result<String> {
         let command = manifest.commands.first().cloned().unwrap_or_default();
         let context = env.resolver().context_at_hand(&Globals::default())?;
-        let invocation = Invocation::silent(env, command, context, Globals::default());
-        let services: Arc<dyn Services> = Arc::new(Shared(Arc::new(invocation)));
+        let globals = Globals::default();
+        let api = env.api(context, &globals).without_renewal();
+        let call = Call { reads_only: true, ..Call::new(env, &manifest.name, command, api, globals) };
         let request = message::encode_request(service, body)?;
-        match executor::run(loaded.invoke(services, request))? {
-            executor::Ended::Done(answer) => Ok(message::decode_answer(&answer)
-                .map_or_else(|failure| failure.code, |_| "an answer".to_owned())),
-            executor::Ended::Interrupted => Ok("nothing".to_owned()),
-        }
+        let requests: Vec<Request> = vec![(request, Arc::new(Shared(Arc::new(call))))];
+        Ok(
+            match ask::ask(&loaded, requests, &format!("`{path}`"))?
+                .and_then(|answers| answers.into_iter().next())
+            {
+                Some(answer) => message::decode_answer(&answer)
+                    .map_or_else(|failure| failure.code, |_| "an answer".to_owned()),
+                None => "nothing".to_owned(),
+            },
+        )
     };
     let nowhere = "no such command".to_owned();
     let mut expected: BTreeMap<&str, (String, &str)> = BTreeMap::new();

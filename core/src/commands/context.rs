@@ -1,7 +1,7 @@
 //! `astro context`: what is in effect, and why.
 
 use astro_plugin_protocol::{
-    manifest::{Arg, Command, Needs},
+    manifest::Arg,
     service::{ColumnKind, View},
     time::minute,
 };
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Request, column, command, positional, switch};
 use crate::{
+    api::names,
     base::{
         error::{Failure, Result, usage},
         time::{timestamp, unix_now},
@@ -21,7 +22,6 @@ use crate::{
     },
     credential::{Source, issuer::Issuer},
     output::Format,
-    services::{Invocation, Renewed, ask_api, ask_names},
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
@@ -189,21 +189,18 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     const API: &str = "the API";
     context.authority()?;
     let env = request.env;
-    let needs = Needs { api: true, ..Needs::default() };
-    let command = Command { path: "context".to_owned(), needs, ..Command::default() };
-    let silent = Invocation::silent(env, command, context.clone(), request.parsed.globals.clone());
-    let invocation = Invocation { renewed: Renewed::default(), ..silent };
-    ask_names(&invocation);
+    let api = env.api(context.clone(), &request.parsed.globals);
+    names::ask(&api);
     let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
     if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
-        let found = ask_api(&invocation, &["organizations", organization, "tokens", token], &[])?;
+        let found = api.get(&["organizations", organization, "tokens", token], &[])?;
         return Ok(vec![
             ("belongs_to", found["name"].clone(), API),
             ("scope", found["scope"].clone(), API),
             ("expires_at", found["endAt"].clone(), API),
         ]);
     }
-    let found = ask_api(&invocation, &["organizations"], &[])?;
+    let found = api.get(&["organizations"], &[])?;
     let names =
         found["organizations"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str());
     let names: Vec<&str> = names.collect();

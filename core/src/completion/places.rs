@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use astro_plugin_protocol::{
-    invocation::Candidate,
-    manifest::{Command, Needs, ValueKind},
-    names::is_id,
-};
+use astro_plugin_protocol::{invocation::Candidate, manifest::ValueKind, names::is_id};
 use serde_json::Value;
 
 use crate::{
@@ -14,7 +10,6 @@ use crate::{
     context::Context,
     env::Env,
     globals::Globals,
-    services::{Invocation, ask_api},
 };
 
 /// The most that is asked for; who has more types another letter.
@@ -24,11 +19,10 @@ const MOST: &str = "1000";
 pub(super) fn of(env: &Env, kind: ValueKind, context: Context, globals: &Globals) -> Result<Vec<Candidate>> {
     context.authority()?;
     let wanted = context.organization.as_ref().map(|organization| organization.value.clone());
-    let needs = Needs { api: true, ..Needs::default() };
-    let command = Command { path: "completion".to_owned(), needs, ..Command::default() };
-    let invocation = Invocation::silent(env, command, context, globals.clone());
+    // The process may end at any moment.
+    let api = env.api(context, globals).without_renewal();
     let list = |path: &[&str], key: &str| -> Result<Vec<Value>> {
-        let mut body = ask_api(&invocation, path, &[("limit", MOST)])?;
+        let mut body = api.get(path, &[("limit", MOST)])?;
         match body[key].take() {
             Value::Array(rows) => Ok(rows),
             _ => Err(failed(format!("the answer holds no list of {key}"))),

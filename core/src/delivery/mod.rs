@@ -11,8 +11,10 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod one_time;
 pub mod program;
 pub mod recovery;
+mod settle;
 pub mod sink;
 pub mod token_file;
 

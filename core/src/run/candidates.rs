@@ -1,9 +1,6 @@
 //! The values of an argument, from its plugin.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use astro_plugin_protocol::{
     invocation::{Candidate, Candidates, Complete, kind},
@@ -18,9 +15,8 @@ use crate::{
     context::Context,
     env::Env,
     globals::Globals,
-    host::{Services, Transport, executor},
-    run::one,
-    services::{Invocation, Shared},
+    run::{ask, one},
+    services::{Call, Shared},
     store::lookup::Owner,
 };
 
@@ -48,19 +44,20 @@ pub(crate) fn candidates(
         log_level: logging::level(),
     };
     let request = message::encode_request(kind::COMPLETE, &request)?;
-    let invocation = Invocation {
-        plugin: owner.facts.name.clone(),
+    // The process may end at any moment.
+    let api = env.api(context, globals).without_renewal();
+    let call = Call {
         config: owner.facts.config.clone(),
-        ..Invocation::silent(env, command.clone(), context, globals.clone())
+        reads_only: true,
+        ..Call::new(env, &owner.facts.name, command.clone(), api, globals.clone())
     };
-    let services: Arc<dyn Services> = Arc::new(Shared(Arc::new(invocation)));
-    let answering = loaded.invoke(services, request);
-    match catch_unwind(AssertUnwindSafe(|| executor::run(answering))) {
-        Ok(Ok(executor::Ended::Done(answer))) => {
+    let mut answers =
+        ask::ask(&loaded, vec![(request, Arc::new(Shared(Arc::new(call))))], &one::identity(owner))?;
+    match answers.as_mut().and_then(Vec::pop) {
+        Some(answer) => {
             let answer: Candidates = message::decode_answer(&answer).and_then(message::read)?;
             Ok(answer.candidates)
         }
-        Ok(Err(failure)) => Err(failure),
-        Ok(Ok(executor::Ended::Interrupted)) | Err(_) => Ok(Vec::new()),
+        None => Ok(Vec::new()),
     }
 }

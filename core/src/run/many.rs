@@ -3,10 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
-    task::Poll,
+    sync::{Arc, PoisonError},
 };
 
 use astro_plugin_protocol::{
@@ -26,10 +23,11 @@ use crate::{
     env::Env,
     exit_code,
     globals::Globals,
-    host::{Answering, Services, Transport, executor, port},
+    host::{Services, port},
     output::{Collected, Format, Renderer},
     parse::Parsed,
-    services::{Invocation, Queue, Renewed, ResultState, Shared},
+    run::ask,
+    services::{Call, Shared},
     store::lookup::Owner,
     sys::signals,
 };
@@ -49,8 +47,8 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     let loaded = one::load(env, owner, conversation)?;
 
     let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
-    let mut running: Vec<(usize, Arc<Invocation>)> = Vec::new();
-    let mut answering: Vec<Answering> = Vec::new();
+    let mut running: Vec<(usize, Arc<Call>)> = Vec::new();
+    let mut requests: Vec<ask::Request> = Vec::new();
     let mut told = BTreeSet::new();
     for (index, profile) in profiles.iter().enumerate() {
         let globals = Globals {
@@ -72,43 +70,29 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         }
         let run = one::run_of(env, &context, command, parsed, false, &owner.facts.name);
         let request = message::encode_request(kind::RUN, &run)?;
-        let invocation = Arc::new(Invocation {
-            plugin: owner.facts.name.clone(),
-            command: command.clone(),
-            context,
-            globals,
-            console: Arc::clone(&env.console),
-            dirs: env.dirs.as_ref().ok().cloned(),
-            interactive: false,
-            delivery: None,
+        let api = env.api(context, &globals);
+        let call = Arc::new(Call {
             config: owner.facts.config.clone(),
-            reads_only: false,
-            result: Mutex::new(ResultState::new(Renderer::collecting())),
-            queue: Queue::default(),
-            renewed: Renewed::default(),
+            ..Call::new(env, &owner.facts.name, command.clone(), api, globals)
         });
-        let services: Arc<dyn Services> =
-            Arc::new(OfProfile { shared: Shared(Arc::clone(&invocation)), profile: profile.clone() });
-        answering.push(loaded.invoke(services, request));
-        running.push((index, invocation));
+        requests.push((
+            request,
+            Arc::new(OfProfile { shared: Shared(Arc::clone(&call)), profile: profile.clone() }),
+        ));
+        running.push((index, call));
     }
 
     let identity = identity(owner);
-    let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
-        .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
-    running.iter().for_each(|(_, invocation)| invocation.renewed.wait());
-    let answers = match ended {
-        executor::Ended::Done(answers) => answers,
-        executor::Ended::Interrupted => {
-            signals::raise_pending();
-            return Ok(exit_code::DECLINED.number.into());
-        }
+    let answers = ask::ask(&loaded, requests, &identity)?;
+    running.iter().for_each(|(_, call)| call.api.wait_for_renewal());
+    let Some(answers) = answers else {
+        signals::raise_pending();
+        return Ok(exit_code::DECLINED.number.into());
     };
     let mut lists: Vec<(&str, Collected)> = Vec::new();
-    for ((index, invocation), answer) in running.iter().zip(answers) {
-        let ended = finish(&answer, invocation, command, &identity);
-        let collected =
-            invocation.result.lock().unwrap_or_else(PoisonError::into_inner).renderer.take_collected();
+    for ((index, call), answer) in running.iter().zip(answers) {
+        let ended = finish(&answer, call, command, &identity);
+        let collected = call.result.lock().unwrap_or_else(PoisonError::into_inner).renderer.take_collected();
         match (ended, collected) {
             (Ok(0), Some(collected)) if collected.is_whole => lists.push((&profiles[*index], collected)),
             (Ok(_), _) => {
@@ -166,23 +150,6 @@ impl Services for OfProfile {
     fn log(&self, level: u32, target: &str, text: &str) {
         self.shared.log(level, target, &format!("profile `{}`: {text}", self.profile));
     }
-}
-
-/// Polls all of them until each is done.
-async fn all(mut answering: Vec<Answering>) -> Vec<Vec<u8>> {
-    let mut answers: Vec<Option<Vec<u8>>> = answering.iter().map(|_| None).collect();
-    poll_fn(|task| {
-        for (one, answer) in answering.iter_mut().zip(&mut answers) {
-            if answer.is_none()
-                && let Poll::Ready(done) = one.as_mut().poll(task)
-            {
-                *answer = Some(done);
-            }
-        }
-        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    answers.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// One result of all lists; in json the failures are part of it.

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod ask;
 pub(crate) mod bundle;
 pub(crate) mod candidates;
 pub(crate) mod describe;

@@ -1,9 +1,6 @@
 //! One command of a plugin: verified, loaded, asked, and its answer turned into an exit code.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use astro_plugin_cli::secret::Chosen;
 use astro_plugin_protocol::{
@@ -24,11 +21,11 @@ use crate::{
     env::Env,
     exit_code,
     globals::Globals,
-    host::{Services, Transport, executor, library},
+    host::library,
     output::{Format, Renderer},
     parse::{self, Parsed},
-    run::many,
-    services::{Invocation, Queue, Renewed, ResultState, Shared},
+    run::{ask, many},
+    services::{Call, ResultState, Shared},
     store::lookup::Owner,
     sys::{crash, process, signals},
     trust::verify,
@@ -75,37 +72,27 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
 
     let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
     let sheet = env.sheet(conversation);
-    let invocation = Arc::new(Invocation {
-        plugin: owner.facts.name.clone(),
-        command: command.clone(),
-        context,
-        globals: globals.clone(),
-        console: Arc::clone(&env.console),
-        dirs: env.dirs.as_ref().ok().cloned(),
+    let call = Arc::new(Call {
+        config: owner.facts.config.clone(),
         interactive,
         delivery,
-        config: owner.facts.config.clone(),
-        reads_only: false,
         result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
-        queue: Queue::default(),
-        renewed: Renewed::default(),
+        ..Call::new(env, &owner.facts.name, command.clone(), env.api(context, globals), globals.clone())
     });
     let request = message::encode_request(invocation::kind::RUN, &run)?;
-    let services: Arc<dyn Services> = Arc::new(Shared(Arc::clone(&invocation)));
-    let answering = loaded.invoke(services, request);
-    let ended = catch_unwind(AssertUnwindSafe(|| executor::run(answering)))
-        .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
-    invocation.renewed.wait();
+    let requests: Vec<ask::Request> = vec![(request, Arc::new(Shared(Arc::clone(&call))))];
+    let answers = ask::ask(&loaded, requests, &identity)?;
+    call.api.wait_for_renewal();
     env.console.end_progress();
-    match ended {
-        executor::Ended::Done(answer) => {
-            let finished = finish(&answer, &invocation, command, &identity);
-            invocation.delivery.iter().for_each(Delivery::abandon);
+    match answers.and_then(|answers| answers.into_iter().next()) {
+        Some(answer) => {
+            let finished = finish(&answer, &call, command, &identity);
+            call.delivery.iter().for_each(Delivery::abandon);
             finished
         }
-        executor::Ended::Interrupted => {
-            let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
-            invocation.delivery.iter().for_each(Delivery::abandon);
+        None => {
+            let undelivered = call.delivery.as_ref().and_then(Delivery::finish);
+            call.delivery.iter().for_each(Delivery::abandon);
             if let Some(failure) = undelivered {
                 report::failure(&env.console, &failure);
             }
@@ -188,17 +175,12 @@ pub(super) fn identity(owner: &Owner) -> String {
 }
 
 /// How the answer becomes an exit code.
-pub(super) fn finish(
-    answer: &[u8],
-    invocation: &Invocation,
-    command: &Command,
-    identity: &str,
-) -> Result<i32> {
+pub(super) fn finish(answer: &[u8], call: &Call, command: &Command, identity: &str) -> Result<i32> {
     // A piece that the plugin did not wait for is part of the result all the same.
-    invocation.queue.close();
-    let undelivered = invocation.delivery.as_ref().and_then(Delivery::finish);
+    call.queue.close();
+    let undelivered = call.delivery.as_ref().and_then(Delivery::finish);
     let _ = failpoint::reach("result-written");
-    let state = invocation.result.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = call.result.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = ended(answer);
     // Whatever the plugin made of it: a result that was not written is not done, and a secret that was not
     // delivered outweighs all.

@@ -3,13 +3,13 @@
 use astro_plugin_cli::plugin_config;
 use serde_json::Value;
 
-use super::{Invocation, to_value};
+use super::{Call, to_value};
 use crate::{base::error::Result, config::Config};
 
 /// `config.get`
-pub(super) fn get(invocation: &Invocation) -> Result<Value> {
-    let config = invocation.dirs.as_ref().map(Config::load).transpose()?.unwrap_or_default();
-    let table = to_value(config.plugins.get(&invocation.plugin).cloned().unwrap_or_default())?;
+pub(super) fn get(call: &Call) -> Result<Value> {
+    let config = call.dirs.as_ref().map(Config::load).transpose()?.unwrap_or_default();
+    let table = to_value(config.plugins.get(&call.plugin).cloned().unwrap_or_default())?;
     let Value::Object(table) = table else { return Ok(table) };
-    plugin_config::checked(&invocation.plugin, &invocation.config, table).map(Value::Object)
+    plugin_config::checked(&call.plugin, &call.config, table).map(Value::Object)
 }

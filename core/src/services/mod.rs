@@ -14,12 +14,8 @@ mod profile;
 mod progress;
 mod prompt;
 mod select;
-pub(crate) mod starter;
 
-pub use http::Renewed;
-pub(crate) use http::get as ask_api;
-pub(crate) use naming::ask as ask_names;
-pub use output::Queue;
+pub(crate) use output::Queue;
 
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +28,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    api::ApiClient,
     base::{
         error::{Failure, Result, code, failed},
         threads,
@@ -48,77 +45,79 @@ use crate::{
     sys::signals,
 };
 
-/// Everything one invocation may use.
-pub struct Invocation {
+/// One call of a plugin: what it may use, and what became of it so far.
+pub(crate) struct Call {
     /// The plugin's name.
-    pub plugin: String,
+    pub(crate) plugin: String,
     /// The command, as the manifest has it.
-    pub command: Command,
-    /// Who and where.
-    pub context: Context,
-    /// The global options.
-    pub globals: Globals,
-    /// The terminal.
-    pub console: Arc<Console>,
-    /// The user's directories, when the home is known.
-    pub dirs: Option<Dirs>,
-    /// Somebody can be asked.
-    pub interactive: bool,
-    /// How its one-time secrets are kept and delivered, when it has any.
-    pub delivery: Option<Delivery>,
+    pub(crate) command: Command,
     /// The keys of the plugin's configuration.
-    pub config: Vec<ConfigKey>,
+    pub(crate) config: Vec<ConfigKey>,
+    /// Who and where, and the API.
+    pub(crate) api: ApiClient,
+    /// The global options.
+    pub(crate) globals: Globals,
+    /// The terminal.
+    pub(crate) console: Arc<Console>,
+    /// The user's directories, when the home is known.
+    pub(crate) dirs: Option<Dirs>,
+    /// Somebody can be asked.
+    pub(crate) interactive: bool,
     /// It may read and nothing else: a shell completes a line.
-    pub reads_only: bool,
+    pub(crate) reads_only: bool,
+    /// How its one-time secrets are kept and delivered, when it has any.
+    pub(crate) delivery: Option<Delivery>,
     /// The result so far.
-    pub result: Mutex<ResultState>,
+    pub(crate) result: Mutex<ResultState>,
     /// What is still to be written of it.
-    pub queue: Queue,
-    /// The credential that took the place of the context's.
-    pub renewed: Renewed,
+    pub(crate) queue: Queue,
 }
 
-impl Invocation {
-    /// An invocation that shows nothing and asks nobody, for requests of the host's own.
-    pub(crate) fn silent(env: &Env, command: Command, context: Context, globals: Globals) -> Self {
+impl Call {
+    /// A call that asks nobody and delivers no secret; its result is collected.
+    pub(crate) fn new(env: &Env, plugin: &str, command: Command, api: ApiClient, globals: Globals) -> Self {
         Self {
-            plugin: "astro".to_owned(),
+            plugin: plugin.to_owned(),
             command,
-            context,
+            config: Vec::new(),
+            api,
             globals,
             console: Arc::clone(&env.console),
             dirs: env.dirs.as_ref().ok().cloned(),
             interactive: false,
+            reads_only: false,
             delivery: None,
-            config: Vec::new(),
-            reads_only: true,
             result: Mutex::new(ResultState::new(Renderer::collecting())),
             queue: Queue::default(),
-            renewed: Renewed::never(),
         }
+    }
+
+    /// Who and where.
+    pub(crate) fn context(&self) -> &Context {
+        &self.api.context
     }
 }
 
-/// The result of one invocation.
-pub struct ResultState {
+/// The result of one call.
+pub(crate) struct ResultState {
     /// Turns records into bytes.
-    pub renderer: Renderer,
+    pub(crate) renderer: Renderer,
     /// The reader of stdout is gone; the command ends quietly.
-    pub closed: bool,
+    pub(crate) closed: bool,
     /// Writing failed for this reason.
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
 }
 
 impl ResultState {
     /// Nothing was written yet.
-    pub fn new(renderer: Renderer) -> Self {
+    pub(crate) fn new(renderer: Renderer) -> Self {
         Self { renderer, closed: false, failure: None }
     }
 }
 
-/// An invocation that services can hand to other threads.
+/// A call that services can hand to other threads.
 #[derive(Clone)]
-pub struct Shared(pub Arc<Invocation>);
+pub(crate) struct Shared(pub(crate) Arc<Call>);
 
 impl Services for Shared {
     fn call(&self, request: Vec<u8>, reply: Reply) {
@@ -134,53 +133,53 @@ impl Services for Shared {
 }
 
 /// The list of services. The order is that of `docs/src/internals/architecture.md`.
-fn dispatch(invocation: &Arc<Invocation>, request: Request, reply: Reply) {
+fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
-    if invocation.reads_only && !service::only_reads(&service, &body) {
+    if call.reads_only && !service::only_reads(&service, &body) {
         let reason = format!("`{service}` is not answered while a shell completes a line");
         return reply.send(Err(Failure::new(code::FAILED, reason)));
     }
     match service.as_str() {
-        service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(invocation, body, reply)),
-        service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(invocation, body, reply)),
-        service::OUTPUT_TEXT => with(body, reply, |body, reply| output::text(invocation, body, reply)),
-        service::OUTPUT_SECRET => with(body, reply, |body, reply| output::secret(invocation, body, reply)),
-        service::PROMPT_CONFIRM => with(body, reply, |body, reply| prompt::confirm(invocation, body, reply)),
-        service::PROMPT_TEXT => with(body, reply, |body, reply| prompt::text(invocation, body, reply)),
-        service::PROMPT_SELECT => with(body, reply, |body, reply| prompt::select(invocation, body, reply)),
+        service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(call, body, reply)),
+        service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(call, body, reply)),
+        service::OUTPUT_TEXT => with(body, reply, |body, reply| output::text(call, body, reply)),
+        service::OUTPUT_SECRET => with(body, reply, |body, reply| output::secret(call, body, reply)),
+        service::PROMPT_CONFIRM => with(body, reply, |body, reply| prompt::confirm(call, body, reply)),
+        service::PROMPT_TEXT => with(body, reply, |body, reply| prompt::text(call, body, reply)),
+        service::PROMPT_SELECT => with(body, reply, |body, reply| prompt::select(call, body, reply)),
         service::NOTICE => with(body, reply, |body: service::Text, reply| {
-            invocation.console.notice(&body.text);
+            call.console.notice(&body.text);
             reply.send(Ok(Value::Null));
         }),
         service::PROGRESS_START => {
-            with(body, reply, |body, reply| reply.send(progress::start(invocation, &body)));
+            with(body, reply, |body, reply| reply.send(progress::start(call, &body)));
         }
         service::PROGRESS_SET => {
-            with(body, reply, |body, reply| reply.send(progress::set(invocation, &body)));
+            with(body, reply, |body, reply| reply.send(progress::set(call, &body)));
         }
         service::PROGRESS_END => {
-            with(body, reply, |body, reply| reply.send(progress::end(invocation, &body)));
+            with(body, reply, |body, reply| reply.send(progress::end(call, &body)));
         }
-        service::PROCESS_RUN => with(body, reply, |body, reply| process::run(invocation, body, reply)),
+        service::PROCESS_RUN => with(body, reply, |body, reply| process::run(call, body, reply)),
         service::CANCEL_WAIT => signals::wait(move || reply.send(Ok(Value::Null))),
         service::CLOCK => reply.send(time()),
         service::PROFILE_PUT => with(body, reply, |body, reply| {
-            let invocation = Arc::clone(invocation);
-            in_background(reply, move || profile::put(&invocation, &body));
+            let call = Arc::clone(call);
+            in_background(reply, move || profile::put(&call, &body));
         }),
         service::CONFIG_GET => {
-            let invocation = Arc::clone(invocation);
-            in_background(reply, move || config::get(&invocation));
+            let call = Arc::clone(call);
+            in_background(reply, move || config::get(&call));
         }
         service::CONTEXT_SELECT => with(body, reply, |body, reply| {
-            let invocation = Arc::clone(invocation);
-            in_background(reply, move || select::select(&invocation, &body));
+            let call = Arc::clone(call);
+            in_background(reply, move || select::select(&call, &body));
         }),
-        service::NAMES_KNOWN => with(body, reply, |body, reply| reply.send(naming::known(invocation, &body))),
+        service::NAMES_KNOWN => with(body, reply, |body, reply| reply.send(naming::known(call, &body))),
         service::NAMES_SEEN => with(body, reply, |body, reply| {
-            let invocation = Arc::clone(invocation);
-            in_background(reply, move || naming::seen(&invocation, &body));
+            let call = Arc::clone(call);
+            in_background(reply, move || naming::seen(&call, &body));
         }),
         unknown => reply.send(Err(Failure::new(
             code::UNIMPLEMENTED,

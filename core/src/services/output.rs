@@ -12,7 +12,7 @@ use std::{
 use astro_plugin_protocol::service::{Emit, Secret, Text};
 use serde_json::{Value, json};
 
-use super::{Invocation, ResultState};
+use super::{Call, ResultState};
 use crate::{
     base::{
         error::{Failure, Result, code, failed, plugin},
@@ -25,21 +25,21 @@ use crate::{
 };
 
 /// `output.emit`
-pub(super) fn emit(invocation: &Arc<Invocation>, emit: Emit, reply: Reply) {
-    in_order(invocation, Piece::Emit(emit), reply);
+pub(super) fn emit(call: &Arc<Call>, emit: Emit, reply: Reply) {
+    in_order(call, Piece::Emit(emit), reply);
 }
 
 /// `output.text`
-pub(super) fn text(invocation: &Arc<Invocation>, text: Text, reply: Reply) {
-    if !invocation.command.needs.text {
+pub(super) fn text(call: &Arc<Call>, text: Text, reply: Reply) {
+    if !call.command.needs.text {
         return reply.send(Err(failed("the command does not declare that it streams text")));
     }
-    in_order(invocation, Piece::Text(text.text), reply);
+    in_order(call, Piece::Text(text.text), reply);
 }
 
 /// `output.secret`
-pub(super) fn secret(invocation: &Arc<Invocation>, secret: Secret, reply: Reply) {
-    in_order(invocation, Piece::Secret(secret), reply);
+pub(super) fn secret(call: &Arc<Call>, secret: Secret, reply: Reply) {
+    in_order(call, Piece::Secret(secret), reply);
 }
 
 /// A piece of the result as it was handed over.
@@ -62,13 +62,13 @@ enum Job {
     Write(Box<Rendered>, Reply),
 }
 
-/// The writing thread of an invocation, once there is one.
+/// The writing thread of an call, once there is one.
 #[derive(Default)]
-pub struct Queue(Mutex<Option<(mpsc::Sender<Job>, JoinHandle<()>)>>);
+pub(crate) struct Queue(Mutex<Option<(mpsc::Sender<Job>, JoinHandle<()>)>>);
 
 impl Queue {
     /// Waits until everything that was handed over is written.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((jobs, thread)) = running {
             drop(jobs);
@@ -78,28 +78,28 @@ impl Queue {
     }
 }
 
-fn in_order(invocation: &Arc<Invocation>, piece: Piece, reply: Reply) {
-    let mut queue = invocation.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
+fn in_order(call: &Arc<Call>, piece: Piece, reply: Reply) {
+    let mut queue = call.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((jobs, _)) = &*queue {
         // Only a thread that panicked does not take it; the dropped reply then answers.
         let _ = jobs.send(Job::Render(Box::new(piece), reply));
         return;
     }
-    let answer = match render(invocation, piece) {
+    let answer = match render(call, piece) {
         Err(failure) => Err(failure),
         Ok(rendered)
-            if rendered.secret.is_none() && invocation.console.result.is_ready_for(rendered.bytes.len()) =>
+            if rendered.secret.is_none() && call.console.result.is_ready_for(rendered.bytes.len()) =>
         {
-            write(invocation, &rendered)
+            write(call, &rendered)
         }
-        Ok(rendered) => match start(invocation) {
+        Ok(rendered) => match start(call) {
             Ok((jobs, thread)) => {
                 let _ = jobs.send(Job::Write(Box::new(rendered), reply));
                 *queue = Some((jobs, thread));
                 return;
             }
             // Without a thread it is written here, however long that takes.
-            Err(_) => write(invocation, &rendered),
+            Err(_) => write(call, &rendered),
         },
     };
     // An answer may wake somebody who hands over the next piece at once.
@@ -107,33 +107,33 @@ fn in_order(invocation: &Arc<Invocation>, piece: Piece, reply: Reply) {
     reply.send(answer);
 }
 
-fn start(invocation: &Arc<Invocation>) -> std::io::Result<(mpsc::Sender<Job>, JoinHandle<()>)> {
+fn start(call: &Arc<Call>) -> std::io::Result<(mpsc::Sender<Job>, JoinHandle<()>)> {
     let (jobs, todo) = mpsc::channel();
-    let invocation = Arc::clone(invocation);
+    let call = Arc::clone(call);
     let thread = std::thread::Builder::new().name("result".to_owned()).spawn(move || {
         for job in todo {
             let (rendered, reply) = match job {
-                Job::Render(piece, reply) => (render(&invocation, *piece), reply),
+                Job::Render(piece, reply) => (render(&call, *piece), reply),
                 Job::Write(rendered, reply) => (Ok(*rendered), reply),
             };
-            reply.send(rendered.and_then(|rendered| write(&invocation, &rendered)));
+            reply.send(rendered.and_then(|rendered| write(&call, &rendered)));
         }
     })?;
     Ok((jobs, thread))
 }
 
-fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
-    let mut state = lock(invocation);
+fn render(call: &Call, piece: Piece) -> Result<Rendered> {
+    let mut state = lock(call);
     match piece {
         Piece::Emit(emit) => {
             let step = state.renderer.step(emit)?;
             if let Some(notice) = step.notice {
-                invocation.console.notice(&notice);
+                call.console.notice(&notice);
             }
             Ok(Rendered { bytes: step.bytes, secret: None })
         }
         Piece::Text(text) => {
-            let bytes = match invocation.context.output.value {
+            let bytes = match call.context().output.value {
                 Format::Json => format!("{}\n", json!({ "text": text })).into_bytes(),
                 // On a terminal a linter's colours are its own; a script gets what was written.
                 Format::Table | Format::Clean => text.into_bytes(),
@@ -141,7 +141,7 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
             Ok(Rendered { bytes, secret: None })
         }
         Piece::Secret(secret) => {
-            let Some(delivery) = &invocation.delivery else {
+            let Some(delivery) = &call.delivery else {
                 return Err(failed("the command does not declare that it delivers a one-time secret"));
             };
             let reached = failpoint::reach("secret-received");
@@ -152,7 +152,7 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
             match rendered {
                 Ok(bytes) => {
                     if delivery.is_to_stdout()
-                        && let Err(error) = mask_in_ci(invocation, &secret.value)
+                        && let Err(error) = mask_in_ci(call, &secret.value)
                     {
                         let unmasked = Failure::new(
                             code::DELIVERY,
@@ -174,46 +174,46 @@ fn render(invocation: &Invocation, piece: Piece) -> Result<Rendered> {
     }
 }
 
-fn write(invocation: &Invocation, rendered: &Rendered) -> Result<Value> {
-    match (&rendered.secret, &invocation.delivery) {
+fn write(call: &Call, rendered: &Rendered) -> Result<Value> {
+    match (&rendered.secret, &call.delivery) {
         (Some(secret), Some(delivery)) => {
             let more = Context {
-                plugin: &invocation.plugin,
-                command: &invocation.command.path,
-                timeout: invocation.globals.time_limit(),
-                shows_output: invocation.globals.verbose > 0,
+                plugin: &call.plugin,
+                command: &call.command.path,
+                timeout: call.globals.time_limit(),
+                shows_output: call.globals.verbose > 0,
             };
             delivery
-                .deliver(&invocation.console, secret, &rendered.bytes, &more)
-                .map_err(|failure| lock(invocation).fail(failure))?;
-            if delivery.is_to_stdout() { Ok(Value::Null) } else { write_plain(invocation, &rendered.bytes) }
+                .deliver(&call.console, secret, &rendered.bytes, &more)
+                .map_err(|failure| lock(call).fail(failure))?;
+            if delivery.is_to_stdout() { Ok(Value::Null) } else { write_plain(call, &rendered.bytes) }
         }
-        _ => write_plain(invocation, &rendered.bytes),
+        _ => write_plain(call, &rendered.bytes),
     }
 }
 
 /// Writes what is no secret: a reader that is gone has had enough.
-fn write_plain(invocation: &Invocation, bytes: &[u8]) -> Result<Value> {
-    match invocation.console.apart(|| invocation.console.result.write_all(bytes)) {
+fn write_plain(call: &Call, bytes: &[u8]) -> Result<Value> {
+    match call.console.apart(|| call.console.result.write_all(bytes)) {
         Ok(()) => Ok(Value::Null),
         Err(ResultError::Closed) => {
-            lock(invocation).closed = true;
+            lock(call).closed = true;
             Err(Failure::new(code::CLOSED, "the reader of the result is gone"))
         }
         Err(ResultError::Failed(reason)) => {
-            Err(lock(invocation).fail(failed("the result cannot be written").cause(reason)))
+            Err(lock(call).fail(failed("the result cannot be written").cause(reason)))
         }
         Err(ResultError::Lost) => {
             let reason = "it closed the descriptor of the result, which is not its own";
-            Err(lock(invocation).fail(plugin(reason)))
+            Err(lock(call).fail(plugin(reason)))
         }
     }
 }
 
 /// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
-fn mask_in_ci(invocation: &Invocation, value: &str) -> std::io::Result<()> {
-    match invocation.console.hides_in_ci() {
-        true => invocation.console.mask(value),
+fn mask_in_ci(call: &Call, value: &str) -> std::io::Result<()> {
+    match call.console.hides_in_ci() {
+        true => call.console.mask(value),
         false => Ok(()),
     }
 }
@@ -228,6 +228,6 @@ impl ResultState {
     }
 }
 
-fn lock(invocation: &Invocation) -> MutexGuard<'_, ResultState> {
-    invocation.result.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(call: &Call) -> MutexGuard<'_, ResultState> {
+    call.result.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use astro_plugin_protocol::service::{Process, ProcessEnd};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Invocation, to_value};
+use super::{Call, to_value};
 use crate::{
     base::{
         error::{Result, code, failed, plain_io},
@@ -31,10 +31,10 @@ const MOST: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `process.run`
-pub(super) fn run(invocation: &Arc<Invocation>, process: Process, reply: Reply) {
-    let invocation = Arc::clone(invocation);
+pub(super) fn run(call: &Arc<Call>, process: Process, reply: Reply) {
+    let call = Arc::clone(call);
     let work = move || {
-        let ended = run_to_its_end(&invocation, &process);
+        let ended = run_to_its_end(&call, &process);
         // Whoever interrupted wants no more of the command: it is left where it is, unless it waits to be told.
         match signals::pending().is_some() && !signals::somebody_waits() {
             true => std::mem::forget(reply),
@@ -44,8 +44,8 @@ pub(super) fn run(invocation: &Arc<Invocation>, process: Process, reply: Reply) 
     threads::start_or_run("program", work);
 }
 
-fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
-    if !invocation.command.needs.process {
+fn run_to_its_end(call: &Call, process: &Process) -> Result<Value> {
+    if !call.command.needs.process {
         return Err(failed("the command does not declare that it runs programs"));
     }
     let program = &process.program;
@@ -60,24 +60,24 @@ fn run_to_its_end(invocation: &Invocation, process: &Process) -> Result<Value> {
     }
     child::scrub(&mut command);
     command.envs(&process.variables);
-    command.stdout(match (process.capture, invocation.context.output.value) {
+    command.stdout(match (process.capture, call.context().output.value) {
         (true, _) => Stdio::piped(),
         // It is no JSON document, and two results are none.
         (false, Format::Json) => std::io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?.into(),
         (false, Format::Table | Format::Clean) => {
-            invocation.console.result.for_child().map_or_else(Stdio::null, Stdio::from)
+            call.console.result.for_child().map_or_else(Stdio::null, Stdio::from)
         }
     });
     // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
-    let mut forward = Forward::new(invocation.console.facts.stdin || invocation.console.facts.stderr);
+    let mut forward = Forward::new(call.console.facts.stdin || call.console.facts.stderr);
     if !process.capture {
-        invocation.console.hide_progress(true);
+        call.console.hide_progress(true);
     }
     let limits = Limits { time: None, output: MOST };
     let ended =
         child::run_with(&mut command, limits, &mut |_| {}, Some(&mut |child: &Child| forward.newest(child)));
     if !process.capture {
-        invocation.console.hide_progress(false);
+        call.console.hide_progress(false);
     }
     // What it left behind may hold the pipe open: what came so far is what there is.
     let ended = ended.map_err(|error| match error {

@@ -3,7 +3,7 @@
 use astro_plugin_protocol::service::{ProfilePut, ProfilePutAnswer};
 use serde_json::Value;
 
-use super::{Invocation, to_value};
+use super::{Call, to_value};
 use crate::{
     base::error::{Result, failed},
     config,
@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// `profile.put`
-pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
-    if !invocation.command.needs.profile {
+pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
+    if !call.command.needs.profile {
         return Err(failed("the command does not declare that it changes profiles"));
     }
     if !astro_plugin_protocol::names::is_name(&put.name) {
         return Err(failed("the profile's name is not accepted"));
     }
-    let address = Address::parse(&put.address, &format!("the plugin `{}`", invocation.plugin))?;
+    let address = Address::parse(&put.address, &format!("the plugin `{}`", call.plugin))?;
     if !address.is_loopback() {
         return Err(failed("a plugin may only write profiles of an address on this machine"));
     }
@@ -27,11 +27,11 @@ pub(super) fn put(invocation: &Invocation, put: &ProfilePut) -> Result<Value> {
     if put.start.as_deref().is_some_and(|path| !is_path(path)) {
         return Err(failed("the command that starts the server is not the path of a command"));
     }
-    let Some(dirs) = &invocation.dirs else {
+    let Some(dirs) = &call.dirs else {
         return Err(config_needs_home());
     };
     credential::sources::file::check_writable(dirs)?;
-    let owner = invocation.plugin.as_str();
+    let owner = call.plugin.as_str();
     let active = config::edit(dirs, |document| {
         let written_by = |kind: &str| {
             let known = document.get(kind).and_then(|kind| kind.get(&put.name))?;

@@ -9,7 +9,7 @@ use astro_plugin_protocol::{
 use dialoguer::{FuzzySelect, console::Term, theme::Theme};
 use serde_json::Value;
 
-use super::{Invocation, in_background};
+use super::{Call, in_background};
 use crate::{
     base::error::{Failure, Result, code},
     console::{Console, declined, escaped, is_yes, no_answer, width},
@@ -19,21 +19,21 @@ use crate::{
 };
 
 /// `prompt.confirm`
-pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Reply) {
+pub(super) fn confirm(call: &Arc<Call>, confirm: Confirm, reply: Reply) {
     // What is asked for here is a change: better refused before the question than after the answer.
-    if let Err(refused) = invocation.context.allow(Effect::Write)
-        && invocation.command.needs.api
+    if let Err(refused) = call.context().allow(Effect::Write)
+        && call.command.needs.api
     {
         return reply.send(Err(refused));
     }
-    if invocation.globals.yes {
+    if call.globals.yes {
         return reply.send(Ok(Value::Bool(true)));
     }
-    if !invocation.interactive {
-        return reply.send(Err(nobody(invocation, "--yes", &[])));
+    if !call.interactive {
+        return reply.send(Err(nobody(call, "--yes", &[])));
     }
-    let console = Arc::clone(&invocation.console);
-    let delivery = invocation.delivery.as_ref();
+    let console = Arc::clone(&call.console);
+    let delivery = call.delivery.as_ref();
     let replaced =
         delivery.and_then(|delivery| delivery.replaced_file()).map(|file| file.display().to_string());
     in_background(reply, move || {
@@ -48,11 +48,11 @@ pub(super) fn confirm(invocation: &Arc<Invocation>, confirm: Confirm, reply: Rep
 }
 
 /// `prompt.text`
-pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
-    if !invocation.interactive {
-        return reply.send(Err(nobody(invocation, &text.flag, &text.help)));
+pub(super) fn text(call: &Arc<Call>, text: AskText, reply: Reply) {
+    if !call.interactive {
+        return reply.send(Err(nobody(call, &text.flag, &text.help)));
     }
-    let console = Arc::clone(&invocation.console);
+    let console = Arc::clone(&call.console);
     in_background(reply, move || {
         let _apart = Apart::new(&console);
         loop {
@@ -65,11 +65,11 @@ pub(super) fn text(invocation: &Arc<Invocation>, text: AskText, reply: Reply) {
 }
 
 /// `prompt.select`
-pub(super) fn select(invocation: &Arc<Invocation>, select: Select, reply: Reply) {
-    if !invocation.interactive {
-        return reply.send(Err(nobody(invocation, &select.flag, &select.help)));
+pub(super) fn select(call: &Arc<Call>, select: Select, reply: Reply) {
+    if !call.interactive {
+        return reply.send(Err(nobody(call, &select.flag, &select.help)));
     }
-    let console = Arc::clone(&invocation.console);
+    let console = Arc::clone(&call.console);
     in_background(reply, move || {
         let _apart = Apart::new(&console);
         let items = aligned(&select.items);
@@ -156,10 +156,10 @@ fn ask<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     })
 }
 
-fn nobody(invocation: &Invocation, flag: &str, help: &[String]) -> Failure {
+fn nobody(call: &Call, flag: &str, help: &[String]) -> Failure {
     let mut failure = Failure::new(
         code::INPUT_REQUIRED,
-        format!("`astro {}` needs `{flag}`: nobody can be asked here", invocation.command.path),
+        format!("`astro {}` needs `{flag}`: nobody can be asked here", call.command.path),
     );
     failure.help = help.to_vec();
     if help.is_empty() { failure.help(format!("pass `{flag}`, or run it on a terminal")) } else { failure }

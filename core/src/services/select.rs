@@ -7,7 +7,7 @@ use astro_plugin_protocol::{
 };
 use serde_json::Value;
 
-use super::{Invocation, to_value};
+use super::{Call, to_value};
 use crate::{
     base::error::{Failure, Result, failed, usage},
     config,
@@ -21,8 +21,8 @@ use crate::{
 const KEYS: &[&str] = &["organization", "workspace", "deployment"];
 
 /// `context.select`
-pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<Value> {
-    if !invocation.command.needs.profile {
+pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
+    if !call.command.needs.profile {
         return Err(failed("the command does not declare that it changes profiles"));
     }
     for (key, value) in &select.values {
@@ -33,7 +33,7 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
             return Err(failed(format!("what is selected as {key} is not an ID")));
         }
     }
-    let context = &invocation.context;
+    let context = call.context();
     if let Some(Origin::Variable(name)) = context.credential.as_ref().map(|credential| &credential.origin) {
         return Err(with_variables(
             usage(format!("{name} is set, so no profile is in use that could be changed")),
@@ -56,7 +56,7 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
             flags(select)
         )));
     }
-    let Some(dirs) = &invocation.dirs else {
+    let Some(dirs) = &call.dirs else {
         return Err(
             crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
         );
@@ -113,11 +113,11 @@ pub(super) fn select(invocation: &Invocation, select: &ContextSelect) -> Result<
     for (key, _) in &values {
         match origin_of(key) {
             Some(origin @ Origin::Variable(_)) => {
-                invocation.console.notice(&format!("{origin} names another {key} and wins here."));
+                call.console.notice(&format!("{origin} names another {key} and wins here."));
             }
             // The profile is of other directories, too.
             Some(origin @ Origin::Profile(_)) if file.is_some() && is_cleared(key) => {
-                invocation.console.notice(&format!(
+                call.console.notice(&format!(
                     "The {key} of the {origin} stays in effect and may belong to another place: choose one with `--{key}`, or in {FILE}."
                 ));
             }

@@ -12,6 +12,7 @@ pub(crate) const ORDER: &[&str] = &[
     "net",
     "credential",
     "context",
+    "api",
     "store",
     "trust",
     "cli",

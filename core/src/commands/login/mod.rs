@@ -15,6 +15,7 @@ use dialoguer::console::Term;
 
 use super::{Request, command, dynamic, option, switch};
 use crate::{
+    api::starter,
     base::{
         error::{Failure, Result, auth, failed, usage},
         time::{day, timestamp, unix_now},
@@ -25,7 +26,6 @@ use crate::{
     context::{Claims, Environment, Origin, Sources},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     net::{address::Address, tls::Trust},
-    services::starter,
 };
 use check::Checked;
 

@@ -11,11 +11,14 @@ use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Prepared, Unanswered, client, debug, refused, renew, unknown_outcome, unreachable};
+use super::{
+    ApiClient,
+    error::{refused, unknown_outcome, unreachable},
+    request::{Prepared, Unanswered},
+};
 use crate::{
     base::error::{Failure, Result},
     net::client::Unreached,
-    services::Invocation,
 };
 
 /// How often a request is sent at the most.
@@ -24,19 +27,19 @@ const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Sends a request, again where that may help and does no harm.
-pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> Result<HttpResponse> {
-    let mut prepared = Prepared::new(invocation, request)?;
-    let address = &invocation.context.address.value;
-    let client = client(&invocation.context)?;
+pub(crate) async fn perform(client: &ApiClient, request: &HttpRequest) -> Result<HttpResponse> {
+    let mut prepared = Prepared::new(client, request)?;
+    let address = &client.context.address.value;
+    let shared = client.shared()?;
     let may_repeat = prepared.method != Method::POST || request.idempotent;
     let mut attempt = 1;
     let mut has_renewed = false;
     loop {
         pace(&prepared.method).await;
         let started = Instant::now();
-        let outcome = prepared.send(&client, |_| ()).await;
+        let outcome = prepared.send(&shared, |_| ()).await;
         if let Ok(answered) = &outcome {
-            debug(invocation, request, answered, started.elapsed());
+            client.debug(request, answered, started.elapsed());
         }
         let (failure, wait) = match outcome {
             Ok(answered) if answered.is_success() => return answered.json(&prepared.method, address),
@@ -44,7 +47,7 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
             Ok(answered)
                 if attempt > 1
                     && prepared.method == Method::DELETE
-                    && (answered.status == 404 || answered.status == 401 && is_own(invocation, request)) =>
+                    && (answered.status == 404 || answered.status == 401 && is_own(client, request)) =>
             {
                 return Ok(HttpResponse { status: 204, body: Value::Null });
             }
@@ -52,15 +55,15 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
             Ok(answered) if answered.status == 401 && !has_renewed => {
                 has_renewed = true;
                 let started = Instant::now();
-                match renew::after_refusal(invocation, &prepared.token).await? {
+                match client.token_after_refusal(&prepared.token).await? {
                     Some(token) => prepared.authorize(token)?,
-                    None => return Err(refused(&prepared.method, &answered, &invocation.context)),
+                    None => return Err(refused(&prepared.method, &answered, &client.context)),
                 }
                 prepared.deadline += started.elapsed();
                 continue;
             }
             Ok(answered) => {
-                let failure = refused(&prepared.method, &answered, &invocation.context);
+                let failure = refused(&prepared.method, &answered, &client.context);
                 match answered.status {
                     429 | 502..=504 => (failure, answered.retry_after),
                     _ => return Err(failure),
@@ -69,7 +72,7 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
             Err(unanswered) => {
                 let is_final =
                     matches!(&unanswered, Unanswered::NotSent(error) if Unreached::of(error).is_final);
-                let failure = in_words(unanswered, invocation, &prepared.method);
+                let failure = in_words(unanswered, client, &prepared.method);
                 if is_final {
                     return Err(failure);
                 }
@@ -93,16 +96,14 @@ pub(super) async fn perform(invocation: &Invocation, request: &HttpRequest) -> R
 }
 
 /// Whether the request is about the token that astro uses itself: deleted, it is not accepted any more.
-fn is_own(invocation: &Invocation, request: &HttpRequest) -> bool {
-    let own = invocation.context.token_id();
+fn is_own(client: &ApiClient, request: &HttpRequest) -> bool {
+    let own = client.context.token_id();
     own.is_some() && own == request.path.last().map(String::as_str)
 }
 
-fn in_words(unanswered: Unanswered, invocation: &Invocation, method: &Method) -> Failure {
+fn in_words(unanswered: Unanswered, client: &ApiClient, method: &Method) -> Failure {
     match unanswered {
-        Unanswered::NotSent(error) | Unanswered::Lost(error) => {
-            unreachable(&error, &invocation.context, method)
-        }
+        Unanswered::NotSent(error) | Unanswered::Lost(error) => unreachable(&error, &client.context, method),
         Unanswered::Late => unknown_outcome(method),
         Unanswered::BrokeOff(failure) if *method == Method::GET => *failure,
         Unanswered::BrokeOff(failure) => unknown_outcome(method).cause(failure.message),
@@ -116,7 +117,7 @@ fn jittered(attempt: u32) -> Duration {
 
 /// Waits until one more request is within the API's documented rates: 25 GET, 10 POST, 5 DELETE a second for
 /// each token.
-pub(super) async fn pace(method: &Method) {
+pub(crate) async fn pace(method: &Method) {
     static RATES: [Mutex<Rate>; 3] =
         [Mutex::new(Rate::new(25)), Mutex::new(Rate::new(10)), Mutex::new(Rate::new(5))];
     let rate = &RATES[match *method {

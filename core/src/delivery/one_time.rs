@@ -5,9 +5,19 @@ use std::time::{Duration, Instant};
 
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
-use super::{Answered, Prepared, Unanswered, base, debug, refused, renew, retry, unreachable};
-use crate::services::http::settle::{self, Verdict};
+use super::{
+    Delivery,
+    recovery::{Kept, Record},
+    settle::{self, Verdict},
+    undelivered,
+};
 use crate::{
+    api::{
+        ApiClient,
+        error::{refused, unreachable},
+        request::{Answered, Prepared, Unanswered},
+        retry,
+    },
     base::{
         error::{Failure, Result, auth, code, failed, innermost},
         failpoint,
@@ -15,28 +25,29 @@ use crate::{
     console::report,
     context::Origin,
     credential::{self, Secret, Stored},
-    delivery::{
-        recovery::{Kept, Record},
-        undelivered,
-    },
-    net,
-    services::Invocation,
     sys::{exit_message, signals},
 };
 
+/// A request with a one-time secret, and what is needed to send and deliver it.
+pub(crate) struct OneTime<'a> {
+    pub(crate) client: &'a ApiClient,
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) plugin: &'a str,
+    /// The path of the command.
+    pub(crate) command: &'a str,
+    pub(crate) request: &'a HttpRequest,
+    pub(crate) secret: &'a OneTimeSecret,
+}
+
 /// Sends it, and once more when the API refused the credential and there is another one: a 401 says that nothing was
 /// done.
-pub(super) async fn perform(
-    invocation: &Invocation,
-    request: &HttpRequest,
-    secret: &OneTimeSecret,
-) -> Result<HttpResponse> {
+pub(crate) async fn perform(one: &OneTime<'_>) -> Result<HttpResponse> {
     let mut sent_with = None;
-    let outcome = send(invocation, request, secret, &mut sent_with).await;
+    let outcome = send(one, &mut sent_with).await;
     match (outcome, sent_with) {
         (Err(failure), Some(token)) if failure.http.as_ref().is_some_and(|http| http.status == 401) => {
-            match renew::after_refusal(invocation, &token).await? {
-                Some(_) => send(invocation, request, secret, &mut None).await,
+            match one.client.token_after_refusal(&token).await? {
+                Some(_) => send(one, &mut None).await,
                 None => Err(failure),
             }
         }
@@ -45,42 +56,33 @@ pub(super) async fn perform(
 }
 
 /// One attempt; `sent_with` gets the credential.
-async fn send(
-    invocation: &Invocation,
-    request: &HttpRequest,
-    secret: &OneTimeSecret,
-    sent_with: &mut Option<Secret>,
-) -> Result<HttpResponse> {
-    let Some(delivery) = &invocation.delivery else {
-        return Err(failed("the command does not declare that it delivers a one-time secret"));
-    };
-    let mut prepared = Prepared::new(invocation, request)?;
-    let address = &invocation.context.address.value;
-    // A pooled connection may be dead, and a client then sends again by itself.
-    let client = net::client::unshared(&base(address)?, &invocation.context.trust())?;
+async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpResponse> {
+    let OneTime { client, delivery, request, secret, .. } = *one;
+    let mut prepared = Prepared::new(client, request)?;
+    let unshared = client.unshared()?;
     delivery.ready_for(secret)?;
     // Another process may have been waited for: what counts is how things are now.
-    let before = settle::before(invocation, secret).await?;
+    let before = settle::before(client, secret).await?;
     retry::pace(&prepared.method).await;
-    prepared.authorize(renew::token(invocation)?)?;
+    prepared.authorize(client.token()?)?;
     *sent_with = Some(prepared.token.clone());
     // Whoever interrupted until now finds no note: nothing was sent.
-    let mut kept = delivery.begin(record(invocation, secret))?;
-    prepared.deadline = Instant::now() + invocation.globals.time_limit();
+    let mut kept = delivery.begin(record(one))?;
+    prepared.deadline = Instant::now() + client.time_limit;
 
-    let deferral = signals::defer(!invocation.console.conversation().quiet);
+    let deferral = signals::defer(!client.console.conversation().quiet);
     if signals::pending().is_some() {
         kept.remove();
         return Err(Failure::new(code::CLOSED, "it was interrupted before anything was sent"));
     }
     exit_message::set(report::rendered(
-        &invocation.console,
+        &client.console,
         &unknown(secret, &kept.record, "astro ended before an answer came", None),
     ));
     let started = Instant::now();
-    let outcome = prepared.send_whole(&client, |piece| kept.append(piece)).await;
+    let outcome = prepared.send_whole(&unshared, |piece| kept.append(piece)).await;
     if let Ok(answered) = &outcome {
-        debug(invocation, request, answered, started.elapsed());
+        client.debug(request, answered, started.elapsed());
     }
     // Whatever came is looked through, also when it broke off or calls itself something else.
     kept.sync();
@@ -88,7 +90,7 @@ async fn send(
     let mut says_done = false;
     let (reason, refusal, may_still_happen) = match (outcome, &value) {
         (Ok(answered), Some(value)) if answered.is_success() => {
-            return answer(invocation, secret, kept, value, &answered, deferral);
+            return answer(one, kept, value, &answered, deferral);
         }
         (Ok(answered), _) if answered.is_success() => {
             kept.learn_id();
@@ -98,35 +100,35 @@ async fn send(
         (Ok(answered), _) if answered.is_definite() => {
             kept.remove();
             exit_message::clear();
-            return Err(refused(&prepared.method, &answered, &invocation.context));
+            return Err(refused(&prepared.method, &answered, &client.context));
         }
         (Ok(answered), _) => {
-            let refusal = refused(&prepared.method, &answered, &invocation.context);
+            let refusal = refused(&prepared.method, &answered, &client.context);
             // A gateway that ran out of patience says nothing of what is behind it.
             (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
         }
         (Err(Unanswered::NotSent(error)), _) => {
             kept.remove();
             exit_message::clear();
-            return Err(unreachable(&error, &invocation.context, &reqwest::Method::GET));
+            return Err(unreachable(&error, &client.context, &reqwest::Method::GET));
         }
         (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
         (Err(Unanswered::Lost(error)), _) => (innermost(&error), None, false),
         (Err(Unanswered::BrokeOff(failure)), _) => (failure.message, None, true),
     };
     let failure = if let Some(value) = value {
-        renew_own(invocation, secret, &value);
+        renew_own(client, secret, &value);
         undelivered(&kept, &reason)
     } else if says_done {
         verdict_in_words(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
     } else {
-        let verdict = settle::settle(invocation, secret, before.as_ref(), may_still_happen).await;
-        verdict_in_words(secret, kept, verdict, reason, refusal, settle::watched(invocation))
+        let verdict = settle::settle(client, secret, before.as_ref(), may_still_happen).await;
+        verdict_in_words(secret, kept, verdict, reason, refusal, settle::watched(client))
     };
-    exit_message::set(report::rendered(&invocation.console, &failure));
+    exit_message::set(report::rendered(&client.console, &failure));
     if signals::pending().is_some() {
         // Whoever interrupted is told before the signal acts.
-        report::failure(&invocation.console, &failure);
+        report::failure(&client.console, &failure);
         delivery.abandon();
         drop(deferral);
         signals::raise_pending();
@@ -141,81 +143,77 @@ async fn send(
     Err(failure)
 }
 
-fn record(invocation: &Invocation, secret: &OneTimeSecret) -> Record {
+fn record(one: &OneTime<'_>) -> Record {
+    let OneTime { client, plugin, command, secret, .. } = *one;
     Record {
-        plugin: invocation.plugin.clone(),
-        command: invocation.command.path.clone(),
+        plugin: plugin.to_owned(),
+        command: command.to_owned(),
         action: secret.action.clone(),
         labels: secret.labels.clone(),
         pointer: secret.pointer.clone(),
-        profile: invocation.context.profile.as_ref().map(|profile| profile.value.clone()),
-        address: invocation.context.address.value.to_string(),
+        profile: client.context.profile.as_ref().map(|profile| profile.value.clone()),
+        address: client.context.address.value.to_string(),
         ..Record::now()
     }
 }
 
 /// The answer is here: on the disk, then to the plugin.
 fn answer(
-    invocation: &Invocation,
-    secret: &OneTimeSecret,
+    one: &OneTime<'_>,
     mut kept: Kept,
     value: &str,
     answered: &Answered,
     deferral: signals::Deferral,
 ) -> Result<HttpResponse> {
+    let OneTime { client, delivery, secret, .. } = *one;
     let step = |step| failpoint::reach(step).map_err(|error| failed(error.to_string()));
     let mut deferral = Some(deferral);
     let handed: Result<HttpResponse> = (|| {
         step("value-found")?;
         kept.learn_id();
-        renew_own(invocation, secret, value);
+        renew_own(client, secret, value);
         step("credential-updated")?;
         let words = undelivered(&kept, "it was interrupted");
-        exit_message::set(report::rendered(&invocation.console, &words));
+        exit_message::set(report::rendered(&client.console, &words));
         // From here on a signal ends the command at once: the token is on the disk. Where it is not, signals wait
         // until it is delivered, or until the time limit is over once more.
         match kept.path() {
             Some(_) => drop(deferral.take()),
-            None => kept.hold(deferral.take(), invocation.globals.time_limit()),
+            None => kept.hold(deferral.take(), client.time_limit),
         }
         step("signals-released")?;
         let body = serde_json::from_slice(&answered.body).map_err(|error| failed(error.to_string()))?;
         Ok(HttpResponse { status: answered.status, body })
     })();
-    let delivery = invocation.delivery.as_ref();
     match handed {
         Ok(response) if signals::pending().is_none() || kept.path().is_none() => {
-            if let Some(delivery) = delivery {
-                delivery.keep(kept);
-            }
+            delivery.keep(kept);
             step("answer-handed-over")?;
             Ok(response)
         }
         Ok(_) => {
             let failure = undelivered(&kept, "it was interrupted");
-            report::failure(&invocation.console, &failure);
-            delivery.iter().for_each(|delivery| delivery.abandon());
+            report::failure(&client.console, &failure);
+            delivery.abandon();
             signals::raise_pending();
             Err(failure)
         }
         Err(reason) => {
             let failure = undelivered(&kept, &reason.message);
-            if let Some(delivery) = delivery {
-                delivery.keep(kept);
-            }
+            delivery.keep(kept);
             Err(failure)
         }
     }
 }
 
 /// When the token in use was rotated, a stored credential takes the new value; a variable cannot.
-fn renew_own(invocation: &Invocation, secret: &OneTimeSecret, value: &str) {
-    let context = &invocation.context;
-    if !secret.replaces || !is_own(invocation, secret) {
+fn renew_own(client: &ApiClient, secret: &OneTimeSecret, value: &str) {
+    let context = &client.context;
+    if !secret.replaces || !is_own(client, secret) {
         return;
     }
     let (notice, is_dead) =
-        match (context.credential.as_ref().map(|credential| &credential.origin), &invocation.dirs) {
+        match (context.credential.as_ref().map(|credential| &credential.origin), &client.dirs) {
             (Some(Origin::Credential(name)), Some(dirs)) => {
                 let token = Secret::new(value.to_owned());
                 let stored = Stored { address: context.address.value.to_string(), token, session: None };
@@ -232,15 +230,15 @@ fn renew_own(invocation: &Invocation, secret: &OneTimeSecret, value: &str) {
             (None, _) => return,
         };
     if is_dead {
-        report::failure(&invocation.console, &auth(notice));
+        report::failure(&client.console, &auth(notice));
     } else {
-        invocation.console.notice(&notice);
+        client.console.notice(&notice);
     }
 }
 
 /// Whether the request is about the token that astro uses itself.
-pub(super) fn is_own(invocation: &Invocation, secret: &OneTimeSecret) -> bool {
-    let own = invocation.context.token_id();
+pub(super) fn is_own(client: &ApiClient, secret: &OneTimeSecret) -> bool {
+    let own = client.context.token_id();
     own.is_some() && own == secret.labels.get("id").map(String::as_str)
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
+use super::ApiClient;
 use crate::{
     base::{
         error::{Failure, Result, failed},
@@ -20,7 +21,6 @@ use crate::{
         Secret, Source, Stored,
         session::{self, Reason},
     },
-    services::Invocation,
 };
 
 /// A credential that is refused so soon after it was renewed is refused for another reason.
@@ -28,7 +28,7 @@ const AT_MOST_EVERY: Duration = Duration::from_secs(60);
 
 /// The credential that took the place of the context's during a command.
 #[derive(Default)]
-pub struct Renewed {
+pub(super) struct Renewed {
     token: Mutex<Option<Secret>>,
     /// When it was renewed last. Of several requests that are refused at the same time one renews it.
     last: AsyncMutex<Option<Instant>>,
@@ -37,51 +37,53 @@ pub struct Renewed {
 
 impl Renewed {
     /// Nothing is renewed: the process may end at any moment, and the only copy of a refresh token with it.
-    pub(in crate::services) fn never() -> Self {
+    pub(super) fn never() -> Self {
         Self { is_off: true, ..Self::default() }
     }
 
     /// Waits for a renewal that is under way: a plugin may have ended without waiting for its requests.
-    pub(crate) fn wait(&self) {
+    pub(super) fn wait(&self) {
         drop(self.last.blocking_lock());
     }
 }
 
-/// What requests are sent with.
-pub(super) fn token(invocation: &Invocation) -> Result<Secret> {
-    let own = invocation.context.authority()?;
-    let renewed = invocation.renewed.token.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(renewed.as_ref().unwrap_or(own).clone())
-}
+impl ApiClient {
+    /// What requests are sent with.
+    pub(crate) fn token(&self) -> Result<Secret> {
+        let own = self.context.authority()?;
+        let renewed = self.renewed.token.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(renewed.as_ref().unwrap_or(own).clone())
+    }
 
-/// The credential to send a refused request with once more; `None` when there is no other one.
-pub(super) async fn after_refusal(invocation: &Invocation, refused: &Secret) -> Result<Option<Secret>> {
-    let mut last = invocation.renewed.last.lock().await;
-    let current = token(invocation)?;
-    if current != *refused {
-        return Ok(Some(current));
+    /// The credential to send a refused request with once more; `None` when there is no other one.
+    pub(crate) async fn token_after_refusal(&self, refused: &Secret) -> Result<Option<Secret>> {
+        let mut last = self.renewed.last.lock().await;
+        let current = self.token()?;
+        if current != *refused {
+            return Ok(Some(current));
+        }
+        if self.renewed.is_off || last.is_some_and(|last| last.elapsed() < AT_MOST_EVERY) {
+            return Ok(None);
+        }
+        *last = Some(Instant::now());
+        let Some((stored, unstored)) = renewed(self, refused).await? else { return Ok(None) };
+        if stored.token == *refused || !is_the_same(self, &stored) {
+            return Ok(None);
+        }
+        if let Some(failure) = unstored {
+            report::warning(&self.console, &failure);
+        }
+        redact::hide(stored.token.expose());
+        *self.renewed.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.token.clone());
+        Ok(Some(stored.token))
     }
-    if invocation.renewed.is_off || last.is_some_and(|last| last.elapsed() < AT_MOST_EVERY) {
-        return Ok(None);
-    }
-    *last = Some(Instant::now());
-    let Some((stored, unstored)) = renewed(invocation, refused).await? else { return Ok(None) };
-    if stored.token == *refused || !is_the_same(invocation, &stored) {
-        return Ok(None);
-    }
-    if let Some(failure) = unstored {
-        report::warning(&invocation.console, &failure);
-    }
-    redact::hide(stored.token.expose());
-    *invocation.renewed.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.token.clone());
-    Ok(Some(stored.token))
 }
 
 /// Renews a stored credential, or reads what another process has put in its place. Files, the keyring and the issuer are
 /// waited for on a thread of its own.
-async fn renewed(invocation: &Invocation, refused: &Secret) -> Result<Option<(Stored, Option<Failure>)>> {
-    let context = &invocation.context;
-    let (Some(credential), Some(dirs)) = (&context.credential, &invocation.dirs) else { return Ok(None) };
+async fn renewed(client: &ApiClient, refused: &Secret) -> Result<Option<(Stored, Option<Failure>)>> {
+    let context = &client.context;
+    let (Some(credential), Some(dirs)) = (&context.credential, &client.dirs) else { return Ok(None) };
     let Origin::Credential(name) = &credential.origin else { return Ok(None) };
     if context.source == Source::Command {
         return Ok(None);
@@ -102,8 +104,8 @@ async fn renewed(invocation: &Invocation, refused: &Secret) -> Result<Option<(St
 }
 
 /// What was stored meanwhile is for the same address and the same customer as what was chosen for this command.
-fn is_the_same(invocation: &Invocation, stored: &Stored) -> bool {
-    let context = &invocation.context;
+fn is_the_same(client: &ApiClient, stored: &Stored) -> bool {
+    let context = &client.context;
     let organization = |claims: Option<Claims>| claims.and_then(|claims| claims.organization);
     stored.address == context.address.value.as_str()
         && organization(Claims::read(stored.token.expose())) == organization(context.claims.clone())

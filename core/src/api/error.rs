@@ -4,7 +4,7 @@ use astro_plugin_protocol::message::{FieldError, HttpFailure};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::Answered;
+use super::request::Answered;
 use crate::{
     base::error::{Failure, auth, code, failed},
     context::{Context, renewal},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// No answer. Whether anything reached the server decides what the user may conclude.
-pub(super) fn unreachable(error: &reqwest::Error, context: &Context, method: &Method) -> Failure {
+pub(crate) fn unreachable(error: &reqwest::Error, context: &Context, method: &Method) -> Failure {
     let address = &context.address.value;
     let host = Url::parse(address.as_str())
         .ok()
@@ -74,7 +74,7 @@ pub(super) struct ApiError {
     pub(super) field_errors: Vec<FieldError>,
 }
 
-pub(super) fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {
+pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {
     let (status, body) = (answered.status, answered.body.as_slice());
     let said: ApiError = serde_json::from_slice(body).unwrap_or_default();
     let reason = if said.message.is_empty() { "it gives no reason".to_owned() } else { said.message };

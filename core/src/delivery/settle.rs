@@ -9,8 +9,8 @@ use std::{
 use astro_plugin_protocol::service::{HttpRequest, OneTimeSecret, Settle};
 use serde_json::Value;
 
-use crate::services::http::{Prepared, client, once::is_own, renew};
-use crate::{base::error::Failure, services::Invocation};
+use super::one_time::is_own;
+use crate::{api::ApiClient, base::error::Failure};
 
 /// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
 const LOOKS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];
@@ -32,14 +32,11 @@ pub(super) enum Verdict {
 
 /// How things were before the request; nothing where that cannot be read. A credential that is refused is renewed here:
 /// before anything is sent that can be done only once.
-pub(super) async fn before(
-    invocation: &Invocation,
-    secret: &OneTimeSecret,
-) -> Result<Option<Value>, Failure> {
-    let token = renew::token(invocation)?;
-    let mut seen = look(invocation, secret).await;
-    if matches!(seen, Err(Some(401))) && renew::after_refusal(invocation, &token).await?.is_some() {
-        seen = look(invocation, secret).await;
+pub(super) async fn before(client: &ApiClient, secret: &OneTimeSecret) -> Result<Option<Value>, Failure> {
+    let token = client.token()?;
+    let mut seen = look(client, secret).await;
+    if matches!(seen, Err(Some(401))) && client.token_after_refusal(&token).await?.is_some() {
+        seen = look(client, secret).await;
     }
     Ok(seen.ok())
 }
@@ -47,25 +44,25 @@ pub(super) async fn before(
 /// Compares with how things are now. `may_still_happen`: the server may be working on it yet, so that unchanged
 /// things say nothing.
 pub(super) async fn settle(
-    invocation: &Invocation,
+    client: &ApiClient,
     secret: &OneTimeSecret,
     before: Option<&Value>,
     may_still_happen: bool,
 ) -> Verdict {
     let (Some(before), Some(how)) = (before, &secret.settle) else { return Verdict::Unknown };
     let mut verdict = Verdict::Unknown;
-    let watched = if may_still_happen { GLANCED } else { watched(invocation) };
+    let watched = if may_still_happen { GLANCED } else { watched(client) };
     let started = tokio::time::Instant::now();
     for part in LOOKS {
         tokio::time::sleep_until(started + watched.mul_f64(part)).await;
-        match look(invocation, secret).await {
+        match look(client, secret).await {
             Ok(now) => match is_done(how, before, &now) {
                 Some(true) => return Verdict::Done,
                 Some(false) if !may_still_happen => verdict = Verdict::NotDone,
                 _ => verdict = Verdict::Unknown,
             },
             // The value it was asked with stopped working: it was rotated.
-            Err(Some(401)) if secret.replaces && is_own(invocation, secret) => verdict = Verdict::Done,
+            Err(Some(401)) if secret.replaces && is_own(client, secret) => verdict = Verdict::Done,
             // The last look counts: the first ones may have been too early.
             Err(_) => verdict = Verdict::Unknown,
         }
@@ -74,26 +71,19 @@ pub(super) async fn settle(
 }
 
 /// How long unchanged things are watched.
-pub(super) fn watched(invocation: &Invocation) -> Duration {
-    WATCHED.min(invocation.globals.time_limit())
+pub(super) fn watched(client: &ApiClient) -> Duration {
+    WATCHED.min(client.time_limit)
 }
 
 /// One GET; the error is the status of a refusal.
-async fn look(invocation: &Invocation, secret: &OneTimeSecret) -> Result<Value, Option<u16>> {
+async fn look(client: &ApiClient, secret: &OneTimeSecret) -> Result<Value, Option<u16>> {
     let (path, query) = match secret.settle.as_ref() {
         Some(Settle::Changed { path, .. }) => (path.clone(), Vec::new()),
         Some(Settle::Appeared { path, query, .. }) => (path.clone(), query.clone()),
         Some(Settle::Unknown) | None => return Err(None),
     };
     let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
-    let mut prepared = Prepared::new(invocation, &request).map_err(|_| None)?;
-    prepared.deadline = Instant::now() + PATIENCE;
-    let client = client(&invocation.context).map_err(|_| None)?;
-    match prepared.send(&client, |_| ()).await {
-        Ok(answered) if answered.status == 200 => serde_json::from_slice(&answered.body).map_err(|_| None),
-        Ok(answered) => Err(Some(answered.status)),
-        Err(_) => Err(None),
-    }
+    client.look(&request, Instant::now() + PATIENCE).await
 }
 
 /// Nothing where what is looked at is not in the answer.
