@@ -107,3 +107,44 @@ fn a_file_beyond_a_file_system_border_is_named() {
     env.run(["config", "set", "trust.directories", &env.path("work").display().to_string()]).ok();
     assert!(in_volume("astro context -o clean").ok().starts_with("globex\t"));
 }
+
+/// Where a file cannot be looked for there may be one: what it selects is not known, and nothing is changed.
+#[test]
+fn a_directory_that_cannot_be_looked_through_may_select_something() {
+    if !may_give_away() {
+        return;
+    }
+    let env = TestEnv::with_sandbox();
+    let control = astro_e2e::control::Control::of(&env);
+    let create = "astro deployment token create --name x --role DEPLOYMENT_ADMIN --no-recovery";
+    let posts = control.posts();
+    fs::create_dir_all(env.path("alice/project")).expect("made");
+    fs::write(env.path("alice/project/.astro.toml"), "profile = \"globex\"\n").expect("written");
+    fs::set_permissions(env.home(), fs::Permissions::from_mode(0o711)).expect("set");
+    fs::set_permissions(env.path("alice"), fs::Permissions::from_mode(0o700)).expect("set");
+    // Another user, whose configuration is a copy, in a directory that was entered before.
+    let copy = "mkdir copy && cp -r .astro-host copy/ && chown -R 4242:4242 copy && cd alice/project";
+    let as_user =
+        "setpriv --reuid 4242 --regid 4242 --clear-groups env ASTRO_HOME=$HOME/copy HOME=$HOME/copy";
+    let ran = env.shell("sh", &format!("{copy} && exec {as_user} {create}"));
+    astro_e2e::says(&ran, 3, &["alice/project/.astro.toml", "cannot be looked for: permission denied"]);
+    // One that was removed, and made again under a shell that is still in it.
+    let again = "mkdir again && cd again && rmdir ../again && mkdir ../again";
+    let ran = env.shell("sh", &format!("{again} && exec {create}"));
+    astro_e2e::says(&ran, 3, &[".astro.toml", "cannot be looked for"]);
+    assert_eq!(control.posts(), posts, "nothing was changed");
+    let ran = env.shell("sh", &format!("cd again && rmdir ../again && exec {create} --profile sandbox"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // A file above one's own that is not read may select what one's own leaves open.
+    fs::create_dir_all(env.path("lay/own")).expect("made");
+    fs::write(env.path("lay/.astro.toml"), "profile = \"sandbox\"\ndeployment = \"Reports\"\n")
+        .expect("written");
+    fs::write(env.path("lay/own/.astro.toml"), "profile = \"sandbox\"\n").expect("written");
+    std::os::unix::fs::chown(env.path("lay/.astro.toml"), Some(1001), None).expect("root");
+    let ran = env.shell("sh", &format!("cd lay/own && exec {create}"));
+    astro_e2e::says(&ran, 3, &["lay/.astro.toml", "owned by uid 1001"]);
+    // What nobody would read is not written.
+    fs::set_permissions(env.path("lay"), fs::Permissions::from_mode(0o1777)).expect("set");
+    let ran = env.shell("sh", "cd lay && exec astro profile use sandbox --here");
+    astro_e2e::says(&ran, 3, &["its file would not be used", "every user may write to"]);
+}

@@ -35,6 +35,7 @@ mod sandbox;
 mod secret_managers;
 mod services;
 mod signing_in;
+mod sinks;
 mod terminal;
 mod tokens;
 mod torture;

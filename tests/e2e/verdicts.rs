@@ -162,7 +162,7 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
         "stripped",
         As::Me,
         |state| state.write(&state.marked.payload),
-        Some("it begins as an ELF library, so a packaging tool (strip, debugedit, dwz, patchelf) rewrote it"),
+        Some("as packaging tools do (strip, debugedit, dwz, patchelf)"),
     ),
     (
         "copied in part",

@@ -41,6 +41,8 @@ pub(crate) struct ApiClient {
     pub(crate) time_limit: Duration,
     /// `--debug`
     shows_requests: bool,
+    /// What its lines begin with where several clients are in use.
+    label: String,
     /// The credential that took the place of the context's.
     renewed: Renewed,
 }
@@ -59,6 +61,7 @@ impl ApiClient {
             console: Arc::clone(console),
             time_limit: globals.time_limit(),
             shows_requests: globals.debug,
+            label: String::new(),
             renewed: Renewed::default(),
         }
     }
@@ -66,6 +69,11 @@ impl ApiClient {
     /// Renews nothing: the process may end at any moment, and the only copy of a refresh token with it.
     pub(crate) fn without_renewal(self) -> Self {
         Self { renewed: Renewed::never(), ..self }
+    }
+
+    /// Names the profile in the lines of `--debug`.
+    pub(crate) fn labelled(self, profile: &str) -> Self {
+        Self { label: format!("profile `{profile}`: "), ..self }
     }
 
     /// One GET, waited for.
@@ -108,7 +116,12 @@ impl ApiClient {
             };
             let id = said.request_id.map(|id| format!(" request {id}")).unwrap_or_default();
             let (method, status) = (&request.method, answered.status);
-            let line = format!("{method} /{} {status}{id} {} ms", request.path.join("/"), took.as_millis());
+            let line = format!(
+                "{}{method} /{} {status}{id} {} ms",
+                self.label,
+                request.path.join("/"),
+                took.as_millis()
+            );
             self.console.stderr_line(&crate::console::escaped(&line));
         }
     }

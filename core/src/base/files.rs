@@ -20,8 +20,8 @@ use rustix::{
 use tempfile::NamedTempFile;
 
 pub use lock::{Lock, wait_for};
-pub use owner::own_dir;
 use owner::whose;
+pub use owner::{is_closed, own_dir};
 
 use crate::base::error::{Failure, Result, While, code, config};
 

@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     io::{self, Write},
     sync::{Mutex, PoisonError},
 };
@@ -24,18 +25,26 @@ const SHORTEST: usize = 8;
 /// So much of a secret, in any of its forms, is hidden wherever it stands: programs wrap what they encode.
 const FRAGMENT: usize = 16;
 
+/// So much of a secret is known in its encoded forms, in bytes.
+const LONGEST: usize = 16 * 1024;
+
 static SECRETS: Mutex<Vec<Hidden>> = Mutex::new(Vec::new());
 
 /// A secret and what it looks like when a program encodes it.
 struct Hidden {
     value: String,
-    forms: Vec<String>,
+    /// Every piece of [`FRAGMENT`] bytes of its forms.
+    pieces: HashSet<[u8; FRAGMENT]>,
+    /// Every piece of its hexadecimal digits, in small letters.
+    digits: HashSet<[u8; FRAGMENT]>,
 }
 
 impl Hidden {
     fn of(secret: &str) -> Self {
         let bytes = secret.as_bytes();
-        let mut forms = vec![secret.to_owned()];
+        // No token is longer; of anything else the beginning is enough to know it by.
+        let bytes = &bytes[..bytes.len().min(LONGEST)];
+        let mut forms = vec![String::from_utf8_lossy(bytes).into_owned()];
         // Inside a longer text the first byte may be any of three of a group; what its neighbours decide is left out.
         for before in 0..3 {
             let padded = [&[0; 3][..before], bytes].concat();
@@ -45,16 +54,23 @@ impl Hidden {
                 forms.push(engine.encode(&padded)[first..whole].to_owned());
             }
         }
-        forms.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
-        forms.push(bytes.iter().map(|byte| format!("{byte:02X}")).collect());
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let percent = |byte: &u8| match byte.is_ascii_alphanumeric() {
             true => char::from(*byte).to_string(),
             false => format!("%{byte:02X}"),
         };
         forms.push(bytes.iter().map(percent).collect());
-        forms.dedup();
-        Self { value: secret.to_owned(), forms }
+        let pieces = forms.iter().flat_map(|form| pieces(form.as_bytes())).collect();
+        Self { value: secret.to_owned(), pieces, digits: pieces_of_digits(&digits) }
     }
+}
+
+fn pieces(form: &[u8]) -> impl Iterator<Item = [u8; FRAGMENT]> {
+    form.windows(FRAGMENT).filter_map(|window| window.try_into().ok())
+}
+
+fn pieces_of_digits(digits: &str) -> HashSet<[u8; FRAGMENT]> {
+    pieces(digits.as_bytes()).collect()
 }
 
 /// Hides a value from now on.
@@ -80,28 +96,35 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
         text = Cow::Owned(without_tokens(&text));
     }
     for secret in secrets.iter() {
-        if let Some(safe) = without_fragments(&text, &secret.forms) {
+        if let Some(safe) = without_fragments(&text, secret) {
             text = Cow::Owned(safe);
         }
     }
     text
 }
 
-/// The text without pieces of these forms; none where there is no piece.
-fn without_fragments(text: &str, forms: &[String]) -> Option<String> {
-    let is_of_form = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/_=%.-".contains(byte);
+/// The text without pieces of this secret; none where there is no piece.
+fn without_fragments(text: &str, secret: &Hidden) -> Option<String> {
     let bytes = text.as_bytes();
     // What is hidden, byte by byte: all of it is ASCII, so that the rest stays text.
     let mut hidden = vec![false; bytes.len()];
+    let is_of_form = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/_=%.-".contains(byte);
     let mut at = 0;
     for run in bytes.split(|byte| !is_of_form(byte)) {
-        for (offset, window) in run.windows(FRAGMENT).enumerate() {
-            let window = std::str::from_utf8(window).unwrap_or_default();
-            if forms.iter().any(|form| form.contains(window)) {
+        for (offset, piece) in pieces(run).enumerate() {
+            if secret.pieces.contains(&piece) {
                 hidden[at + offset..at + offset + FRAGMENT].fill(true);
             }
         }
         at += run.len() + 1;
+    }
+    for run in digits_of(bytes) {
+        let digits: Vec<u8> = run.iter().map(|at| bytes[*at].to_ascii_lowercase()).collect();
+        for (offset, piece) in pieces(&digits).enumerate() {
+            if secret.digits.contains(&piece) {
+                hidden[run[offset]..=run[offset + FRAGMENT - 1]].fill(true);
+            }
+        }
     }
     if !hidden.contains(&true) {
         return None;
@@ -117,6 +140,29 @@ fn without_fragments(text: &str, forms: &[String]) -> Option<String> {
         was_hidden = hidden[at];
     }
     Some(safe)
+}
+
+/// Where the hexadecimal digits of each line are, however they are grouped: `65 79`, `65:79`, `0x65, 0x79`, `\x65\x79`. Another
+/// letter ends a run.
+fn digits_of(bytes: &[u8]) -> Vec<Vec<usize>> {
+    let mut runs = vec![Vec::new()];
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let is_prefix = matches!(byte, b'0' | b'\\') && matches!(bytes.get(at + 1), Some(b'x' | b'X'));
+        match byte {
+            _ if is_prefix => at += 1,
+            byte if byte.is_ascii_hexdigit() => {
+                runs.iter_mut().last().into_iter().for_each(|run| run.push(at))
+            }
+            byte if byte.is_ascii_alphanumeric() || *byte == b'\n' || !byte.is_ascii() => {
+                runs.push(Vec::new())
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    runs.retain(|run| run.len() >= FRAGMENT);
+    runs
 }
 
 fn without_tokens(text: &str) -> String {
@@ -199,6 +245,29 @@ mod tests {
             redacted("a-public-text-that-is-as-long-as-a-secret"),
             "a-public-text-that-is-as-long-as-a-secret"
         );
+    }
+
+    #[test]
+    fn digits_are_taken_out_however_they_are_grouped() {
+        let secret = "opaque-value-that-od-and-xxd-print-in-hexadecimal-digits";
+        hide(secret);
+        let each = |bytes: &[u8], one: fn(&u8) -> String, between: &str| {
+            bytes.iter().map(one).collect::<Vec<_>>().join(between)
+        };
+        let plain: fn(&u8) -> String = |byte| format!("{byte:02x}");
+        for (separator, one) in [
+            (" ", plain),
+            (":", |byte: &u8| format!("{byte:02X}")),
+            (", ", |byte: &u8| format!("0x{byte:02x}")),
+            ("", |byte: &u8| format!("\\x{byte:02x}")),
+        ] {
+            for line in secret.as_bytes().chunks(16).filter(|line| line.len() >= FRAGMENT) {
+                let shown = redacted(&format!("000010: {}", each(line, one, separator))).into_owned();
+                let left = shown.replace(HIDDEN, "");
+                assert!(left.len() < 24, "{separator:?}: {shown}");
+            }
+        }
+        assert_eq!(redacted("65 79 4a 30 65 58 41 69 4f 69 4a 4b"), "65 79 4a 30 65 58 41 69 4f 69 4a 4b");
     }
 
     #[test]

@@ -47,12 +47,16 @@ pub fn write_all(mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Why nothing that is written to stderr reaches a reader, as far as that can be known before.
-pub fn is_lost() -> Option<&'static str> {
+/// Why a line on stderr does not reach the log of a step of GitHub Actions, as far as that can be known before.
+pub fn misses_the_log() -> Option<&'static str> {
     let fd = rustix::stdio::stderr();
     let Ok(stat) = rustix::fs::fstat(fd) else { return Some("stderr is closed") };
     let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
         // Device 1:3, see null(4). std puts it in the place of a stderr that was closed.
         && stat.st_rdev == rustix::fs::makedev(1, 3);
-    is_null.then_some("stderr is closed or /dev/null")
+    match FileType::from_raw_mode(stat.st_mode) {
+        _ if is_null => Some("stderr is closed or /dev/null"),
+        FileType::RegularFile => Some("stderr is a file"),
+        _ => None,
+    }
 }

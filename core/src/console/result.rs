@@ -104,6 +104,7 @@ impl ResultStream {
                 let gone = fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
                 gone.then_some("nobody reads stdout any more")
             }
+            FileType::RegularFile => no_room(fd),
             _ => None,
         }
     }
@@ -145,4 +146,17 @@ fn identity(fd: &OwnedFd) -> Option<(u64, u64)> {
 fn words(error: Errno) -> String {
     let text = std::io::Error::from(error).to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Why a token does not fit into the file that stdout is.
+fn no_room(fd: &OwnedFd) -> Option<&'static str> {
+    const ROOM: u64 = 16 * 1024;
+    let at = rustix::fs::tell(fd).unwrap_or(0);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if limit.is_some_and(|limit| limit < at.saturating_add(ROOM)) {
+        return Some("stdout is a file that may not grow (ulimit -f)");
+    }
+    let is_full = rustix::fs::fstatvfs(fd)
+        .is_ok_and(|found| found.f_blocks > 0 && found.f_bavail.saturating_mul(found.f_frsize) < ROOM);
+    is_full.then_some("the file system of stdout is full")
 }

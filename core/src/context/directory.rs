@@ -65,7 +65,8 @@ impl Directory {
     /// directories that the user's own configuration trusts; it is asked only where that matters.
     pub fn at(start: &Path, homes: &[PathBuf], trusted: &dyn Fn() -> Vec<String>) -> Result<Option<Self>> {
         // Most directories select nothing: that is found out with one question each.
-        if !start.ancestors().any(|dir| dir.join(FILE).symlink_metadata().is_ok()) {
+        let is_there = |dir: &Path| !matches!(look(&dir.join(FILE)), Ok(None));
+        if !start.ancestors().any(is_there) {
             return Ok(None);
         }
         let homes: Vec<_> = homes.iter().filter_map(|home| home.metadata().ok()).collect();
@@ -73,10 +74,18 @@ impl Directory {
         let mut device = None;
         let mut layers = layers::Layers::default();
         for dir in start.ancestors() {
-            let Ok(metadata) = dir.metadata() else { break };
-            let is_beyond = *device.get_or_insert(metadata.dev()) != metadata.dev();
             let path = dir.join(FILE);
-            if let Ok(file) = path.symlink_metadata() {
+            let (file, metadata) = match (look(&path), dir.metadata()) {
+                (Ok(file), Ok(metadata)) => (file, metadata),
+                // What cannot be looked for may be there.
+                (Err(error), _) | (Ok(Some(_)), Err(error)) => {
+                    layers.pass(path, owner::Objection::unknown(&error));
+                    continue;
+                }
+                (Ok(None), Err(_)) => continue,
+            };
+            let is_beyond = *device.get_or_insert(metadata.dev()) != metadata.dev();
+            if let Some(file) = file {
                 match owner::Found::new(&metadata, &file, is_beyond).objection(dir, user, trusted) {
                     None => layers.add(Self::parse(&path, &read(&path, file.uid())?)?),
                     Some(objection) => layers.pass(path, objection),
@@ -92,8 +101,15 @@ impl Directory {
 
     /// What is selected for this process.
     pub fn of_process(dirs: Option<&Dirs>) -> Result<Option<Self>> {
-        // A directory that was removed selects nothing.
-        let Ok(start) = working() else { return Ok(None) };
+        let start = match working() {
+            Ok(start) => start,
+            // It was removed, or is no longer mounted: what its files select is not known.
+            Err(error) => {
+                let mut layers = layers::Layers::default();
+                layers.pass(FILE.into(), owner::Objection::unknown(&error));
+                return Ok(layers.selection());
+            }
+        };
         let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
         let homes: Vec<PathBuf> = homes.map(PathBuf::from).filter(|home| home.is_absolute()).collect();
         // A configuration that cannot be read trusts nothing; what needs it says why.
@@ -157,6 +173,24 @@ impl Directory {
 #[expect(clippy::disallowed_methods, reason = "a directory file is found from here, and selects names only")]
 pub fn working() -> std::io::Result<PathBuf> {
     std::env::current_dir()
+}
+
+/// The file at a path, or that there is none. Any other failure says nothing of whether there is one.
+fn look(path: &Path) -> std::io::Result<Option<Metadata>> {
+    match path.symlink_metadata() {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why a file in this directory would not be used, whoever of this user's processes wrote it.
+pub fn refusal_at(dir: &Path, dirs: Option<&Dirs>) -> Option<String> {
+    let metadata = dir.metadata().ok()?;
+    let trusted = || dirs.and_then(|dirs| Config::load(dirs).ok()).unwrap_or_default().trust.directories;
+    let user = rustix::process::geteuid().as_raw();
+    let objection = owner::Found::new_in(&metadata, user).objection(dir, user, &trusted)?;
+    Some(objection.reason)
 }
 
 /// The text, read from one descriptor that was looked at; the file's owner is still `owner`.

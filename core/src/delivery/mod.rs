@@ -30,7 +30,7 @@ use serde_json::Value;
 use crate::{
     base::{
         error::{Failure, Result, While, code, config, failed},
-        failpoint,
+        failpoint, files,
     },
     config::Dirs,
     console::{Console, report},
@@ -51,6 +51,8 @@ pub struct Delivery {
     store: Option<Store>,
     /// What is delivered stays in the recovery file of an earlier run.
     is_kept: bool,
+    /// Held while a new file is being made.
+    new_file: Mutex<Option<files::Lock>>,
     /// What was answered.
     secrets: Mutex<Secrets>,
     /// Requests that were sent and not answered yet.
@@ -92,6 +94,7 @@ impl Delivery {
             verify,
             store,
             is_kept: false,
+            new_file: Mutex::default(),
             secrets: Mutex::default(),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
@@ -111,7 +114,9 @@ impl Delivery {
         let without = "or go without a recovery file: --no-recovery";
         match dirs {
             Ok(dirs) => Store::open(dirs).map_err(|failure| {
-                failure.help("set ASTRO_HOME to a directory that can be written to").help(without)
+                failure
+                    .help("set XDG_STATE_HOME, or ASTRO_HOME, to a directory that can be written to")
+                    .help(without)
             }),
             Err(failure) => Err(failure.clone().help(without)),
         }
@@ -130,9 +135,14 @@ impl Delivery {
         }
     }
 
-    /// Looks whether the sink takes this secret, and waits for others that replace the same file.
+    /// Looks whether the sink takes this secret, and waits for others that make or replace the same file.
     pub fn ready_for(&self, secret: &OneTimeSecret) -> Result<()> {
         self.verify.iter().try_for_each(|program| program.ready_for(&secret.labels))?;
+        if let (Sink::File(file), Some(store), false) = (&self.sink, &self.store, secret.replaces) {
+            // A file that is not there yet cannot be locked itself.
+            let lock = store.lock_of(file.path())?;
+            *self.new_file.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        }
         self.sink.ready_for(secret.replaces, &secret.labels)
     }
 
@@ -251,7 +261,10 @@ impl Delivery {
         let step = |step| failpoint::reach(step).map_err(|error| error.to_string());
         step("before-delivery")?;
         match &self.sink {
-            Sink::Stdout => sink::write_and_check(console, result)?,
+            Sink::Stdout => {
+                mask_in_ci(console, &secret.value)?;
+                sink::write_and_check(console, result)?;
+            }
             Sink::File(file) => file.write(&secret.value)?,
             Sink::Exec(program) => program.run(secret, more.timeout, more.shows_output)?,
         }
@@ -343,13 +356,12 @@ pub fn undelivered(kept: &Kept, reason: &str) -> Failure {
     }
 }
 
-/// The string at a JSON pointer. Of an answer that broke off it is the whole string after the pointer's last key:
-/// half an answer may hold the whole secret.
+/// The string at a JSON pointer. Of an answer that broke off, or is no JSON for another reason, it is the whole string after
+/// the pointer's last key: such an answer may hold the whole secret.
 pub fn value_at(answer: &[u8], pointer: &str) -> Option<String> {
     let found = match serde_json::from_slice::<Value>(answer) {
         Ok(whole) => whole.pointer(pointer)?.as_str().map(str::to_owned),
-        Err(error) if error.is_eof() => in_part(answer, pointer),
-        Err(_) => None,
+        Err(_) => in_part(answer, pointer),
     };
     found.filter(|value| !value.is_empty())
 }
@@ -363,6 +375,14 @@ fn in_part(answer: &[u8], pointer: &str) -> Option<String> {
     });
     // Two of them would be a guess.
     found.next().filter(|_| found.next().is_none())
+}
+
+/// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
+fn mask_in_ci(console: &Console, value: &str) -> Result<(), String> {
+    let masked = if console.hides_in_ci() { console.mask(value) } else { Ok(()) };
+    masked.map_err(|error| {
+        format!("the line that hides it in the log (add-mask) could not be written to stderr: {error}")
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -392,10 +412,14 @@ mod tests {
             (r#"{"token": "one", "more": {"token": "two""#, None),
             (r#"{"name": "\"token\":", "token": "abc", "#, Some("abc")),
             (r#"{"id": "a"}"#, None),
-            ("<html>\"token\":\"abc\"", None),
+            ("<html>\"token\":\"abc\"", Some("abc")),
+            ("\u{feff}{\"id\": \"a\", \"token\": \"abc\"}", Some("abc")),
+            (r#"{"id": "a", "token": "abc"} {}"#, Some("abc")),
             ("", None),
         ] {
             assert_eq!(value_at(answer.as_bytes(), "/token").as_deref(), expected, "{answer}");
         }
+        let not_text = b"{\"name\": \"\xff\", \"token\": \"abc\"}";
+        assert_eq!(value_at(not_text, "/token").as_deref(), Some("abc"));
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Delivery,
     recovery::{Kept, Record},
     settle::{self, Verdict},
-    undelivered,
+    undelivered, value_at,
 };
 use crate::{
     api::{
@@ -20,7 +20,7 @@ use crate::{
     },
     base::{
         error::{Failure, Result, auth, code, failed, innermost},
-        failpoint,
+        failpoint, redact,
     },
     console::report,
     context::Origin,
@@ -84,7 +84,13 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
     if let Ok(answered) = &outcome {
         client.debug(request, answered, started.elapsed());
     }
-    // Whatever came is looked through, also when it broke off or calls itself something else.
+    // Whatever came is looked through, also when it broke off, is a refusal, or calls itself something else.
+    if let Ok(answered) = &outcome
+        && !answered.is_success()
+        && value_at(&answered.body, &secret.pointer).is_some()
+    {
+        kept.append(&answered.body);
+    }
     kept.sync();
     let value = kept.find_value().map(str::to_owned);
     let mut says_done = false;
@@ -97,13 +103,15 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
             says_done = answered.is_json && kept.record.labels.contains_key("id");
             ("the answer does not hold the token".to_owned(), None, true)
         }
-        (Ok(answered), _) if answered.is_definite() => {
+        (Ok(answered), None) if answered.is_definite() => {
             kept.remove();
             exit_message::clear();
             return Err(refused(&prepared.method, &answered, &client.context));
         }
         (Ok(answered), _) => {
             let refusal = refused(&prepared.method, &answered, &client.context);
+            // A token in a refusal is hidden by now, and kept.
+            let refusal = Failure { message: redact::redacted(&refusal.message).into_owned(), ..refusal };
             // A gateway that ran out of patience says nothing of what is behind it.
             (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
         }

@@ -8,9 +8,10 @@
 
 use std::{
     io::Write,
-    os::unix::process::ExitStatusExt,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +23,7 @@ use crate::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
+    suggest::nearest,
     sys::{
         child::{self, Limits},
         process::this_binary,
@@ -32,13 +34,22 @@ use crate::{
 const LONGEST_TOKEN: usize = 32 * 1024;
 /// The most that is taken of what a program writes, in bytes.
 const MOST: usize = 1024 * 1024;
+/// So many descriptors a program needs to be started and read.
+const DESCRIPTORS: usize = 16;
 /// What is replaced in every command that delivers a token of a deployment.
 const KNOWN_FIELDS: &[&str] =
     &["id", "name", "deployment_id", "deployment_name", "organization_id", "workspace_id"];
 /// They run the word after `-c` as a script.
-const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "yash", "zsh"];
+const SHELLS: &[&str] =
+    &["sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "yash", "zsh"];
+/// Options of shells that take the next word.
+const SHELL_OPTIONS: &[&str] = &["--init-file", "--rcfile"];
 /// They hand their words to a shell, here or on another machine.
-const SHELL_CALLERS: &[&str] = &["parallel", "rsh", "runuser", "script", "ssh", "su", "watch"];
+const SHELL_CALLERS: &[&str] =
+    &["flock", "parallel", "rsh", "runuser", "screen", "script", "ssh", "su", "tmux", "watch", "xargs"];
+/// What else a text may consist of that takes the place of a placeholder, besides letters and digits: nothing that a shell,
+/// make or another language gives a meaning to.
+const PLAIN: &str = "._@:+-";
 
 /// The command of an option, looked at.
 #[derive(Debug)]
@@ -46,6 +57,8 @@ pub struct Program {
     option: &'static str,
     words: Vec<String>,
     ends_with_newline: bool,
+    /// Descriptors that are free again when it is started: the token is there by then.
+    reserved: Mutex<Vec<OwnedFd>>,
 }
 
 impl Program {
@@ -61,7 +74,7 @@ impl Program {
             return Err(refused(format!("no shell is run, so `{word}` would be an argument of `{program}`"))
                 .help(format!("run a shell yourself: {option} {}", in_shell(command))));
         }
-        let program = Self { option, words, ends_with_newline: false };
+        let program = Self { option, words, ends_with_newline: false, reserved: Mutex::default() };
         program.check_placeholders(KNOWN_FIELDS)?;
         if find(program.name()).is_none() {
             return Err(refused(format!("there is no program `{}`", program.name()))
@@ -87,11 +100,7 @@ impl Program {
         nothing.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         child::scrub(&mut nothing);
         let limits = Limits { time: Some(Duration::from_secs(10)), output: 0 };
-        child::run(&mut nothing, limits).map(drop).map_err(|error| {
-            failed(format!("cannot start programs here, and `{}` has to be one", self.option))
-                .cause(error.to_string())
-                .help("raise the limit of processes (`ulimit -u`), or use `--token-file PATH`")
-        })
+        child::run(&mut nothing, limits).map(drop).map_err(|error| self.cannot_start(&error.to_string()))
     }
 
     /// Refuses placeholders where their text would be read as code.
@@ -99,52 +108,45 @@ impl Program {
         let code = code_words(&self.words);
         for (at, word) in self.words.iter().enumerate() {
             let Some(field) = fields.iter().find(|field| holds(word, field)) else { continue };
-            let refused = |reason: &str| -> Result<()> {
-                let failure = usage(format!("`{}`: `{{{field}}}` {reason}", self.option));
-                let variable = format!("ASTRO_SECRET_{}", field.to_uppercase());
-                Err(match self.with_variables(&code, fields) {
-                    Some(safe) => {
-                        failure.help(format!("use the variable {variable}: {} {safe}", self.option))
-                    }
-                    None => {
-                        failure.help(format!("write a fixed text there, or a script that reads {variable}"))
-                    }
-                })
+            let is_apart = *word != format!("{{{field}}}") && !is_plain_around(word);
+            let reason = match at {
+                0 => "cannot be the name of the program",
+                _ if code[at] => "stands in a script, where its text would run as code",
+                _ if is_apart => "stands among other text that its own could change the meaning of",
+                _ => continue,
             };
-            if at == 0 {
-                return refused("cannot be the name of the program");
-            }
-            if code[at] {
-                return refused("stands in a script, where its text would run as code");
-            }
-            if *word != format!("{{{field}}}") && !is_plain_around(word) {
-                return refused("stands among other text that its own could change the meaning of");
+            let failure = usage(format!("`{}`: `{{{field}}}` {reason}", self.option));
+            let variable = format!("ASTRO_SECRET_{}", field.to_uppercase());
+            // In the source of another language a variable of the shell would be code, too.
+            let safe = if at > 0 && code[at] { self.with_variables(&code, fields) } else { None };
+            return Err(match safe {
+                Some(safe) => failure.help(format!("use the variable {variable}: {} {safe}", self.option)),
+                None => failure.help(format!("write a fixed text there, or a script that reads {variable}")),
+            });
+        }
+        for word in &self.words[1..] {
+            if let Some((typed, meant)) = misspelt(word, fields) {
+                return Err(usage(format!("`{}`: `{{{typed}}}` is not a field of the record", self.option))
+                    .help(format!("did you mean `{{{meant}}}`?")));
             }
         }
         Ok(())
     }
 
     /// The command with variables in place of placeholders, as it can be pasted. None where a shell would read the text
-    /// of the variable, too.
+    /// of the variable, too, and where the script is not one of a shell that expands variables as sh does.
     fn with_variables(&self, code: &[bool], fields: &[&str]) -> Option<String> {
-        let words = self.words.iter().zip(code);
-        if words.clone().any(|(word, is_code)| SHELL_CALLERS.contains(&base_name(word)) && !is_code) {
+        let is_other = |word: &String| {
+            SHELL_CALLERS.contains(&base_name(word)) || ["fish", "csh", "tcsh"].contains(&base_name(word))
+        };
+        if self.words.iter().zip(code).any(|(word, is_code)| is_other(word) && !is_code) {
             return None;
         }
-        let line = if code.contains(&true) {
-            // The script that is there takes them.
-            let words = words.map(|(word, is_code)| {
-                let variable = |field: &str| format!("\"$ASTRO_SECRET_{}\"", field.to_uppercase());
-                let placed = fields.iter().fold(word.clone(), |word, field| {
-                    word.replace(&format!("{{{field}}}"), &variable(field))
-                });
-                if *is_code { placed } else { word.clone() }
-            });
-            shlex::try_join(words.collect::<Vec<_>>().iter().map(String::as_str)).ok()?
-        } else {
-            let script: Vec<String> = words.map(|(word, _)| script_word(word, fields)).collect();
-            shlex::try_join(["sh", "-c", &script.join(" ")]).ok()?
-        };
+        let words = self.words.iter().zip(code);
+        let words: Vec<String> = words
+            .map(|(word, is_code)| if *is_code { in_script(word, fields) } else { Some(word.clone()) })
+            .collect::<Option<_>>()?;
+        let line = shlex::try_join(words.iter().map(String::as_str)).ok()?;
         shlex::try_quote(&line).ok().map(|line| line.into_owned())
     }
 
@@ -153,7 +155,27 @@ impl Program {
         let names: Vec<&str> = labels.keys().map(String::as_str).collect();
         self.check_placeholders(&names)?;
         let fields = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>();
-        self.filled(&fields).map(drop).map_err(|reason| self.refused_text(reason))
+        self.filled(&fields).map(drop).map_err(|reason| self.refused_text(reason))?;
+        // Once more: more threads and descriptors are in use than when the command began.
+        self.check_that_it_can_start()?;
+        self.reserve()
+    }
+
+    /// Keeps descriptors for the start of the program.
+    fn reserve(&self) -> Result<()> {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        while reserved.len() < DESCRIPTORS {
+            let file =
+                std::fs::File::open("/dev/null").map_err(|error| self.cannot_start(&error.to_string()))?;
+            reserved.push(file.into());
+        }
+        Ok(())
+    }
+
+    fn cannot_start(&self, reason: &str) -> Failure {
+        failed(format!("cannot start programs here, and `{}` has to be one", self.option))
+            .cause(reason)
+            .help("raise the limits (`ulimit -u`, `ulimit -n`), or use `--token-file PATH`")
     }
 
     fn refused_text(&self, reason: String) -> Failure {
@@ -166,7 +188,12 @@ impl Program {
         let code = code_words(&self.words);
         let words = self.words.iter().enumerate();
         words
-            .map(|(at, word)| if at == 0 || code[at] { Ok(word.clone()) } else { filled(word, fields) })
+            .map(|(at, word)| match at {
+                0 => Ok(word.clone()),
+                _ if code[at] => Ok(word.clone()),
+                // The value of an option: no program takes that for a command.
+                _ => filled(word, fields, self.words[at - 1].starts_with("--")),
+            })
             .collect()
     }
 
@@ -194,6 +221,7 @@ impl Program {
         let name = self.name();
         let words_of = |error: std::io::Error| format!("`{name}`: {}", plain_io(&error.to_string()));
         let mut command = self.command(secret)?;
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).truncate(DESCRIPTORS / 2);
         // A pipe takes this much at once: a program that reads nothing does not block it. The reading end stays open
         // here, so that what was not read is still in it afterwards.
         let (reader, mut writer) = std::io::pipe().map_err(words_of)?;
@@ -235,6 +263,7 @@ impl Program {
     fn ended(&self, command: &mut Command, limit: Duration) -> std::result::Result<child::Ended, String> {
         let name = self.name();
         let limits = Limits { time: Some(limit), output: MOST };
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let ended = child::run_with(command, limits, &mut repeat, None)
             .map_err(|error| format!("`{name}`: {error}"))?;
         match (ended.status.code(), ended.status.signal()) {
@@ -279,8 +308,15 @@ fn code_words(words: &[String]) -> Vec<bool> {
             let options =
                 (at + 1..words.len()).filter(|at| takes_script(&words[*at]) || words[*at] == "--command");
             for option in options.collect::<Vec<_>>() {
-                if let Some(script) = (option + 1..words.len()).find(|at| !is_option(&words[*at])) {
-                    code[script] = true;
+                let mut script = option + 1;
+                while let Some(word) = words.get(script).filter(|word| is_option(word)) {
+                    // `-o pipefail`, `+O extglob`, `--rcfile FILE`
+                    let takes_next = !word.starts_with("--") && word.ends_with(['o', 'O'])
+                        || SHELL_OPTIONS.contains(&word.as_str());
+                    script += 1 + usize::from(takes_next);
+                }
+                if let Some(code) = code.get_mut(script) {
+                    *code = true;
                 }
             }
         }
@@ -300,25 +336,52 @@ fn is_plain_around(word: &str) -> bool {
     word.chars().all(|c| c.is_alphanumeric() || "{}_./:=@%+,-".contains(c))
 }
 
-/// A word for a script: its own text quoted, its placeholders as variables.
-fn script_word(word: &str, fields: &[&str]) -> String {
-    let mut script = String::new();
-    let mut rest = word;
-    while !rest.is_empty() {
-        let next = fields.iter().filter_map(|field| Some((rest.find(&format!("{{{field}}}"))?, field))).min();
-        let (text, placeholder) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
-        if !text.is_empty() {
-            script.push_str(&shlex::try_quote(text).unwrap_or_default());
-        }
-        rest = match next {
-            Some((_, field)) => {
-                script.push_str(&format!("\"$ASTRO_SECRET_{}\"", field.to_uppercase()));
-                &placeholder[field.len() + 2..]
-            }
-            None => "",
-        };
+/// A script with variables in place of its placeholders, quoted as the place wants it. None where that cannot be told.
+fn in_script(script: &str, fields: &[&str]) -> Option<String> {
+    // A text of several lines and code within code have rules of their own.
+    if script.contains("<<") || script.contains('`') || script.contains("$(") {
+        return None;
     }
-    script
+    let mut placed = String::new();
+    let mut quote = None;
+    let mut rest = script;
+    while let Some(c) = rest.chars().next() {
+        let field = fields.iter().find(|field| {
+            rest[1..].strip_prefix(**field).is_some_and(|after| after.starts_with('}')) && c == '{'
+        });
+        if let Some(field) = field.filter(|_| !placed.ends_with('$')) {
+            let variable = format!("${{ASTRO_SECRET_{}}}", field.to_uppercase());
+            placed.push_str(&match quote {
+                None => format!("\"{variable}\""),
+                Some('"') => variable,
+                Some(_) => format!("'\"{variable}\"'"),
+            });
+            rest = &rest[field.len() + 2..];
+            continue;
+        }
+        let mut taken = c.len_utf8();
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some('"') | None, '\\') => taken += rest[1..].chars().next().map_or(0, char::len_utf8),
+            (None, '\'' | '"') => quote = Some(c),
+            _ => {}
+        }
+        placed.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    Some(placed)
+}
+
+/// A placeholder that looks like one of the fields: `{nam}`.
+fn misspelt<'w>(word: &'w str, fields: &[&str]) -> Option<(&'w str, String)> {
+    word.split('{').skip(1).find_map(|part| {
+        let (typed, _) = part.split_once('}')?;
+        let is_name = !typed.is_empty() && typed.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        if !is_name || fields.contains(&typed) {
+            return None;
+        }
+        Some((typed, nearest(typed, fields.iter().copied())?.to_owned()))
+    })
 }
 
 fn in_shell(script: &str) -> String {
@@ -328,7 +391,7 @@ fn in_shell(script: &str) -> String {
 }
 
 /// A word with its placeholders replaced, in one pass: the text of one may look like another.
-fn filled(word: &str, fields: &[(&str, &str)]) -> std::result::Result<String, String> {
+fn filled(word: &str, fields: &[(&str, &str)], may_have_blanks: bool) -> std::result::Result<String, String> {
     let mut full = String::with_capacity(word.len());
     let mut rest = word;
     while let Some(at) = rest.find('{') {
@@ -339,7 +402,8 @@ fn filled(word: &str, fields: &[(&str, &str)]) -> std::result::Result<String, St
         });
         match found {
             Some((key, value)) => {
-                check_text(key, value, word.len() == key.len() + 2)?;
+                let is_alone = word.len() == key.len() + 2;
+                check_text(key, value, is_alone, is_alone && may_have_blanks)?;
                 full.push_str(value);
                 rest = &from[key.len() + 2..];
             }
@@ -353,18 +417,31 @@ fn filled(word: &str, fields: &[(&str, &str)]) -> std::result::Result<String, St
     Ok(full)
 }
 
-/// Refuses a text that would change what the word around it means. `is_alone`: there is nothing around it.
-fn check_text(key: &str, value: &str, is_alone: bool) -> std::result::Result<(), String> {
+/// Refuses a text that could change what the word around it means, or be code where the word is. `is_alone`: there is
+/// nothing around it.
+fn check_text(
+    key: &str,
+    value: &str,
+    is_alone: bool,
+    may_have_blanks: bool,
+) -> std::result::Result<(), String> {
     let is_path = match is_alone {
         true => value.starts_with(['/', '~']) || value.split('/').any(|part| part == ".."),
         false => value.contains('/') || value == "." || value == "..",
     };
+    let is_plain = |c: char| c.is_alphanumeric() || PLAIN.contains(c) || is_alone && c == '/';
     let reason = match value {
-        "" => "is empty",
-        value if value.starts_with('-') => "begins with `-`, which would make it an option",
-        value if value.chars().any(char::is_control) => "has a control character",
-        _ if is_path => "would lead to another path",
-        _ => return Ok(()),
+        "" => "is empty".to_owned(),
+        value if value.starts_with('-') => "begins with `-`, which would make it an option".to_owned(),
+        value if value.chars().any(char::is_control) => "has a control character".to_owned(),
+        _ if is_path => "would lead to another path".to_owned(),
+        value => match value.chars().find(|c| !is_plain(*c) && !(may_have_blanks && *c == ' ')) {
+            Some(' ') => {
+                "has a blank, which only the value of an option may have (`--label {name}`)".to_owned()
+            }
+            Some(c) => format!("has the character `{c}`, which may be code where the word is read"),
+            None => return Ok(()),
+        },
     };
     Err(format!("`{{{key}}}` cannot be replaced by {value:?}: it {reason}"))
 }

@@ -20,7 +20,9 @@ use super::{state_failure, value_at};
 use crate::{
     base::{
         error::{Result, failed},
-        failpoint, files, redact,
+        failpoint, files,
+        hash::sha256,
+        redact,
         time::{timestamp, unix_now},
     },
     config::Dirs,
@@ -129,6 +131,13 @@ impl Store {
     /// The directory as it is.
     pub fn at(dirs: &Dirs) -> Self {
         Self { dir: dirs.state.join("recovery") }
+    }
+
+    /// The lock of those who make a file: of two the second one finds it, and asks for no token.
+    pub fn lock_of(&self, path: &Path) -> Result<files::Lock> {
+        use std::os::unix::ffi::OsStrExt;
+        let name = sha256(path.as_os_str().as_bytes()).unwrap_or_default();
+        files::Lock::beside(&self.dir.with_file_name("token-files").join(name))
     }
 
     /// Writes the intent and makes room for the answer.

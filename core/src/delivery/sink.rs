@@ -32,7 +32,7 @@ impl Sink {
             (Some(_), _) => "--token-file",
             (_, Some(_)) => "--token-exec",
             (None, None) => {
-                let unmasked = stderr::is_lost().filter(|_| console.hides_in_ci());
+                let unmasked = stderr::misses_the_log().filter(|_| console.hides_in_ci());
                 if let Some(reason) = unmasked {
                     return Err(usage(format!("the token would be shown in the log: {reason}, where the line that hides it (add-mask) goes"))
                         .help("leave stderr open, or write the token to a file with `--token-file PATH`"));

@@ -15,12 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, linkat, openat, statx};
 
 use crate::{
     base::{
         error::{Result, While, code, plain_io, usage},
         files,
+        hash::sha256,
     },
     sys::signals,
 };
@@ -36,7 +37,10 @@ const ROOM: u64 = 16 * 1024;
 
 /// A file that was looked at and will hold the token.
 pub struct TokenFile {
+    /// Where it will be: links are followed.
     path: PathBuf,
+    /// The absolute path that was typed.
+    typed: PathBuf,
     prepared: Mutex<Option<Prepared>>,
     /// What the place may be taken from.
     may_replace: Mutex<bool>,
@@ -89,7 +93,9 @@ impl Prepared {
                 linked => linked,
             },
             Self::Unnamed(mut file) => {
-                let beside = path.with_file_name(format!(".token-{:08x}", fastrand::u32(..)));
+                // Always the same name: what a killed process left there is replaced.
+                let beside = beside(path);
+                remove_own(&beside);
                 match link(&file, &beside) {
                     Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                         copy_to_new(&mut file, &beside)?
@@ -123,6 +129,21 @@ fn copy_to_new(from: &mut File, path: &Path) -> io::Result<()> {
     })
 }
 
+/// The name that a file has between those of a temporary file and its own.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let hash = sha256(name).unwrap_or_default();
+    path.with_file_name(format!(".token-{}", hash.get(..16).unwrap_or_default()))
+}
+
+/// Removes what an earlier run left, if it is this user's.
+fn remove_own(path: &Path) {
+    let user = rustix::process::geteuid().as_raw();
+    if path.symlink_metadata().is_ok_and(|found| found.is_file() && found.uid() == user) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 fn name_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
@@ -139,6 +160,7 @@ impl TokenFile {
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(usage(what()).cause("it is the name of a directory"));
         }
+        let typed = path.clone();
         // A link stays one: what it points at is replaced.
         let path = match path.metadata() {
             Ok(found) if found.is_dir() => return Err(usage(what()).cause("it is a directory")),
@@ -158,6 +180,7 @@ impl TokenFile {
         files::reserve(prepared.file(), ROOM).while_doing(code::USAGE, what)?;
         Ok(Self {
             path,
+            typed,
             prepared: Mutex::new(Some(prepared)),
             may_replace: Mutex::new(false),
             lock: OnceLock::new(),
@@ -172,10 +195,48 @@ impl TokenFile {
         }
         if replaces {
             self.lock()?;
+            self.check_owner()?;
+            self.check_attributes()?;
             self.check_former()?;
         }
         // A file that another process makes meanwhile holds another value: it is not replaced.
         *held(&self.may_replace) = replaces && self.path.symlink_metadata().is_ok();
+        Ok(())
+    }
+
+    /// In a directory where others may put files, such as /tmp, a file of another user was perhaps planted to receive the
+    /// token.
+    fn check_owner(&self) -> Result<()> {
+        let user = rustix::process::geteuid().as_raw();
+        let refused = |path: &Path, owner: u32| {
+            usage(format!("cannot replace `{}` with the token", self.typed.display()))
+                .cause(format!(
+                    "`{}` belongs to uid {owner}, in a directory that other users may write to",
+                    path.display()
+                ))
+                .help("choose a file in a directory of your own")
+        };
+        for path in [&self.typed, &self.path] {
+            let Ok(found) = path.symlink_metadata() else { continue };
+            let is_shared = parent(path).metadata().is_ok_and(|dir| dir.mode() & 0o002 != 0);
+            if is_shared && ![0, user].contains(&found.uid()) {
+                return Err(refused(path, found.uid()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A file or directory that cannot be changed (chattr(1) `+i`, `+a`) is found before anything is sent.
+    fn check_attributes(&self) -> Result<()> {
+        let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+        for path in [&self.path, parent(&self.path)] {
+            let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+            if found.is_ok_and(|found| found.stx_attributes.intersects(fixed)) {
+                return Err(usage(format!("cannot replace `{}` with the token", self.path.display()))
+                    .cause(format!("`{}` has an attribute that forbids it (lsattr)", path.display()))
+                    .help("nothing was sent; choose another `--token-file`, or remove the attribute with chattr"));
+            }
+        }
         Ok(())
     }
 

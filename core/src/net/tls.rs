@@ -13,7 +13,7 @@ use reqwest::Certificate;
 use rustls::{CertificateError, pki_types::UnixTime};
 
 use crate::base::{
-    error::{Failure, Result, config, innermost, plain_io},
+    error::{Failure, Result, config, innermost, plain_io, usage},
     files,
     time::timestamp,
 };
@@ -101,6 +101,29 @@ fn pem(path: &Path) -> Result<Vec<Certificate>, String> {
         true => Err("it holds no certificate in PEM form".to_owned()),
         false => Ok(certificates),
     }
+}
+
+/// A device or a pipe in place of certificates is never read: it may have no end, and may never begin.
+pub(crate) fn check_variables() -> Result<()> {
+    let Some(path) = std::env::var_os(FILE).map(PathBuf::from) else { return Ok(()) };
+    match path.metadata() {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            Err(config("no server can be verified: there are no certificates of authorities")
+                .cause(format!("{FILE} names `{}`, which is not a regular file", path.display()))
+                .help(format!("set it to a file with certificates in PEM form, or unset {FILE}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What an option or a setting that names certificates has to be: a file in PEM form.
+pub(crate) fn check_file(option: &str, path: &Path) -> Result<()> {
+    let checked = match path.metadata() {
+        Ok(found) if found.is_dir() => Err("it is a directory".to_owned()),
+        Ok(found) if !found.is_file() => Err("it is not a regular file".to_owned()),
+        _ => pem(path).map(drop),
+    };
+    checked.map_err(|reason| usage(format!("`{option}` cannot be `{}`", path.display())).cause(reason))
 }
 
 /// What is wrong with the variables that replace the system's authorities, one text for each.

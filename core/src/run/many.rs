@@ -70,7 +70,7 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         }
         let run = one::run_of(env, &context, command, parsed, false, &owner.facts.name);
         let request = message::encode_request(kind::RUN, &run)?;
-        let api = env.api(context, &globals);
+        let api = env.api(context, &globals).labelled(profile);
         let call = Arc::new(Call {
             config: owner.facts.config.clone(),
             ..Call::new(env, &owner.facts.name, command.clone(), api, globals)

@@ -27,7 +27,7 @@ use crate::{
     run::{ask, many},
     services::{Call, ResultState, Shared},
     store::lookup::Owner,
-    sys::{crash, process, signals},
+    sys::{crash, descriptors, process, signals},
     trust::verify,
     wording,
 };
@@ -61,6 +61,9 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         false => None,
     };
     let loaded = load(env, owner, conversation)?;
+    if !command.needs.process && !command.needs.secret {
+        descriptors::close_on_exec();
+    }
     if command.needs.secret {
         process::keep_memory_private();
     }

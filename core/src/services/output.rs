@@ -150,21 +150,7 @@ fn render(call: &Call, piece: Piece) -> Result<Rendered> {
                 rendered.map(|()| bytes).map_err(|error| Failure::new(code::DELIVERY, error.to_string()))
             });
             match rendered {
-                Ok(bytes) => {
-                    if delivery.is_to_stdout()
-                        && let Err(error) = mask_in_ci(call, &secret.value)
-                    {
-                        let unmasked = Failure::new(
-                            code::DELIVERY,
-                            format!(
-                                "the line that hides it in the log (add-mask) could not be written to stderr: {error}"
-                            ),
-                        );
-                        let named = delivery.lost_before_delivery(&secret.value, &unmasked);
-                        return Err(state.fail(named.unwrap_or(unmasked)));
-                    }
-                    Ok(Rendered { bytes, secret: Some(secret) })
-                }
+                Ok(bytes) => Ok(Rendered { bytes, secret: Some(secret) }),
                 Err(failure) => {
                     let named = delivery.lost_before_delivery(&secret.value, &failure);
                     Err(state.fail(named.unwrap_or(failure)))
@@ -207,14 +193,6 @@ fn write_plain(call: &Call, bytes: &[u8]) -> Result<Value> {
             let reason = "it closed the descriptor of the result, which is not its own";
             Err(lock(call).fail(plugin(reason)))
         }
-    }
-}
-
-/// GitHub Actions shows what a step prints; this line makes it hide the value from then on.
-fn mask_in_ci(call: &Call, value: &str) -> std::io::Result<()> {
-    match call.console.hides_in_ci() {
-        true => call.console.mask(value),
-        false => Ok(()),
     }
 }
 

@@ -88,7 +88,13 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
             .filter(|(_, value)| value.is_none() || file.as_ref() == Some(path))
             .copied()
             .collect();
-        changed |= directory::change(path, &own)?;
+        if directory::change(path, &own)? {
+            changed = true;
+            if file.as_ref() != Some(path) {
+                let keys: Vec<&str> = own.iter().map(|(key, _)| *key).collect();
+                call.console.notice(&format!("Took {} out of {}.", keys.join(" and "), path.display()));
+            }
+        }
         // What the files above it select belongs together there.
         if file.as_ref() == Some(path) {
             break;

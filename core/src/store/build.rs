@@ -212,7 +212,11 @@ fn refusal(facts: &Facts, manifest: &Manifest) -> Option<Failure> {
 
 /// Writes only what differs: a thousand synced files would make every install slow.
 fn write_if_changed(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
-    if std::fs::read(path).is_ok_and(|old| old == bytes) { Ok(()) } else { files::write(path, bytes) }
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    files::write_cache(path, bytes)
+        .while_doing(code::CONFIG, || format!("cannot write the index `{}`", path.display()))
 }
 
 /// What is installed for everybody can be read by everybody.

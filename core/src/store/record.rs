@@ -305,7 +305,7 @@ fn no_footer(error: &FooterError, head: &[u8], length: u64, name: &Path) -> Fail
         }
         Some(_) if is_plugin_file(name) => {
             let failure = failure.cause(
-                "it begins as an ELF library, so a packaging tool (strip, debugedit, dwz, patchelf) rewrote it",
+                "it begins as an ELF library: something changed it after it was packed, as packaging tools do (strip, debugedit, dwz, patchelf)",
             );
             PACKAGING.iter().fold(failure, |failure, help| failure.help(*help))
         }
@@ -397,7 +397,7 @@ mod tests {
             let failure = Described::of(&whole, packed).expect_err("no footer");
             assert_eq!(failure.message, "the file does not end with a plugin footer");
             assert!(
-                failure.causes[0].contains("(strip, debugedit, dwz, patchelf) rewrote it"),
+                failure.causes[0].contains("as packaging tools do (strip, debugedit, dwz, patchelf)"),
                 "{failure:?}"
             );
             assert!(failure.help[0].contains("dh_strip -X.astro-plugin"), "{failure:?}");

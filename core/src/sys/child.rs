@@ -10,12 +10,13 @@ use std::{
     io::{self, IsTerminal, Read},
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+    process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
 };
 
 use crate::sys::signals;
@@ -115,6 +116,21 @@ fn is_on_terminal() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
+/// The programs that run with a limit of time, and whether each has a process group of its own.
+static RUNNING: Mutex<Vec<(Pid, bool)>> = Mutex::new(Vec::new());
+
+/// Sends a signal to the programs that run: this process is about to end by it.
+pub(super) fn pass_on(signal: i32) {
+    let Some(signal) = Signal::from_named_raw(signal) else { return };
+    // Whoever holds the lock adds or removes one, and does nothing that takes long.
+    for (pid, has_group) in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let _ = match has_group {
+            true => kill_process_group(*pid, signal),
+            false => kill_process(*pid, signal),
+        };
+    }
+}
+
 struct Running {
     child: Child,
     has_group: bool,
@@ -130,7 +146,9 @@ impl Running {
     ) -> Result<Ended, Error> {
         let mut stdout = self.child.stdout.take().map(|pipe| Output::new(pipe, self.limits.output));
         let mut stderr = self.child.stderr.take().map(|pipe| Output::new(pipe, self.limits.output));
-        let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).ok();
+        let pid = Pid::from_child(&self.child);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
+        let _known = Known::new(pid, self.has_group, self.limits.time.is_some());
         let mut ended: Option<(ExitStatus, Instant)> = None;
         loop {
             if ended.is_none() {
@@ -190,6 +208,25 @@ impl Running {
     }
 }
 
+/// A program in the list of those that run.
+struct Known(Option<Pid>);
+
+impl Known {
+    fn new(pid: Pid, has_group: bool, has_limit: bool) -> Self {
+        if has_limit {
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push((pid, has_group));
+        }
+        Self(has_limit.then_some(pid))
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(pid, _)| Some(*pid) != self.0);
+    }
+}
+
 fn done(status: ExitStatus, stdout: Option<Output>, stderr: Option<Output>, left_open: bool) -> Ended {
     let bytes = |output: Option<Output>| output.map(|output| output.bytes).unwrap_or_default();
     Ended { status, stdout: bytes(stdout), stderr: bytes(stderr), left_open }
@@ -197,7 +234,7 @@ fn done(status: ExitStatus, stdout: Option<Output>, stderr: Option<Output>, left
 
 /// An output that is a pipe.
 struct Output {
-    /// None when it is at its end, or has brought too much.
+    /// None when it is at its end.
     pipe: Option<Pipe>,
     bytes: Vec<u8>,
     most: usize,
@@ -232,11 +269,9 @@ impl Output {
             match pipe.read(&mut buffer) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => {
+                    // What is too much is read all the same: a closed pipe would end the program.
                     self.bytes.extend_from_slice(&buffer[..count]);
-                    if self.bytes.len() > self.most {
-                        self.bytes.truncate(self.most + 1);
-                        self.pipe = None;
-                    }
+                    self.bytes.truncate(self.most.saturating_add(1));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub mod child;
 pub mod crash;
+pub(crate) mod descriptors;
 pub mod exit_message;
 pub(crate) mod libc_version;
 pub mod process;

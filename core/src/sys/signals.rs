@@ -233,6 +233,7 @@ pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
 /// Puts the terminal back and dies by the signal that arrived. Returns when none did.
 pub fn raise_pending() {
     if let Some(signal) = pending() {
+        super::child::pass_on(signal);
         die_by(signal);
     }
 }

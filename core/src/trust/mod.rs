@@ -159,7 +159,15 @@ fn governing_file(dirs: &Dirs) -> PathBuf {
 }
 
 fn governing(dirs: &Dirs) -> Result<Vec<PathBuf>> {
-    let text = files::read(&governing_file(dirs))?.unwrap_or_default();
+    let path = governing_file(dirs);
+    let text = files::read(&path).map_err(|failure| match Denied::of(&path) {
+        Some(denied) => {
+            let store = dirs.plugins();
+            denied.failure(format!("cannot read the plugin store `{}`", store.display()), &store)
+        }
+        None => failure,
+    })?;
+    let text = text.unwrap_or_default();
     Ok(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect())
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -45,6 +45,7 @@ impl Instance {
             return Err(Error::new("the home directory is not known").help("set HOME or ASTRO_HOME"));
         }
         let dir = PathBuf::from(&context.state_dir);
+        own(&dir)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -132,10 +133,39 @@ impl Instance {
         fs::rename(&temporary, self.state()).map_err(|error| cannot("write", &self.state(), &error))
     }
 
+    /// The port of the server that ran last: credentials and directory files name it.
+    pub(crate) fn last_port(&self) -> Option<u16> {
+        fs::read_to_string(self.port()).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers the port for the next server.
+    pub(crate) fn remember_port(&self, port: u16) {
+        // Without it the next server gets any port.
+        let _ = fs::write(self.port(), port.to_string());
+    }
+
+    fn port(&self) -> PathBuf {
+        self.dir.join("sandbox.port")
+    }
+
     /// Takes the announcement back.
     pub(crate) fn withdraw(&self) {
         // It says nothing without the lock.
         let _ = fs::remove_file(self.state());
+    }
+}
+
+/// What root leaves in a directory of a user locks the user out.
+fn own(dir: &Path) -> Result<()> {
+    let nearest = dir.ancestors().find_map(|dir| Some((dir, dir.metadata().ok()?)));
+    let user = rustix::process::geteuid().as_raw();
+    match nearest {
+        Some((nearest, found)) if found.uid() != user => {
+            Err(Error::new(format!("cannot use the directory `{}`", dir.display()))
+                .cause(format!("`{}` belongs to uid {}", nearest.display(), found.uid()))
+                .help("run the command as that user, or set ASTRO_HOME to a directory of your own"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -95,6 +95,15 @@ pub fn unknown_option(args: &[String], path: &str, word: usize) -> Option<Failur
     let place = scan::word_places(args).get(word).copied()?;
     let option = scan::unknown_option(args, place)?.to_owned();
     let known = options(None);
+    if let Some((switch, value)) = scan::switch_with_value(args)
+        && switch == option
+        && astro_plugin_protocol::names::GLOBALS
+            .iter()
+            .any(|global| global.short.is_some_and(|short| switch.ends_with(short)))
+    {
+        let problem = UsageProblem::UnexpectedValue { option: switch, value: value.to_owned() };
+        return Some(refused(&problem, path, &known));
+    }
     let is_slip = suggest::nearest(&option, known.iter().map(String::as_str)).is_some();
     let failure = refused(&UsageProblem::UnknownOption { option }, path, &known);
     if is_slip {
@@ -250,6 +259,7 @@ mod tests {
                 2,
                 "`-y` is a switch and takes no value, not `false` / leave `-y` out",
             ),
+            ("-y=false deployment list", 2, "`-y` is a switch and takes no value, not `false`"),
             ("deployment list -qy=0", 2, "`-y` is a switch and takes no value, not `0`"),
             ("deployment list -x=0", 2, "`-x` is not an option"),
             ("token", 127, "did you mean `astro deployment token`?"),

@@ -43,11 +43,11 @@ pub(super) fn whose(dir: &Path) -> Option<String> {
 
 fn refuse(path: &Path, metadata: &Metadata) -> Result<()> {
     let what = || format!("cannot use `{}`", path.display());
-    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    let user = geteuid().as_raw();
     if !is_own(metadata.uid(), user) {
         return Err(belongs_to(what(), path, metadata.uid()));
     }
-    match is_closed(metadata.mode(), metadata.gid(), user, group) {
+    match is_closed(metadata) {
         true => Ok(()),
         false => Err(config(what())
             .cause("other users may write to it")
@@ -59,8 +59,13 @@ fn is_own(owner: u32, user: u32) -> bool {
     [user, 0].contains(&owner)
 }
 
-/// Only its owner may change it, or what is in it.
-fn is_closed(mode: u32, owning_group: u32, user: u32, group: u32) -> bool {
+/// Whether only its owner may change a file, or what is in a directory.
+pub fn is_closed(metadata: &Metadata) -> bool {
+    is_closed_to(metadata.mode(), metadata.gid(), geteuid().as_raw(), getegid().as_raw())
+}
+
+/// The same for a mode and an owning group, and the user and group of this process.
+fn is_closed_to(mode: u32, owning_group: u32, user: u32, group: u32) -> bool {
     // A directory such as /tmp: others may add to it and not change what is there.
     let is_sticky = mode & libc::S_IFMT == libc::S_IFDIR && mode & 0o1000 != 0;
     // Where every user has a group of their own (umask 002), the group is the user; root's group is root.
@@ -111,7 +116,7 @@ mod tests {
             (dir | 0o770, 50, 1000, false),
         ] {
             assert_eq!(
-                is_closed(mode, owning_group, 1000, group),
+                is_closed_to(mode, owning_group, 1000, group),
                 expected,
                 "{mode:o} {owning_group} {group}"
             );

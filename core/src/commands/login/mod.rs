@@ -25,7 +25,10 @@ use crate::{
     console::report,
     context::{Claims, Environment, Origin, Sources},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
-    net::{address::Address, tls::Trust},
+    net::{
+        address::Address,
+        tls::{self, Trust},
+    },
 };
 use check::Checked;
 
@@ -103,6 +106,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     let address = address(request, &dirs, &name)?;
     let given = request.text("ca-file").map(std::path::absolute).transpose();
     let given = given.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
+    given.iter().try_for_each(|path| tls::check_file("--ca-file", path))?;
     let trust = Trust::of_login(given.clone().or(ca_file(request, &dirs, &name)?));
     // Better known before a sign-in than after it: a token without its description is of no use.
     config::check_writable(&dirs)?;

@@ -66,6 +66,14 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
         (true, false) => {
             let dir = directory::working()
                 .while_doing(code::CONFIG, || "the working directory is not known".to_owned())?;
+            if let Some(reason) = directory::refusal_at(&dir, Some(&dirs)) {
+                return Err(crate::base::error::config(format!(
+                    "cannot choose a profile for `{}`: its file would not be used",
+                    dir.display()
+                ))
+                .cause(reason)
+                .help(format!("for this shell: export ASTRO_PROFILE={name}")));
+            }
             let chosen =
                 [("profile", Some(name))].into_iter().chain(ids).filter(|(_, value)| value.is_some());
             let path = directory::set(&dir, &chosen.collect::<Vec<_>>())?;

@@ -8,6 +8,7 @@ use crate::{
     commands::{Builtin, Request, choices, dynamic, file, option, positional},
     config::{self, Config, environment},
     context::Directory,
+    net::tls,
 };
 
 /// What can be taken out of a profile.
@@ -61,6 +62,7 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
     }
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
     let ca_file = ca_file.map_err(|error| usage(format!("`--ca-file`: {error}")))?;
+    ca_file.iter().try_for_each(|path| tls::check_file("--ca-file", path))?;
     let wanted = [
         ("credential", request.text("credential").map(str::to_owned)),
         ("organization", globals.organization.clone()),

@@ -22,7 +22,7 @@ use crate::{
     commands::Builtin,
     config::{self, Config, Dirs, Profile},
     context::names::{LEVELS_OF_PLACE, Names, beside},
-    net::address::Address,
+    net::{address::Address, tls},
     output::Format,
     suggest,
 };
@@ -103,6 +103,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     check_name(name)?;
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
     let ca_file = ca_file.map_err(|error| usage("`--ca-file` is not a path").cause(error.to_string()))?;
+    ca_file.iter().try_for_each(|path| tls::check_file("--ca-file", path))?;
     let dirs = env.dirs.clone()?;
     let known = Config::load(&dirs)?;
     let credential = match request.text("credential") {

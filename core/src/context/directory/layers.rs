@@ -42,10 +42,15 @@ impl Layers {
         }
     }
 
-    /// Takes note of a file that is not read. What a nearer file left open it might have selected.
+    /// Takes note of a file that is not read. What nearer files left open it might have selected, for the profile that they
+    /// chose, too.
     pub(super) fn pass(&mut self, path: PathBuf, objection: Objection) {
         let Objection { reason, counts } = objection;
-        let may_differ = counts && self.profile().is_none();
+        let is_chosen = |value: fn(&Directory) -> &Option<Sourced<String>>| {
+            self.own.iter().any(|file| value(file).is_some())
+        };
+        let is_settled = is_chosen(|file| &file.profile) && is_chosen(|file| &file.deployment);
+        let may_differ = counts && !is_settled;
         self.unused.push(Unused { path, reason, may_differ });
     }
 
@@ -185,14 +190,15 @@ mod tests {
         assert!(found.unused[0].reason.starts_with("it names no profile"), "{found:?}");
     }
 
-    /// A file that is not read counts as long as no nearer one names a profile.
+    /// A file that is not read counts as long as the nearer ones leave something open.
     #[test]
     fn a_file_that_is_not_read_may_differ_below_every_profile() {
         for (nearer, counts, may_differ) in [
             ("", true, true),
             ("deployment='r'", true, true),
             ("deployment='r'", false, false),
-            ("profile='a'", true, false),
+            ("profile='a'", true, true),
+            ("profile='a'\ndeployment='r'", true, false),
         ] {
             let mut layers = Layers::default();
             if !nearer.is_empty() {

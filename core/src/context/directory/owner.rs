@@ -3,12 +3,22 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
+use crate::base::{error::plain_io, files};
+
 /// Why a file is not used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Objection {
     pub(super) reason: String,
     /// What it selects may be missed. Not so where every user may put a file: else each could stop all others.
     pub(super) counts: bool,
+}
+
+impl Objection {
+    /// Whether there is a file cannot be found out.
+    pub(super) fn unknown(error: &std::io::Error) -> Self {
+        let reason = format!("it cannot be looked for: {}", plain_io(&error.to_string()));
+        Self { reason, counts: true }
+    }
 }
 
 /// What is known of a directory and the file in it.
@@ -18,13 +28,22 @@ pub(super) struct Found {
     dir: (u32, u32),
     /// The owner of the file.
     file: u32,
+    /// Other users may write to the file, as members of its group.
+    is_shared: bool,
     /// It lies on another file system than the working directory.
     is_beyond: bool,
 }
 
 impl Found {
     pub(super) fn new(dir: &Metadata, file: &Metadata, is_beyond: bool) -> Self {
-        Self { dir: (dir.uid(), dir.mode()), file: file.uid(), is_beyond }
+        // That everybody may is an error of its own.
+        let is_shared = file.is_file() && file.mode() & 0o002 == 0 && !files::is_closed(file);
+        Self { dir: (dir.uid(), dir.mode()), file: file.uid(), is_shared, is_beyond }
+    }
+
+    /// A file that this user would put there.
+    pub(super) fn new_in(dir: &Metadata, user: u32) -> Self {
+        Self { dir: (dir.uid(), dir.mode()), file: user, is_shared: false, is_beyond: false }
     }
 
     /// Why the file in `dir` is not used by `user`. `trusted` are the directories of the user's configuration.
@@ -43,6 +62,8 @@ impl Found {
             format!("owned by uid {}", self.file)
         } else if !is_own(owner) {
             format!("in a directory owned by uid {owner}")
+        } else if self.is_shared {
+            "which other users may write to, as members of its group".to_owned()
         } else if self.is_beyond {
             "beyond a file-system border".to_owned()
         } else {
@@ -60,6 +81,15 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_a_group_may_write_is_not_used() {
+        let found = Found { dir: (1000, 0o755), file: 1000, is_shared: true, is_beyond: false };
+        let none = || Vec::new();
+        let reason = found.objection(Path::new("/"), 1000, &none).expect("refused").reason;
+        assert!(reason.contains("members of its group"), "{reason}");
+        assert_eq!(found.objection(Path::new("/"), 1000, &|| vec!["*".to_owned()]), None);
+    }
 
     /// Owner and mode of the directory, owner of the file, whether it is beyond a border; the reason, and whether that
     /// keeps a change from being made; each for the user 1000.
@@ -99,7 +129,7 @@ mod tests {
             ("unless it is named", (0, 0o1777), 1001, false, &[named], None),
         ];
         for (what, dir, file, is_beyond, trusted, expected) in rows {
-            let found = Found { dir: *dir, file: *file, is_beyond: *is_beyond };
+            let found = Found { dir: *dir, file: *file, is_shared: false, is_beyond: *is_beyond };
             let trusted = || trusted.iter().map(|text| (*text).to_owned()).collect();
             let objection = found.objection(&here, 1000, &trusted);
             let expected = expected.map(|(reason, counts)| Objection { reason: reason.to_owned(), counts });

@@ -21,7 +21,7 @@ use crate::{
 /// Run the local Astro API in the foreground until Ctrl-C
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// The port to listen on; a free one when it is not given
+    /// The port to listen on; the one of the last time, or a free one, when it is not given
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     /// Stop after this many minutes without a request
@@ -64,7 +64,11 @@ impl Command for Serve {
         };
         let connection = open(&instance)?;
         let port = self.port.unwrap_or(0);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        // The port of the server before, where it is free: what was stored for that one is then right.
+        let last = instance.last_port().filter(|_| self.port.is_none());
+        let again = last.and_then(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let bound = again.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port)), Ok);
+        let listener = bound.map_err(|error| {
             Error::new(format!("cannot listen on 127.0.0.1:{port}"))
                 .cause(error.to_string())
                 .help("choose another `--port`, or none")
@@ -85,6 +89,7 @@ impl Command for Serve {
             // Nobody waits any more when the command was cancelled.
             let _ = done.send(serve(listener, server, idle, &database, stopped));
         })?;
+        instance.remember_port(running.port);
         instance.announce(&running)?;
         ctx.text(format!("The sandbox listens on {}\n", running.address())).await?;
         let cancelled = Box::pin(ctx.cancelled());

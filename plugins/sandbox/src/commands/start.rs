@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// has none.
 #[derive(Args)]
 pub(crate) struct Start {
-    /// The port to listen on; a free one when it is not given
+    /// The port to listen on; the one of the last time, or a free one, when it is not given
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     #[command(flatten)]
