@@ -11,7 +11,7 @@ use std::{
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ use crate::{
 const LONGEST_TOKEN: usize = 32 * 1024;
 /// The most that is taken of what a program writes, in bytes.
 const MOST: usize = 1024 * 1024;
+/// So many threads may be started between a request and the program that takes its answer.
+const THREADS: usize = 3;
 /// So many descriptors a program needs to be started and read.
 const DESCRIPTORS: usize = 16;
 /// What is replaced in every command that delivers a token of a deployment.
@@ -156,9 +158,27 @@ impl Program {
         self.check_placeholders(&names)?;
         let fields = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>();
         self.filled(&fields).map(drop).map_err(|reason| self.refused_text(reason))?;
-        // Once more: more threads and descriptors are in use than when the command began.
-        self.check_that_it_can_start()?;
+        // Once more: more threads and descriptors are in use than when the command began, and some more will be.
+        let rooms = self.rooms_for_threads()?;
+        let checked = self.check_that_it_can_start();
+        drop(rooms);
+        checked?;
         self.reserve()
+    }
+
+    /// Threads that wait until the answer is dropped: what is started between now and the program, such as the one that looks
+    /// up a name and the one that writes the result, finds room then.
+    fn rooms_for_threads(&self) -> Result<Vec<mpsc::Sender<()>>> {
+        (0..THREADS)
+            .map(|_| {
+                let (held, ended) = mpsc::channel::<()>();
+                let wait = move || {
+                    let _ = ended.recv();
+                };
+                std::thread::Builder::new().spawn(wait).map(|_| held)
+            })
+            .collect::<std::io::Result<_>>()
+            .map_err(|error| self.cannot_start(&error.to_string()))
     }
 
     /// Keeps descriptors for the start of the program.

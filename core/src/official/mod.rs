@@ -6,13 +6,16 @@ mod notice;
 pub(crate) mod own_context;
 
 use std::{
-    os::unix::process::CommandExt,
+    os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
-    base::error::{Failure, Result, While, code, plain_io},
+    base::{
+        error::{Failure, Result, While, code, plain_io},
+        files,
+    },
     config::{Config, Dirs},
     env::Env,
     sys::process::this_binary,
@@ -127,6 +130,11 @@ pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     let found = path.canonicalize().map_err(|error| refused(&plain_io(&error.to_string())))?;
     if !found.is_file() || rustix::fs::access(&found, rustix::fs::Access::EXEC_OK).is_err() {
         return Err(refused("it is not a program"));
+    }
+    let metadata = found.metadata().map_err(|error| refused(&plain_io(&error.to_string())))?;
+    let owners = [0, rustix::process::geteuid().as_raw()];
+    if !owners.contains(&metadata.uid()) || !files::is_closed(&metadata) {
+        return Err(refused("another user may change it"));
     }
     if this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
         == Some(found)

@@ -87,9 +87,11 @@ impl Installed {
         }
     }
 
-    /// The name of its directory in the user's store.
+    /// The name of its directory in the user's store. A link has one of its own, so that it never takes the place of the
+    /// same file that was installed.
     pub fn directory(&self) -> String {
-        format!("{}-{}", self.version.replace('+', "_"), self.hash.get(..8).unwrap_or_default())
+        let kind = if self.source == Source::Link { "-link" } else { "" };
+        format!("{}{kind}-{}", self.version.replace('+', "_"), self.hash.get(..8).unwrap_or_default())
     }
 }
 

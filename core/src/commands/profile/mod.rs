@@ -222,6 +222,7 @@ fn row(name: &str, profile: &Profile, config: &Config, dirs: &Dirs, format: Form
         "deployment": profile.deployment,
         "output": profile.output,
         "owner": profile.owner,
+        "ca_file": profile.ca_file,
     });
     // Names are those of the address that the credential is sent to.
     let address = address.and_then(|address| Address::parse(address, "config.toml").ok());

@@ -107,12 +107,20 @@ pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
         return Err(no_profile(unknown, &config));
     }
     let mut portable = Portable::default();
+    let console = &request.env.console;
     for (name, profile) in &config.profiles {
-        // Whoever wrote it makes it again.
-        if (wanted.is_empty() && profile.owner.is_some())
-            || !(wanted.is_empty() || wanted.contains(&name.as_str()))
-        {
+        if !wanted.is_empty() && !wanted.contains(&name.as_str()) {
             continue;
+        }
+        // Whoever wrote it makes it again.
+        if let (true, Some(owner)) = (wanted.is_empty(), &profile.owner) {
+            console.notice(&format!("Left out `{name}`: the plugin `{owner}` writes it."));
+            continue;
+        }
+        if profile.ca_file.is_some() {
+            console.notice(&format!(
+                "The certificates of `{name}` (`ca_file`) are a file of this machine and stay here."
+            ));
         }
         let Profile { credential, organization, workspace, deployment, output, .. } = profile.clone();
         if let Some((name, known)) =
