@@ -6,6 +6,8 @@
 //! not become code of a shell, an option, or another path. Where that could happen it is refused, before anything is
 //! sent wherever the text is known by then.
 
+mod placeholders;
+
 use std::{
     io::Write,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
@@ -18,12 +20,15 @@ use std::{
 use astro_plugin_protocol::service::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use placeholders::{
+    SHELL_CALLERS, base_name, code_words, filled, holds, in_script, is_plain_around, misspelt,
+};
+
 use crate::{
     base::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
-    suggest::nearest,
     sys::{
         child::{self, Limits},
         process::this_binary,
@@ -41,17 +46,6 @@ const DESCRIPTORS: usize = 16;
 /// What is replaced in every command that delivers a token of a deployment.
 const KNOWN_FIELDS: &[&str] =
     &["id", "name", "deployment_id", "deployment_name", "organization_id", "workspace_id"];
-/// They run the word after `-c` as a script.
-const SHELLS: &[&str] =
-    &["sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "yash", "zsh"];
-/// Options of shells that take the next word.
-const SHELL_OPTIONS: &[&str] = &["--init-file", "--rcfile"];
-/// They hand their words to a shell, here or on another machine.
-const SHELL_CALLERS: &[&str] =
-    &["flock", "parallel", "rsh", "runuser", "screen", "script", "ssh", "su", "tmux", "watch", "xargs"];
-/// What else a text may consist of that takes the place of a placeholder, besides letters and digits: nothing that a shell,
-/// make or another language gives a meaning to.
-const PLAIN: &str = "._@:+-";
 
 /// The command of an option, looked at.
 #[derive(Debug)]
@@ -309,161 +303,10 @@ fn fields_of(secret: &Secret) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn base_name(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
-}
-
-/// Which words another program reads as code: scripts after `-c` of a shell, and everything that is handed to one.
-fn code_words(words: &[String]) -> Vec<bool> {
-    let mut code = vec![false; words.len()];
-    for (at, word) in words.iter().enumerate() {
-        let program = base_name(word);
-        if SHELL_CALLERS.contains(&program) {
-            code[at + 1..].fill(true);
-        }
-        if SHELLS.contains(&program) {
-            let is_option = |word: &String| word.starts_with('-') || word.starts_with('+');
-            let takes_script =
-                |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-            let options =
-                (at + 1..words.len()).filter(|at| takes_script(&words[*at]) || words[*at] == "--command");
-            for option in options.collect::<Vec<_>>() {
-                let mut script = option + 1;
-                while let Some(word) = words.get(script).filter(|word| is_option(word)) {
-                    // `-o pipefail`, `+O extglob`, `--rcfile FILE`
-                    let takes_next = !word.starts_with("--") && word.ends_with(['o', 'O'])
-                        || SHELL_OPTIONS.contains(&word.as_str());
-                    script += 1 + usize::from(takes_next);
-                }
-                if let Some(code) = code.get_mut(script) {
-                    *code = true;
-                }
-            }
-        }
-    }
-    code
-}
-
-/// Whether a word has a placeholder of this field. `${name}` is a shell's.
-fn holds(word: &str, field: &str) -> bool {
-    let placeholder = format!("{{{field}}}");
-    word.match_indices(&placeholder).any(|(at, _)| !word[..at].ends_with('$'))
-}
-
-/// Whether the text around placeholders is that of a path or a `key=value`: no blank, quote or bracket, which begin
-/// another language (JSON, SQL, a script).
-fn is_plain_around(word: &str) -> bool {
-    word.chars().all(|c| c.is_alphanumeric() || "{}_./:=@%+,-".contains(c))
-}
-
-/// A script with variables in place of its placeholders, quoted as the place wants it. None where that cannot be told.
-fn in_script(script: &str, fields: &[&str]) -> Option<String> {
-    // A text of several lines and code within code have rules of their own.
-    if script.contains("<<") || script.contains('`') || script.contains("$(") {
-        return None;
-    }
-    let mut placed = String::new();
-    let mut quote = None;
-    let mut rest = script;
-    while let Some(c) = rest.chars().next() {
-        let field = fields.iter().find(|field| {
-            rest[1..].strip_prefix(**field).is_some_and(|after| after.starts_with('}')) && c == '{'
-        });
-        if let Some(field) = field.filter(|_| !placed.ends_with('$')) {
-            let variable = format!("${{ASTRO_SECRET_{}}}", field.to_uppercase());
-            placed.push_str(&match quote {
-                None => format!("\"{variable}\""),
-                Some('"') => variable,
-                Some(_) => format!("'\"{variable}\"'"),
-            });
-            rest = &rest[field.len() + 2..];
-            continue;
-        }
-        let mut taken = c.len_utf8();
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some('"') | None, '\\') => taken += rest[1..].chars().next().map_or(0, char::len_utf8),
-            (None, '\'' | '"') => quote = Some(c),
-            _ => {}
-        }
-        placed.push_str(&rest[..taken]);
-        rest = &rest[taken..];
-    }
-    Some(placed)
-}
-
-/// A placeholder that looks like one of the fields: `{nam}`.
-fn misspelt<'w>(word: &'w str, fields: &[&str]) -> Option<(&'w str, String)> {
-    word.split('{').skip(1).find_map(|part| {
-        let (typed, _) = part.split_once('}')?;
-        let is_name = !typed.is_empty() && typed.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        if !is_name || fields.contains(&typed) {
-            return None;
-        }
-        Some((typed, nearest(typed, fields.iter().copied())?.to_owned()))
-    })
-}
-
 fn in_shell(script: &str) -> String {
     // Words with a NUL byte cannot be typed.
     let line = shlex::try_join(["sh", "-c", script]).unwrap_or_default();
     shlex::try_quote(&line).map(|line| line.into_owned()).unwrap_or_default()
-}
-
-/// A word with its placeholders replaced, in one pass: the text of one may look like another.
-fn filled(word: &str, fields: &[(&str, &str)], may_have_blanks: bool) -> std::result::Result<String, String> {
-    let mut full = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        full.push_str(before);
-        let found = fields.iter().find(|(key, _)| {
-            from[1..].strip_prefix(key).is_some_and(|after| after.starts_with('}')) && !before.ends_with('$')
-        });
-        match found {
-            Some((key, value)) => {
-                let is_alone = word.len() == key.len() + 2;
-                check_text(key, value, is_alone, is_alone && may_have_blanks)?;
-                full.push_str(value);
-                rest = &from[key.len() + 2..];
-            }
-            None => {
-                full.push('{');
-                rest = &from[1..];
-            }
-        }
-    }
-    full.push_str(rest);
-    Ok(full)
-}
-
-/// Refuses a text that could change what the word around it means, or be code where the word is. `is_alone`: there is
-/// nothing around it.
-fn check_text(
-    key: &str,
-    value: &str,
-    is_alone: bool,
-    may_have_blanks: bool,
-) -> std::result::Result<(), String> {
-    let is_path = match is_alone {
-        true => value.starts_with(['/', '~']) || value.split('/').any(|part| part == ".."),
-        false => value.contains('/') || value == "." || value == "..",
-    };
-    let is_plain = |c: char| c.is_alphanumeric() || PLAIN.contains(c) || is_alone && c == '/';
-    let reason = match value {
-        "" => "is empty".to_owned(),
-        value if value.starts_with('-') => "begins with `-`, which would make it an option".to_owned(),
-        value if value.chars().any(char::is_control) => "has a control character".to_owned(),
-        _ if is_path => "would lead to another path".to_owned(),
-        value => match value.chars().find(|c| !is_plain(*c) && !(may_have_blanks && *c == ' ')) {
-            Some(' ') => {
-                "has a blank, which only the value of an option may have (`--label {name}`)".to_owned()
-            }
-            Some(c) => format!("has the character `{c}`, which may be code where the word is read"),
-            None => return Ok(()),
-        },
-    };
-    Err(format!("`{{{key}}}` cannot be replaced by {value:?}: it {reason}"))
 }
 
 /// A word outside quotes that only a shell understands: an operator, a variable, a home directory.
