@@ -15,7 +15,7 @@ use crate::{
     cli::{complete, help},
     commands::{self, Builtins, pages},
     completion,
-    config::Dirs,
+    config::{Dirs, environment},
     console::{Console, Conversation, TerminalFacts, report},
     delivery::recovery::Store,
     env::Env,
@@ -23,6 +23,7 @@ use crate::{
     install, official,
     output::Format,
     parse::{self, Parsed},
+    program::APP,
     run::{bundle, describe, line},
     scan,
     store::{self, Stores},
@@ -39,7 +40,7 @@ pub(crate) fn main() -> ! {
         if info.location().is_some_and(|place| place.file().contains("/async-ffi-")) {
             return;
         }
-        let text = format!("error: astro itself failed: {info}\n");
+        let text = format!("error: {APP} itself failed: {info}\n");
         // There is nobody else to tell.
         let _ = redact::Stderr.write_all(text.as_bytes());
     }));
@@ -82,7 +83,7 @@ fn arguments() -> Result<(String, Vec<String>)> {
     let binary = all
         .next()
         .and_then(|path| Some(std::path::Path::new(&path).file_name()?.to_string_lossy().into_owned()))
-        .unwrap_or_else(|| "astro".to_owned());
+        .unwrap_or_else(|| format!("{APP}").to_owned());
     let args: std::result::Result<Vec<String>, _> = all.map(std::ffi::OsString::into_string).collect();
     let args =
         args.map_err(|bad| usage(format!("the argument `{}` is not UTF-8 text", bad.to_string_lossy())))?;
@@ -212,7 +213,7 @@ fn describe(env: &Env, path: &str) -> Result<i32> {
 /// Before anything is parsed: whether the raw arguments or `ASTRO_OUTPUT` ask for json.
 fn guess_conversation(args: &[String], facts: TerminalFacts) -> Conversation {
     let before = args.iter().take_while(|arg| *arg != "--");
-    let mut format = std::env::var("ASTRO_OUTPUT").unwrap_or_default();
+    let mut format = std::env::var(environment::OUTPUT.to_string()).unwrap_or_default();
     let mut last = "";
     for arg in before {
         if last == "-o" || last == "--output" {

@@ -16,6 +16,7 @@ use crate::{
     context::{Context, Resolver},
     globals::Globals,
     output::{Format, Sheet},
+    program::{APP, ENV},
     store::Stores,
 };
 
@@ -51,7 +52,7 @@ impl Env {
         };
         self.console.set_conversation(conversation);
         logging::start(globals.verbose).map_err(|reason| {
-            crate::base::error::config("ASTRO_LOG cannot be read")
+            crate::base::error::config(format!("{ENV}_LOG cannot be read"))
                 .cause(reason)
                 .help("set it to error, warn, info, debug or trace")
         })?;
@@ -93,6 +94,6 @@ impl Env {
 
     /// `--version`
     pub(crate) fn print_version(&self) -> Result<i32> {
-        self.print(&format!("astro {}\n", crate::VERSION))
+        self.print(&format!("{APP} {}\n", crate::VERSION))
     }
 }

@@ -31,7 +31,9 @@ pub mod store;
 pub mod sys;
 pub mod trust;
 
-pub use astro_plugin_cli::{canonical, exit_code, globals, output, parse, scan, suggest, tree, wording};
+pub use astro_plugin_cli::{
+    canonical, exit_code, globals, output, parse, program, scan, suggest, tree, wording,
+};
 
 /// The version of the host.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -13,6 +13,7 @@ use crate::{
         client::{CONNECT_TIMEOUT, Unreached},
         clock,
     },
+    program::{APP, ENV},
 };
 
 /// No answer. Whether anything reached the server decides what the user may conclude.
@@ -41,7 +42,7 @@ pub(crate) fn unreachable(error: &reqwest::Error, context: &Context, method: &Me
     };
     let failure = unreached.explain(failure, &context.trust());
     if failure.code == code::NETWORK {
-        failure.help(format!("the address is {address}; see `astro context`"))
+        failure.help(format!("the address is {address}; see `{APP} context`"))
     } else {
         failure
     }
@@ -62,7 +63,7 @@ pub(super) fn not_understood(method: &Method, address: &Address) -> Failure {
             Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
         }
     };
-    failure.help(format!("is {address} the Astro API? see `astro context`"))
+    failure.help(format!("is {address} the Astro API? see `{APP} context`"))
 }
 
 /// The API's error answer (schema `Error`); every field may be absent, the body may be anything.
@@ -81,8 +82,8 @@ pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -
     let mut failure = match status {
         401 => not_accepted(&reason, context),
         403 => failed(format!("the API refused: {reason} (403)"))
-            .help("the credential does not have the permission; see `astro context`"),
-        300..=399 => failed(format!("the API answered with a redirect ({status}), which is not followed: the credential belongs to one address")).help("is ASTRO_API_URL right? see `astro context`"),
+            .help(format!("the credential does not have the permission; see `{APP} context`")),
+        300..=399 => failed(format!("the API answered with a redirect ({status}), which is not followed: the credential belongs to one address")).help(format!("is {ENV}_API_URL right? see `{APP} context`")),
         429 => failed(format!("the API asks to slow down: {reason} (429)")).help("try again in a moment"),
         502..=504 if *method != Method::GET => Failure::new(
             code::OUTCOME_UNKNOWN,

@@ -15,6 +15,7 @@ use crate::{
     context::{Context, Effect},
     credential::Secret,
     net::{self, address::Address, clock},
+    program::APP,
 };
 
 /// The longest segment of a path in bytes; no ID of the API comes near.
@@ -39,7 +40,7 @@ fn one_customer(context: &Context, request: &HttpRequest) -> Result<()> {
         ([first, wanted, ..], Some(own)) if first == "organizations" && wanted != own => Err(auth(format!(
             "the organization `{wanted}` is not the one of the token (`{own}`, token claim `organizationId`); nothing was sent"
         ))
-        .help("choose the profile of that organization with --profile; see `astro context`")),
+        .help(format!("choose the profile of that organization with --profile; see `{APP} context`"))),
         _ => Ok(()),
     }
 }
@@ -141,7 +142,7 @@ impl Prepared {
 fn bearer(token: &Secret) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
         auth("the token holds characters that cannot be sent")
-            .help("store it again with `astro login --with-token < FILE`")
+            .help(format!("store it again with `{APP} login --with-token < FILE`"))
     })?;
     value.set_sensitive(true);
     Ok(value)

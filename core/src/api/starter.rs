@@ -8,6 +8,7 @@ use crate::{
     base::error::{Failure, code},
     config::{Config, Dirs},
     net::address::Address,
+    program::APP,
 };
 
 /// How long this machine may take to refuse a connection.
@@ -19,7 +20,7 @@ pub(crate) fn advised(failure: Failure, dirs: Option<&Dirs>, address: &Address) 
         return failure;
     }
     match dirs.and_then(|dirs| starter(dirs, address)).filter(|_| is_closed(address)) {
-        Some(command) => failure.help(format!("nothing listens there; start it: astro {command}")),
+        Some(command) => failure.help(format!("nothing listens there; start it: {APP} {command}")),
         None => failure,
     }
 }

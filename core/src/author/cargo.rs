@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     base::error::{Failure, Result, failed, usage},
+    program::APP,
     sys::child::{self, Limits},
 };
 
@@ -83,7 +84,7 @@ fn look(dir: &Path) -> Result<()> {
     }
     Err(usage(format!("there is no Cargo.toml in `{}`", dir.display()))
         .help("go to the plugin's directory, or name it")
-        .help("make a new plugin with `astro plugin new NAME`"))
+        .help(format!("make a new plugin with `{APP} plugin new NAME`")))
 }
 
 /// The cargo that called us, or the one on the PATH. It gets no credentials: build scripts are other people's programs.

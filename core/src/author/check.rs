@@ -21,6 +21,7 @@ use crate::{
     globals::Globals,
     host::{Transport, library},
     parse,
+    program::APP,
     run::{
         ask::{self, Request},
         describe,
@@ -91,7 +92,7 @@ pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
         findings.push(finding(
             "footer",
             "skipped",
-            "it is a library; `astro plugin pack` makes the plugin file",
+            format!("it is a library; `{APP} plugin pack` makes the plugin file"),
         ));
     }
     if let Err(failure) = verify::check_policy(&path) {
@@ -152,7 +153,7 @@ fn manifest(manifest: &Manifest) -> Vec<Finding> {
             Ok(()) => kept(
                 "revisions",
                 format!(
-                    "ABI {ABI_REVISION}, protocol {} to {} (this astro speaks {PROTOCOL_REVISION})",
+                    "ABI {ABI_REVISION}, protocol {} to {} (this {APP} speaks {PROTOCOL_REVISION})",
                     manifest.protocol.min, manifest.protocol.max
                 ),
             ),
@@ -183,7 +184,7 @@ fn examples(manifest: &Manifest, command: &Command) -> Vec<Finding> {
             let words = shlex::split(line).unwrap_or_default();
             match parse::parse(words.get(1..).unwrap_or_default(), &set) {
                 Ok(parsed) if parsed.path == command.path => None,
-                Ok(parsed) => Some(format!("`{line}` is a line of `astro {}`", parsed.path)),
+                Ok(parsed) => Some(format!("`{line}` is a line of `{APP} {}`", parsed.path)),
                 Err(failure) => Some(format!("`{line}`: {}", failure.message)),
             }
         })

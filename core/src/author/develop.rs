@@ -13,6 +13,7 @@ use crate::{
     base::error::{Result, While, code},
     console::report,
     env::Env,
+    program::APP,
     run::link,
     store::record::Installed,
 };
@@ -32,7 +33,7 @@ pub(crate) fn once(env: &Env, dir: &Path, build: Build) -> Result<Installed> {
 pub(crate) fn tell_linked(env: &Env, record: &Installed) {
     env.console.notice(&format!("Linked the plugin `{}` {}.", record.name, record.version));
     for command in record.manifest.commands.iter().filter(|command| !command.hidden) {
-        env.console.notice(&format!("  astro {}", command.path));
+        env.console.notice(&format!("  {APP} {}", command.path));
     }
 }
 

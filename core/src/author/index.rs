@@ -20,6 +20,7 @@ use crate::{
         time::{timestamp, unix_now},
     },
     install::indexes::{download, read_file},
+    program::APP,
     store::{
         lookup::compare_versions,
         record::{Described, is_plugin_file},
@@ -167,7 +168,7 @@ fn read_with_text(dir: &Path) -> Result<Option<(PluginIndex, String)>> {
 pub(crate) fn sign(dir: &Path, key: &sign::Key) -> Result<(PathBuf, PluginIndex)> {
     let (document, text) = read_with_text(dir)?.ok_or_else(|| {
         failed(format!("there is no `{}`", dir.join(FILE).display()))
-            .help("make one: astro plugin index build DIR")
+            .help(format!("make one: {APP} plugin index build DIR"))
     })?;
     let signature = key.sign_detached(text.as_bytes(), &document.trusted_comment())?;
     let path = dir.join(format!("{FILE}{SIGNATURE_ENDING}"));

@@ -7,9 +7,12 @@ use astro_plugin_protocol::{
     manifest::{Command, Group, Manifest, Revisions},
 };
 
-use crate::base::{
-    error::{Result, While, code, config, usage},
-    files,
+use crate::{
+    base::{
+        error::{Result, While, code, config, usage},
+        files,
+    },
+    program::APP,
 };
 
 /// The files of one template; those of [`COMMON`] come with each.
@@ -95,8 +98,9 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
     if let Sdk::Path(path) = wanted.sdk
         && !path.join("Cargo.toml").is_file()
     {
-        return Err(config(format!("the sources of the SDK are not in `{}`", path.display()))
-            .help("they come with astro in lib/astro-host/sdk; name another place with --sdk-path"));
+        return Err(config(format!("the sources of the SDK are not in `{}`", path.display())).help(format!(
+            "they come with {APP} in lib/astro-host/sdk; name another place with --sdk-path"
+        )));
     }
     let is_free = match std::fs::read_dir(wanted.dir) {
         Ok(mut entries) => entries.next().is_none(),
@@ -145,7 +149,7 @@ fn check_names(wanted: &Wanted<'_>) -> Result<()> {
             .help("use a lower-case letter, then letters, digits and `-`, such as `airflow-lint`"));
     }
     if name.starts_with("astro-plugin-") {
-        return Err(usage(format!("the name `{name}` is kept for packages of astro"))
+        return Err(usage(format!("the name `{name}` is kept for packages of {APP}"))
             .help("leave out `astro-plugin-`: a plugin is called after what it does"));
     }
     let manifest = Manifest {
@@ -165,7 +169,7 @@ fn check_names(wanted: &Wanted<'_>) -> Result<()> {
     match check::problems(&manifest).into_iter().next() {
         Some(problem) => {
             Err(usage(problem)
-                .help(format!("choose other words: astro plugin new {name} --command \"WORDS\"")))
+                .help(format!("choose other words: {APP} plugin new {name} --command \"WORDS\"")))
         }
         None => Ok(()),
     }
@@ -181,7 +185,7 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         Sdk::Path(path) => (
             format!("path = {:?}", path.display().to_string()),
             format!(
-                "The path of the SDK in `Cargo.toml` is that of\nthe astro which made this crate ({}); on the runner astro has to be installed at the same place.",
+                "The path of the SDK in `Cargo.toml` is that of\nthe {APP} which made this crate ({}); on the runner {APP} has to be installed at the same place.",
                 path.display()
             ),
             format!(
@@ -256,9 +260,11 @@ fn mit(name: &str) -> String {
 pub(crate) fn installed_sdk() -> Result<PathBuf> {
     let binary = crate::sys::process::this_binary()?;
     let root = binary.parent().and_then(Path::parent).map(|root| root.join("lib/astro-host/sdk"));
-    root.ok_or_else(|| config("the directory of astro itself is not known"))?
+    root.ok_or_else(|| config(format!("the directory of {APP} itself is not known")))?
         .canonicalize()
-        .while_doing(code::CONFIG, || "the sources of the SDK did not come with this astro".to_owned())
+        .while_doing(code::CONFIG, || {
+            format!("the sources of the SDK did not come with this {APP}").to_owned()
+        })
         .map_err(|failure| failure.help("name them with --sdk-path DIR, or a version with --sdk-version"))
 }
 

@@ -14,6 +14,7 @@ use crate::{
     },
     console::no_answer,
     env::Env,
+    program::APP,
     sys::signals,
     trust::{self, trusted_comment},
 };
@@ -82,7 +83,7 @@ impl Key {
 
     /// Signs any bytes. Answers the text of a `.minisig` file.
     pub(crate) fn sign_detached(&self, bytes: &[u8], comment: &str) -> Result<String> {
-        let about = "signature of an astro plugin index";
+        let about = &format!("signature of an {APP} plugin index");
         let signature = minisign::sign(None, &self.0, bytes, Some(comment), Some(about))
             .while_doing(code::FAILED, || "the index cannot be signed".to_owned())?
             .into_string();

@@ -8,10 +8,11 @@ use astro_plugin_protocol::{
 };
 use textwrap::Options;
 
-use crate::tree::CommandSet;
 use crate::{
     console::{Style, escaped, styled, width},
     exit_code,
+    program::APP,
+    tree::CommandSet,
 };
 
 /// How a page is laid out.
@@ -48,12 +49,12 @@ pub fn root(
     layout: Layout,
 ) -> String {
     let mut page = Page::new(layout);
-    page.text("astro runs command plugins with one sign-in, one set of profiles and one way to show results. It is independent of Astronomer; `dev`, `deploy` and the rest stay with the official CLI.");
+    page.text(&format!("{APP} runs command plugins with one sign-in, one set of profiles and one way to show results. It is independent of Astronomer; `dev`, `deploy` and the rest stay with the official CLI."));
     page.heading("Usage");
     page.line(&format!("  {binary} [OPTIONS] <COMMAND>"));
     if plugin_words.is_empty() {
         page.heading("Commands from plugins");
-        page.line("  none installed; see `astro plugin --help`");
+        page.line(&format!("  none installed; see `{APP} plugin --help`"));
     } else {
         page.heading("Commands from plugins");
         page.table(plugin_words.iter().map(|word| (word.word.clone(), word.about.clone())));
@@ -67,9 +68,9 @@ pub fn root(
     page.heading("Options");
     page.globals_line();
     page.blank();
-    page.text(
-        "`astro help WORD` explains a command; topics: globals, exit-codes, environment, output, automation",
-    );
+    page.text(&format!(
+        "`{APP} help WORD` explains a command; topics: globals, exit-codes, environment, output, automation"
+    ));
     page.finish()
 }
 
@@ -156,7 +157,7 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
     }
     if !command.see_also.is_empty() {
         page.heading("See also");
-        let related: Vec<String> = command.see_also.iter().map(|path| format!("astro {path}")).collect();
+        let related: Vec<String> = command.see_also.iter().map(|path| format!("{APP} {path}")).collect();
         page.text_indented(&related.join(", "));
     }
     page.owner(owners);
@@ -373,7 +374,9 @@ impl Page {
     }
 
     fn globals_line(&mut self) {
-        self.text_indented("--profile, -o/--output, --deployment, -y/--yes, …; see `astro help globals`");
+        self.text_indented(&format!(
+            "--profile, -o/--output, --deployment, -y/--yes, …; see `{APP} help globals`"
+        ));
     }
 
     /// What a script gets: the fields of clean in their order, and where the records are in json.

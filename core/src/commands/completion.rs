@@ -3,7 +3,7 @@
 use astro_plugin_protocol::manifest::Section;
 
 use super::{Request, choices, command, positional};
-use crate::{base::error::Result, cli::complete::Shell, commands::Builtin};
+use crate::{base::error::Result, cli::complete::Shell, commands::Builtin, program::APP};
 
 pub(super) fn commands() -> Vec<Builtin> {
     let mut shell = positional("shell", "The shell", true);
@@ -14,22 +14,26 @@ pub(super) fn commands() -> Vec<Builtin> {
         vec![shell],
         &[
             (
-                "mkdir -p ~/.local/share/bash-completion/completions && astro completion bash > ~/.local/share/bash-completion/completions/astro",
+                &format!(
+                    "mkdir -p ~/.local/share/bash-completion/completions && {APP} completion bash > ~/.local/share/bash-completion/completions/astro"
+                ),
                 "Complete in bash, with the package bash-completion",
             ),
             ("astro completion bash >> ~/.bashrc", "Complete in bash without that package"),
             (
-                "mkdir -p ~/.zfunc && astro completion zsh > ~/.zfunc/_astro",
+                &format!("mkdir -p ~/.zfunc && {APP} completion zsh > ~/.zfunc/_astro"),
                 "Complete in zsh, with the two lines above",
             ),
             (
-                "mkdir -p ~/.config/fish/completions && astro completion fish > ~/.config/fish/completions/astro.fish",
+                &format!(
+                    "mkdir -p ~/.config/fish/completions && {APP} completion fish > ~/.config/fish/completions/astro.fish"
+                ),
                 "Complete in fish",
             ),
         ],
         completion,
     );
-    completion.long_about = "Print the script that completes commands, options and values in a shell.\n\nIt asks astro each time, so newly installed plugins complete at once, and the script stays good when astro is upgraded or moved. It runs the astro that is typed.".to_owned();
+    completion.long_about = format!("Print the script that completes commands, options and values in a shell.\n\nIt asks {APP} each time, so newly installed plugins complete at once, and the script stays good when {APP} is upgraded or moved. It runs the {APP} that is typed.").to_owned();
     completion.sections = vec![Section {
         title: "zsh".to_owned(),
         text: "zsh finds `_astro` when `~/.zshrc` has these two lines, in this order:\nfpath=(~/.zfunc $fpath)\nautoload -Uz compinit && compinit".to_owned(),

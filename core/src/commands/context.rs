@@ -22,6 +22,7 @@ use crate::{
     },
     credential::{Source, issuer::Issuer},
     output::Format,
+    program::APP,
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
@@ -271,16 +272,16 @@ fn prompt_view() -> View {
 /// The command that does here what a word after `context` does in the official CLI.
 fn official_spelling(word: &str) -> Failure {
     let today = match word {
-        "list" | "ls" => "astro profile list",
-        "switch" | "sw" => "astro profile use NAME",
-        "delete" => "astro profile remove NAME",
+        "list" | "ls" => format!("{APP} profile list"),
+        "switch" | "sw" => format!("{APP} profile use NAME"),
+        "delete" => format!("{APP} profile remove NAME"),
         _ => {
-            return usage(format!("`astro context` does not take the argument `{word}`"))
-                .help("see `astro context --help`");
+            return usage(format!("`{APP} context` does not take the argument `{word}`"))
+                .help(format!("see `{APP} context --help`"));
         }
     };
     usage(format!(
-        "`astro context {word}` is a command of the official Astro CLI; here a context is a profile"
+        "`{APP} context {word}` is a command of the official Astro CLI; here a context is a profile"
     ))
     .help(format!("type `{today}`"))
 }

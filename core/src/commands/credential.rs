@@ -11,6 +11,7 @@ use crate::{
     console::report,
     context::Claims,
     credential::{Source, Stored, sources::file},
+    program::APP,
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
@@ -25,7 +26,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         list,
     );
     list.aliases = vec!["ls".to_owned()];
-    list.long_about = "List the stored credentials: where each may be sent, where it is kept, until when it works, and which profiles use it.\n\nNo value is shown, no keyring is opened, no program is run and nothing is sent. So the expiry is known only of what is kept in a file and says it itself; for the profile in use `astro context` reads the rest. A sign-in has no expiry here: it is renewed by itself until `astro logout`.".to_owned();
+    list.long_about = format!("List the stored credentials: where each may be sent, where it is kept, until when it works, and which profiles use it.\n\nNo value is shown, no keyring is opened, no program is run and nothing is sent. So the expiry is known only of what is kept in a file and says it itself; for the profile in use `{APP} context` reads the rest. A sign-in has no expiry here: it is renewed by itself until `{APP} logout`.").to_owned();
     list.see_also = vec!["login".to_owned(), "logout".to_owned(), "context".to_owned()];
     vec![list]
 }
@@ -86,7 +87,7 @@ fn view() -> View {
             column("profiles", ColumnKind::Text),
         ],
         clean: ["name", "address", "source", "expires_at", "renews", "profiles"].map(str::to_owned).to_vec(),
-        empty: Some("Nothing is stored. Sign in with `astro login`.".to_owned()),
+        empty: Some(format!("Nothing is stored. Sign in with `{APP} login`.").to_owned()),
         ..View::default()
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::help,
     commands::{Builtin, pages},
     official,
+    program::{APP, ENV},
     run::line,
 };
 
@@ -34,7 +35,7 @@ pub(super) fn commands() -> Vec<Builtin> {
 pub(super) fn version(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let view = astro_plugin_protocol::service::View {
-        sentence: Some(format!("astro {}", crate::VERSION)),
+        sentence: Some(format!("{APP} {}", crate::VERSION)),
         clean: vec!["version".to_owned()],
         ..Default::default()
     };
@@ -57,9 +58,9 @@ pub(super) fn help(request: &Request<'_>) -> Result<i32> {
         [] => return pages::print_root_page(env),
         ["globals"] => help::globals(layout),
         ["exit-codes"] => help::exit_codes(layout),
-        ["environment"] => help::prose(ENVIRONMENT, layout),
+        ["environment"] => help::prose(&environment_text(), layout),
         ["output"] => help::prose(OUTPUT, layout),
-        ["automation"] => help::prose(AUTOMATION, layout),
+        ["automation"] => help::prose(&automation_text(), layout),
         words => command_page(request, words)?,
     };
     env.print(&page)
@@ -90,7 +91,7 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
             code::UNKNOWN_COMMAND,
             format!("no command and no topic is called `{line}`"),
         )
-        .help(format!("see all commands with `astro --help`; topics: {}", TOPICS.join(", "))));
+        .help(format!("see all commands with `{APP} --help`; topics: {}", TOPICS.join(", "))));
     }
     Ok(match (set.command(&path), found) {
         (Some(command), found) => {
@@ -105,22 +106,24 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     })
 }
 
-const ENVIRONMENT: &str = "\
-A flag beats a variable, a variable beats a profile. `astro context` shows what is in effect and why.
+fn environment_text() -> String {
+    format!("\
+A flag beats a variable, a variable beats a profile. `{APP} context` shows what is in effect and why.
 
-  ASTRO_PROFILE           the profile to use
-  ASTRO_API_TOKEN         a token; with it no profile is in use
-  ASTRO_API_URL           the API's base, ending in /v1
-  ASTRO_DOMAIN            a domain, astronomer.io means https://api.astronomer.io/v1
-  ASTRO_ORGANIZATION_ID   the organization
-  ASTRO_WORKSPACE_ID      the workspace
-  ASTRO_DEPLOYMENT_ID     the deployment
-  ASTRO_OUTPUT            table, json or clean
-  ASTRO_HOME              keep everything below $ASTRO_HOME/.astro-host
-  ASTRO_LOG               what to log on stderr: info, debug, deployment-token=trace
+  {ENV}_PROFILE           the profile to use
+  {ENV}_API_TOKEN         a token; with it no profile is in use
+  {ENV}_API_URL           the API's base, ending in /v1
+  {ENV}_DOMAIN            a domain, astronomer.io means https://api.astronomer.io/v1
+  {ENV}_ORGANIZATION_ID   the organization
+  {ENV}_WORKSPACE_ID      the workspace
+  {ENV}_DEPLOYMENT_ID     the deployment
+  {ENV}_OUTPUT            table, json or clean
+  {ENV}_HOME              keep everything below ${ENV}_HOME/.astro-host
+  {ENV}_LOG               what to log on stderr: info, debug, deployment-token=trace
   NO_COLOR                no colours
 
-A variable that is set and empty is refused with exit code 2, so that a missing secret does not select another customer; an empty ASTRO_LOG or NO_COLOR counts as not set.";
+A variable that is set and empty is refused with exit code 2, so that a missing secret does not select another customer; an empty {ENV}_LOG or NO_COLOR counts as not set.")
+}
 
 const OUTPUT: &str = "\
 stdout is the result and nothing else; stderr is everything else.
@@ -133,9 +136,11 @@ clean is bare values for scripts: one record a line, separated by tabs, without 
 
 Columns of clean and keys of json are only ever appended. Under json and clean nothing but errors goes to stderr; under json an error is one JSON line.";
 
-const AUTOMATION: &str = "\
-In a pipeline set ASTRO_API_TOKEN and the id variables (`astro help environment`), and use -o json or -o clean. Nothing is ever asked there: a missing answer is exit code 2 and names the flag.
+fn automation_text() -> String {
+    format!("\
+In a pipeline set {ENV}_API_TOKEN and the id variables (`{APP} help environment`), and use -o json or -o clean. Nothing is ever asked there: a missing answer is exit code 2 and names the flag.
 
 Check the exit code before you go on: 7 means that a one-time secret exists and could not be delivered, 6 that it is not known whether the request was done.
 
-Recipes for GitHub Actions, GitLab and cron: guide/automation.md of the documentation. For secret managers: guide/secret-managers.md.";
+Recipes for GitHub Actions, GitLab and cron: guide/automation.md of the documentation. For secret managers: guide/secret-managers.md.")
+}

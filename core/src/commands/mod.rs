@@ -30,6 +30,7 @@ use crate::{
     env::Env,
     output::{Format, Renderer, Sheet},
     parse::Parsed,
+    program::APP,
     store::index::Facts,
     tree::CommandSet,
 };
@@ -148,8 +149,8 @@ impl Request<'_> {
     fn required(&self, id: &str) -> Result<&str> {
         self.text(id).filter(|text| !text.is_empty()).ok_or_else(|| {
             let path = &self.parsed.path;
-            crate::base::error::usage(format!("`astro {path}` needs <{}>", id.to_uppercase()))
-                .help(format!("see `astro {path} --help`"))
+            crate::base::error::usage(format!("`{APP} {path}` needs <{}>", id.to_uppercase()))
+                .help(format!("see `{APP} {path} --help`"))
         })
     }
 
@@ -159,7 +160,8 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let format = Format::without_context(&self.parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
+        let format =
+            Format::without_context(&self.parsed.globals, environment::variable(environment::OUTPUT)?)?;
         self.env.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }

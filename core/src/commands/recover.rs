@@ -10,18 +10,21 @@ use super::{Request, command, dynamic, positional};
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
     commands::Builtin,
+    config::environment,
     console::Console,
     delivery::{
         Context, Delivery,
         recovery::{Leftover, Store},
     },
     output::{Format, Renderer, Sheet},
+    program::APP,
     run::one::chosen_format,
     sys::process,
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
-    let entry = || dynamic(positional("entry", "The entry, as `astro recover list` names it", true));
+    let entry =
+        || dynamic(positional("entry", &format!("The entry, as `{APP} recover list` names it"), true));
     let mut list = command(
         "recover list",
         "List tokens that were made and not delivered",
@@ -33,7 +36,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         list,
     );
     list.aliases = vec!["ls".to_owned()];
-    list.long_about = "List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `astro recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.".to_owned();
+    list.long_about = format!("List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `{APP} recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.").to_owned();
     let mut show = command(
         "recover show",
         "Hand out a token that is kept",
@@ -46,7 +49,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         show,
     );
     show.long_about =
-        "Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `astro recover discard` does that. Once it was handed out the entry counts as delivered.".to_owned();
+        format!("Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `{APP} recover discard` does that. Once it was handed out the entry counts as delivered.").to_owned();
     show.needs = Needs { secret: true, ..Needs::default() };
     let discard = command(
         "recover discard",
@@ -107,7 +110,8 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let Some(value) = leftover.value.clone() else {
         return Err(without_value(&leftover));
     };
-    let chosen = chosen_format(&request.parsed.globals, "ASTRO_OUTPUT");
+    let variable = environment::OUTPUT.to_string();
+    let chosen = chosen_format(&request.parsed.globals, &variable);
     request.parsed.secret.check_format(format, chosen)?;
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
@@ -140,7 +144,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     }
     store(request)?.mark_delivered(&leftover);
     console
-        .notice(&format!("It is still kept; remove it with `astro recover discard {}`.", leftover.record.id));
+        .notice(&format!("It is still kept; remove it with `{APP} recover discard {}`.", leftover.record.id));
     Ok(0)
 }
 
@@ -174,7 +178,7 @@ fn discarded(leftover: &Leftover) -> (String, String) {
         ),
         (Some(_), false) => (
             format!("the only copy of the token {name}"),
-            format!("pass `--yes`, or get it first: astro recover show {}", record.id),
+            format!("pass `--yes`, or get it first: {APP} recover show {}", record.id),
         ),
         (None, _) => (
             format!("what is kept of the token {name}"),
@@ -191,7 +195,7 @@ pub(crate) fn mention(console: &Console, store: &Store) {
     }
     let left = store.unmentioned();
     let Some(what) = mentioned(&left) else { return };
-    console.notice(&format!("{what}: see `astro recover list`."));
+    console.notice(&format!("{what}: see `{APP} recover list`."));
     left.iter().for_each(|leftover| store.mark_mentioned(leftover));
 }
 
@@ -233,7 +237,7 @@ fn find(request: &Request<'_>) -> Result<Leftover> {
     let id = request.required("entry")?;
     let found = store(request)?.leftovers().into_iter().find(|leftover| leftover.record.id == id);
     found.ok_or_else(|| {
-        failed(format!("there is no entry `{id}`")).help("see the entries with `astro recover list`")
+        failed(format!("there is no entry `{id}`")).help(format!("see the entries with `{APP} recover list`"))
     })
 }
 
@@ -245,7 +249,7 @@ fn without_value(leftover: &Leftover) -> Failure {
     } else {
         usage(format!("no answer came for the token {name}: there is nothing to show"))
             .help("see in the list of tokens whether it was made; rotate it to get a value")
-            .help(format!("then remove the entry: astro recover discard {}", leftover.record.id))
+            .help(format!("then remove the entry: {APP} recover discard {}", leftover.record.id))
     }
 }
 

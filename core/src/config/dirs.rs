@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use super::environment;
-use crate::base::error::{Result, config};
+use crate::{
+    base::error::{Result, config},
+    config::environment,
+    program::ENV,
+};
 
 /// The folder in the platform's directories; `.astro/` belongs to the official CLI.
 const FOLDER: &str = "astro-host";
@@ -19,7 +22,7 @@ fn home() -> Result<()> {
     };
     let refused = |reason: &str| {
         config(format!("cannot use the home directory `{}`: {reason}", home.display()))
-            .help("set HOME or ASTRO_HOME to a path that begins with `/` and is there")
+            .help(format!("set HOME or {ENV}_HOME to a path that begins with `/` and is there"))
     };
     if !home.is_absolute() {
         return Err(refused("it is not an absolute path"));
@@ -51,14 +54,14 @@ pub struct Dirs {
 impl Dirs {
     /// The directories of this process's user.
     pub fn of_environment() -> Result<Self> {
-        match environment::path("ASTRO_HOME")? {
+        match environment::path(environment::HOME)? {
             Some(home) => Self::below(&home),
             None => {
                 home()?;
                 let base = etcetera::choose_base_strategy().map_err(|error| {
                     config("the home directory is not known")
                         .cause(error.to_string())
-                        .help("set HOME or ASTRO_HOME")
+                        .help(format!("set HOME or {ENV}_HOME"))
                 })?;
                 let data = base.data_dir().join(FOLDER);
                 Ok(Self {
@@ -74,8 +77,8 @@ impl Dirs {
 
     fn below(home: &Path) -> Result<Self> {
         if !home.is_absolute() {
-            return Err(config(format!("ASTRO_HOME is `{}`, which is not an absolute path", home.display()))
-                .help("set ASTRO_HOME to a path that begins with `/`, or unset it"));
+            return Err(config(format!("{ENV}_HOME is `{}`, which is not an absolute path", home.display()))
+                .help(format!("set {ENV}_HOME to a path that begins with `/`, or unset it")));
         }
         let all = home.join(".astro-host");
         Ok(Self {

@@ -5,13 +5,49 @@
 //! `ASTRO_LOG` and `NO_COLOR` select nothing of that kind and count as not set when they are empty, as no-color.org wants
 //! it for the latter.
 
-use std::{env::VarError, path::PathBuf};
+use std::{env::VarError, fmt, path::PathBuf};
 
-use crate::base::error::{Failure, Result, usage};
+use crate::{
+    base::error::{Failure, Result, usage},
+    program::ENV,
+};
+
+/// A variable of the program, by what follows the prefix of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable(pub &'static str);
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{ENV}_{}", self.0)
+    }
+}
+
+/// The profile.
+pub const PROFILE: Variable = Variable("PROFILE");
+/// The output format.
+pub const OUTPUT: Variable = Variable("OUTPUT");
+/// The credential.
+pub const API_TOKEN: Variable = Variable("API_TOKEN");
+/// The address of the API.
+pub const API_URL: Variable = Variable("API_URL");
+/// The domain that the address is made of.
+pub const DOMAIN: Variable = Variable("DOMAIN");
+/// The organization.
+pub const ORGANIZATION_ID: Variable = Variable("ORGANIZATION_ID");
+/// The workspace.
+pub const WORKSPACE_ID: Variable = Variable("WORKSPACE_ID");
+/// The deployment.
+pub const DEPLOYMENT_ID: Variable = Variable("DEPLOYMENT_ID");
+/// The directory of configuration, plugins and state.
+pub const HOME: Variable = Variable("HOME");
+/// What is logged.
+pub const LOG: Variable = Variable("LOG");
 
 /// The value of a variable, when it is set. Empty, blank and what is no text is exit code 2 with the variable's name.
-pub fn variable(name: &str) -> Result<Option<String>> {
-    checked(name, std::env::var(name))
+pub fn variable(variable: Variable) -> Result<Option<String>> {
+    let name = variable.to_string();
+    let value = std::env::var(&name);
+    checked(&name, value)
 }
 
 fn checked(name: &str, value: std::result::Result<String, VarError>) -> Result<Option<String>> {
@@ -25,9 +61,10 @@ fn checked(name: &str, value: std::result::Result<String, VarError>) -> Result<O
 }
 
 /// The same for a path, which need not be text.
-pub fn path(name: &str) -> Result<Option<PathBuf>> {
-    match std::env::var_os(name) {
-        Some(value) if value.is_empty() => Err(refused(name, "is set and empty")),
+pub fn path(variable: Variable) -> Result<Option<PathBuf>> {
+    let name = variable.to_string();
+    match std::env::var_os(&name) {
+        Some(value) if value.is_empty() => Err(refused(&name, "is set and empty")),
         value => Ok(value.map(PathBuf::from)),
     }
 }

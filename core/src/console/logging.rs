@@ -19,7 +19,7 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-use crate::{base::redact::Stderr, console::escaped};
+use crate::{base::redact::Stderr, config::environment, console::escaped};
 
 /// Starts logging when a flag or `ASTRO_LOG` asks for it. `-v` is info, `-vv` debug, `-vvv` trace; the
 /// variable takes filters such as `debug` or `deployment-token=trace`. It selects no profile, so an empty one counts
@@ -31,7 +31,7 @@ pub fn start(verbose: u8) -> Result<(), String> {
         2 => Some("debug"),
         _ => Some("trace"),
     };
-    let by_variable = std::env::var("ASTRO_LOG").ok().filter(|value| !value.is_empty());
+    let by_variable = std::env::var(environment::LOG.to_string()).ok().filter(|value| !value.is_empty());
     let Some(directives) = by_flag.map(str::to_owned).or(by_variable) else { return Ok(()) };
     // Targets and levels: filters by span or field would bring a regex engine.
     let filter: Targets = directives.parse().map_err(|error: ParseError| error.to_string())?;

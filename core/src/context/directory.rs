@@ -21,7 +21,7 @@ use crate::{
         error::{Failure, Result, config},
         files,
     },
-    config::{Config, Dirs},
+    config::{Config, Dirs, environment},
     console::is_control,
 };
 
@@ -110,7 +110,8 @@ impl Directory {
                 return Ok(layers.selection());
             }
         };
-        let homes = ["HOME", "ASTRO_HOME"].into_iter().filter_map(std::env::var_os);
+        let homes =
+            ["HOME".to_owned(), environment::HOME.to_string()].into_iter().filter_map(std::env::var_os);
         let homes: Vec<PathBuf> = homes.map(PathBuf::from).filter(|home| home.is_absolute()).collect();
         // A configuration that cannot be read trusts nothing; what needs it says why.
         let trusted = || dirs.and_then(|dirs| Config::load(dirs).ok()).unwrap_or_default().trust.directories;

@@ -29,9 +29,11 @@ use crate::{
         error::{Failure, Result, auth},
         time::day,
     },
+    config::environment::Variable,
     credential::{self, Secret, Session, Stored},
     net::tls::Trust,
     output::Format,
+    program::{APP, ENV},
 };
 
 /// Where a value came from.
@@ -40,7 +42,7 @@ pub enum Origin {
     /// A command line option, with its dashes.
     Flag(&'static str),
     /// An environment variable.
-    Variable(&'static str),
+    Variable(Variable),
     /// A line of a directory's `.astro.toml`.
     Directory {
         /// The file.
@@ -63,7 +65,8 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(name) | Self::Variable(name) => formatter.write_str(name),
+            Self::Flag(name) => formatter.write_str(name),
+            Self::Variable(variable) => write!(formatter, "{variable}"),
             Self::Directory { path, line } => write!(formatter, "{} line {line}", path.display()),
             Self::Profile(name) => write!(formatter, "profile `{name}`"),
             Self::DefaultProfile => formatter.write_str("default_profile in config.toml"),
@@ -201,12 +204,15 @@ impl Context {
         let Some(credential) = &self.credential else {
             let failure = match &self.profile {
                 Some(profile) => auth(format!("profile `{}` has no credential", profile.value))
-                    .help(format!("sign in for it: astro login --credential {}", profile.value)),
-                None if self.has_profiles => auth("not signed in: no profile is chosen")
-                    .help("choose one with `--profile NAME`, or `astro profile use NAME` for every shell"),
-                None => auth("not signed in").help("sign in with `astro login`, or set ASTRO_API_TOKEN"),
+                    .help(format!("sign in for it: {APP} login --credential {}", profile.value)),
+                None if self.has_profiles => auth("not signed in: no profile is chosen").help(format!(
+                    "choose one with `--profile NAME`, or `{APP} profile use NAME` for every shell"
+                )),
+                None => {
+                    auth("not signed in").help(format!("sign in with `{APP} login`, or set {ENV}_API_TOKEN"))
+                }
             };
-            return Err(failure.help("see what is in use with `astro context`"));
+            return Err(failure.help(format!("see what is in use with `{APP} context`")));
         };
         Ok(&credential.value)
     }
@@ -217,8 +223,8 @@ pub fn renewal(origin: &Origin) -> String {
     match origin {
         Origin::Variable(name) => format!("set {name} to a token that works, or unset it to use a profile"),
         Origin::Credential(name) => {
-            format!("sign in again: astro login --credential {name}")
+            format!("sign in again: {APP} login --credential {name}")
         }
-        _ => "sign in again with `astro login`".to_owned(),
+        _ => format!("sign in again with `{APP} login`").to_owned(),
     }
 }

@@ -15,63 +15,71 @@ use std::path::PathBuf;
 use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
 use crate::{
     base::error::{Failure, Result, config, usage},
-    config::{Config, Profile, environment},
+    config::{
+        Config, Profile,
+        environment::{self, Variable},
+    },
     credential::{Secret, Stored, token},
     globals::Globals,
     output::Format,
+    program::{APP, ENV},
 };
 
 /// The variables that were set.
 #[derive(Clone, Default)]
 pub struct Environment {
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(Variable, String)>,
 }
 
-const VARIABLES: &[&str] = &[
-    "ASTRO_PROFILE",
-    "ASTRO_OUTPUT",
-    "ASTRO_API_TOKEN",
-    "ASTRO_API_URL",
-    "ASTRO_DOMAIN",
-    "ASTRO_ORGANIZATION_ID",
-    "ASTRO_WORKSPACE_ID",
-    "ASTRO_DEPLOYMENT_ID",
+const VARIABLES: &[Variable] = &[
+    environment::PROFILE,
+    environment::OUTPUT,
+    environment::API_TOKEN,
+    environment::API_URL,
+    environment::DOMAIN,
+    environment::ORGANIZATION_ID,
+    environment::WORKSPACE_ID,
+    environment::DEPLOYMENT_ID,
 ];
 
 impl Environment {
     /// The variables of this process.
     pub fn of_process() -> Result<Self> {
         // Also where nothing is read below it: what was meant is not known.
-        environment::path("ASTRO_HOME")?;
+        environment::path(environment::HOME)?;
         Self::of(VARIABLES)
     }
 
     /// Only what says where the API is.
     pub fn addresses_of_process() -> Result<Self> {
-        Self::of(&["ASTRO_API_URL", "ASTRO_DOMAIN"])
+        Self::of(&[environment::API_URL, environment::DOMAIN])
     }
 
-    fn of(names: &[&'static str]) -> Result<Self> {
+    fn of(all: &[Variable]) -> Result<Self> {
         let mut variables = Vec::new();
-        for name in names {
-            variables.extend(environment::variable(name)?.map(|value| (*name, value)));
+        for variable in all {
+            variables.extend(environment::variable(*variable)?.map(|value| (*variable, value)));
         }
         Ok(Self { variables })
     }
 
     /// Whether a profile may be in use: a token in the environment means none, unless a flag names one.
     pub fn uses_profiles(&self, globals: &Globals) -> bool {
-        globals.profile.is_some() || self.get("ASTRO_API_TOKEN").is_none()
+        globals.profile.is_some() || self.get(environment::API_TOKEN).is_none()
     }
 
     #[cfg(test)]
     fn with(variables: &[(&'static str, &str)]) -> Self {
-        Self { variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect() }
+        let variable = |name: &'static str| Variable(name.strip_prefix("ASTRO_").unwrap_or(name));
+        Self {
+            variables: variables.iter().map(|(name, value)| (variable(name), (*value).to_owned())).collect(),
+        }
     }
 
-    fn get(&self, name: &'static str) -> Option<Sourced<String>> {
-        let value = self.variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())?;
-        Some(Sourced::new(value, Origin::Variable(name)))
+    fn get(&self, variable: Variable) -> Option<Sourced<String>> {
+        let value =
+            self.variables.iter().find(|(key, _)| *key == variable).map(|(_, value)| value.clone())?;
+        Some(Sourced::new(value, Origin::Variable(variable)))
     }
 }
 
@@ -106,9 +114,9 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     unused.extend(others.iter().cloned());
     let from_directory =
         |pick: fn(&Directory) -> &Option<Sourced<String>>| directory.and_then(|file| pick(file).clone());
-    let has_token = environment.get("ASTRO_API_TOKEN").is_some();
-    if by_flag.is_none() && has_token && environment.get("ASTRO_PROFILE").is_some() {
-        ignored.push("ASTRO_PROFILE: ASTRO_API_TOKEN is set, so no profile is in use".to_owned());
+    let has_token = environment.get(environment::API_TOKEN).is_some();
+    if by_flag.is_none() && has_token && environment.get(environment::PROFILE).is_some() {
+        ignored.push(format!("{ENV}_PROFILE: {ENV}_API_TOKEN is set, so no profile is in use").to_owned());
     }
     let profile = if by_flag.is_none() && has_token {
         None
@@ -116,7 +124,7 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
         let default = config.default_profile.clone();
         let candidates = [
             by_flag.clone(),
-            environment.get("ASTRO_PROFILE"),
+            environment.get(environment::PROFILE),
             from_directory(|file| &file.profile),
             default.map(|name| Sourced::new(name, Origin::DefaultProfile)),
         ];
@@ -136,7 +144,7 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
         value.clone().map(|value| Sourced::new(value, origin))
     };
     // A variable that `--profile` beats.
-    let mut variable = |name: &'static str, beaten: bool| {
+    let mut variable = |name: Variable, beaten: bool| {
         let found = environment.get(name)?;
         if by_flag.is_some() && beaten {
             ignored.push(format!("{name}: --profile wins"));
@@ -144,12 +152,12 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
         }
         Some(found)
     };
-    let token = variable("ASTRO_API_TOKEN", true);
-    let url = variable("ASTRO_API_URL", true);
-    let domain = variable("ASTRO_DOMAIN", true);
-    let organization_variable = variable("ASTRO_ORGANIZATION_ID", true);
-    let workspace_variable = variable("ASTRO_WORKSPACE_ID", settings.workspace.is_some());
-    let deployment_variable = variable("ASTRO_DEPLOYMENT_ID", settings.deployment.is_some());
+    let token = variable(environment::API_TOKEN, true);
+    let url = variable(environment::API_URL, true);
+    let domain = variable(environment::DOMAIN, true);
+    let organization_variable = variable(environment::ORGANIZATION_ID, true);
+    let workspace_variable = variable(environment::WORKSPACE_ID, settings.workspace.is_some());
+    let deployment_variable = variable(environment::DEPLOYMENT_ID, settings.deployment.is_some());
 
     let of_environment = address_of_environment(url, domain).unwrap_or_else(|failure| {
         contradiction.get_or_insert(failure);
@@ -258,17 +266,17 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
 fn selection<'a>(sources: Sources<'a>, unused: &mut Vec<Unused>) -> Option<&'a Directory> {
     let file = sources.directory?;
     let by_flag = sources.globals.profile.as_deref();
-    let by_variable = sources.environment.get("ASTRO_PROFILE").map(|profile| profile.value);
-    let has_token = sources.environment.get("ASTRO_API_TOKEN").is_some();
+    let by_variable = sources.environment.get(environment::PROFILE).map(|profile| profile.value);
+    let has_token = sources.environment.get(environment::API_TOKEN).is_some();
     let own = file.profile.as_ref().map(|profile| profile.value.as_str());
     let reason = match (own, by_flag) {
         (Some(own), Some(flag)) if own != flag => "--profile wins".to_owned(),
         (None, Some(_)) if file.organization.is_some() => "--profile wins".to_owned(),
         (Some(own), None) if has_token => {
-            format!("it is for the profile `{own}`; ASTRO_API_TOKEN is set, so no profile is in use")
+            format!("it is for the profile `{own}`; {ENV}_API_TOKEN is set, so no profile is in use")
         }
         (Some(own), None) if by_variable.as_deref().is_some_and(|name| name != own) => {
-            "ASTRO_PROFILE wins".to_owned()
+            format!("{ENV}_PROFILE wins").to_owned()
         }
         _ => return Some(file),
     };
@@ -283,8 +291,8 @@ fn token_of(value: &str) -> Result<Secret> {
     // Secrets that are mounted from files end with a line break.
     let value = token::without_line_break(value);
     match token::flaw(value) {
-        Some(flaw) => Err(usage(format!("ASTRO_API_TOKEN {flaw}"))
-            .help("set ASTRO_API_TOKEN to the token alone: one word of visible characters")),
+        Some(flaw) => Err(usage(format!("{ENV}_API_TOKEN {flaw}"))
+            .help(format!("set {ENV}_API_TOKEN to the token alone: one word of visible characters"))),
         None => Ok(Secret::new(value.to_owned())),
     }
 }
@@ -309,7 +317,7 @@ fn output(
     overridden: &mut Vec<Overridden>,
 ) -> Result<Sourced<Format>> {
     let flag = globals.output.clone().map(|value| Sourced::new(value, Origin::Flag("--output")));
-    let chosen = first("output", [flag, environment.get("ASTRO_OUTPUT"), profile], overridden);
+    let chosen = first("output", [flag, environment.get(environment::OUTPUT), profile], overridden);
     let Some(chosen) = chosen else { return Ok(Sourced::new(Format::Table, Origin::Default)) };
     match Format::parse(&chosen.value) {
         Some(format) => Ok(Sourced::new(format, chosen.origin)),
@@ -327,7 +335,7 @@ fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help("see the profiles with `astro profile list`, add one with `astro profile add NAME`")
+    .help(format!("see the profiles with `{APP} profile list`, add one with `{APP} profile add NAME`"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::issuer::{Asked, ask, form};
 use crate::{
     base::error::{Failure, auth, code, failed},
     net::tls::Trust,
+    program::APP,
 };
 
 /// The shortest time between two questions of a device, whatever the issuer asks for.
@@ -170,7 +171,7 @@ impl Device {
         let mut interval = Duration::from_secs(self.interval.unwrap_or(5)).max(SHORTEST_PAUSE);
         let mut extra = Duration::ZERO;
         let mut was_lost: Option<String> = None;
-        let again = "try again: astro login --device";
+        let again = format!("try again: {APP} login --device");
         loop {
             let left = self.lifetime().saturating_sub(elapsed());
             if left < interval + extra {

@@ -20,6 +20,7 @@ use crate::{
         clock, runtime,
         tls::Trust,
     },
+    program::{APP, ENV},
 };
 
 /// How long one question may take. Others wait for the answer under the lock of a renewal.
@@ -184,7 +185,7 @@ pub fn refresh(name: &str, session: &Session, trust: &Trust) -> Result<(Secret, 
         match failure.code.as_str() {
             // The same refresh token may work in a moment.
             code::NETWORK | code::CONFIG => failure,
-            _ => failure.help(format!("sign in again: astro login --credential {name}")),
+            _ => failure.help(format!("sign in again: {APP} login --credential {name}")),
         }
     })?;
     let next = Session {
@@ -283,9 +284,9 @@ pub(super) fn ask(url: &str, trust: &Trust, asked: Asked<'_>) -> Result<Answer> 
 fn get<T: serde::de::DeserializeOwned>(url: &str, trust: &Trust, token: Option<&Secret>) -> Result<T> {
     let answer = ask(url, trust, Asked::Get(token))?;
     if !(200..300).contains(&answer.status) {
-        return Err(failed(format!("`{url}` answered {}", answer.status)).help(
-            "is ASTRO_API_URL the Astro API? a token works without a sign-in: astro login --with-token",
-        ));
+        return Err(failed(format!("`{url}` answered {}", answer.status)).help(format!(
+            "is {ENV}_API_URL the Astro API? a token works without a sign-in: {APP} login --with-token"
+        )));
     }
     serde_json::from_slice(&answer.body)
         .while_doing(code::FAILED, || format!("the answer of `{url}` cannot be read"))

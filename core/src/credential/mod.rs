@@ -22,6 +22,7 @@ use std::fmt;
 use crate::{
     base::error::{Result, config},
     config::{Credential, Dirs},
+    program::APP,
 };
 pub use session::Session;
 use sources::{command, file, keyring};
@@ -110,7 +111,7 @@ pub fn write(dirs: &Dirs, name: &str, source: Source, stored: &Stored) -> Result
         Source::File => file::store(dirs, name, stored),
         Source::Keyring => keyring::store(dirs, name, stored),
         Source::Command => {
-            Err(config(format!("the credential `{name}` is printed by a command and not kept by astro")))
+            Err(config(format!("the credential `{name}` is printed by a command and not kept by {APP}")))
         }
     }
 }

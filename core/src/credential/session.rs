@@ -12,6 +12,7 @@ use crate::{
     },
     config::{Credential, Dirs},
     net::{clock::elapsed, tls::Trust},
+    program::APP,
     sys::signals,
 };
 
@@ -122,7 +123,7 @@ pub fn renew(
     let source = Source::of(name, described)?;
     let _lock = lock(dirs, name)?;
     let gone = || {
-        auth(format!("the credential `{name}` was removed")).help(format!("astro login --credential {name}"))
+        auth(format!("the credential `{name}` was removed")).help(format!("{APP} login --credential {name}"))
     };
     let stored = read(dirs, name, described)?.ok_or_else(gone)?;
     let is_wanted = |session: &&Session| match reason {
@@ -143,7 +144,7 @@ pub fn renew(
     let unstored = write(dirs, name, source, &renewed).err().map(|failure| {
         auth(format!("the renewed sign-in `{name}` could not be stored"))
             .cause(failure.message)
-            .help(format!("sign in again: astro login --credential {name}"))
+            .help(format!("sign in again: {APP} login --credential {name}"))
     });
     Ok((renewed, unstored))
 }

@@ -35,6 +35,7 @@ use crate::{
     config::Dirs,
     console::{Console, report},
     output::Format,
+    program::{APP, ENV},
     sys::exit_message,
 };
 use program::Program;
@@ -115,7 +116,7 @@ impl Delivery {
         match dirs {
             Ok(dirs) => Store::open(dirs).map_err(|failure| {
                 failure
-                    .help("set XDG_STATE_HOME, or ASTRO_HOME, to a directory that can be written to")
+                    .help(format!("set XDG_STATE_HOME, or {ENV}_HOME, to a directory that can be written to"))
                     .help(without)
             }),
             Err(failure) => Err(failure.clone().help(without)),
@@ -301,8 +302,8 @@ impl Delivery {
         let left = left.map(|kept| undelivered(kept, "the command ended before it was delivered"));
         left.or_else(|| secrets.delivering.clone()).or_else(|| secrets.failed.clone()).or_else(|| {
             in_flight.failed.then(|| {
-                Failure::new(code::DELIVERY, "astro failed while it waited for a token")
-                    .help("what came is kept: astro recover list")
+                Failure::new(code::DELIVERY, format!("{APP} failed while it waited for a token"))
+                    .help(format!("what came is kept: {APP} recover list"))
             })
         })
     }
@@ -346,7 +347,7 @@ pub fn undelivered(kept: &Kept, reason: &str) -> Failure {
     match kept.path() {
         Some(path) => failure
             .help(format!("it is kept in {}", path.display()))
-            .help(format!("get it with `astro recover show {}`", record.id)),
+            .help(format!("get it with `{APP} recover show {}`", record.id)),
         None => match kept.broken() {
             Some(reason) => failure
                 .cause(format!("the recovery file could not be written: {reason}"))

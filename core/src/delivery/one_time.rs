@@ -25,6 +25,7 @@ use crate::{
     console::report,
     context::Origin,
     credential::{self, Secret, Stored},
+    program::APP,
     sys::{exit_message, signals},
 };
 
@@ -77,7 +78,7 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
     }
     exit_message::set(report::rendered(
         &client.console,
-        &unknown(secret, &kept.record, "astro ended before an answer came", None),
+        &unknown(secret, &kept.record, &format!("{APP} ended before an answer came"), None),
     ));
     let started = Instant::now();
     let outcome = prepared.send_whole(&unshared, |piece| kept.append(piece)).await;
@@ -299,7 +300,7 @@ fn unknown(secret: &OneTimeSecret, record: &Record, reason: &str, refusal: Optio
     let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
     let noted = match record.id.as_str() {
         "" => "no note was wanted: nothing will tell of it again".to_owned(),
-        id => format!("this is noted as {id}: astro recover list"),
+        id => format!("this is noted as {id}: {APP} recover list"),
     };
     advice
         .fold(failure, Failure::help)

@@ -29,6 +29,7 @@ use crate::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
+    program::{APP, ENV},
     sys::{
         child::{self, Limits},
         process::this_binary,
@@ -112,7 +113,7 @@ impl Program {
                 _ => continue,
             };
             let failure = usage(format!("`{}`: `{{{field}}}` {reason}", self.option));
-            let variable = format!("ASTRO_SECRET_{}", field.to_uppercase());
+            let variable = format!("{ENV}_SECRET_{}", field.to_uppercase());
             // In the source of another language a variable of the shell would be code, too.
             let safe = if at > 0 && code[at] { self.with_variables(&code, fields) } else { None };
             return Err(match safe {
@@ -193,8 +194,9 @@ impl Program {
     }
 
     fn refused_text(&self, reason: String) -> Failure {
-        usage(format!("`{}`: {reason}", self.option))
-            .help("use the variable in a script of a shell: see `astro deployment token create --help`")
+        usage(format!("`{}`: {reason}", self.option)).help(format!(
+            "use the variable in a script of a shell: see `{APP} deployment token create --help`"
+        ))
     }
 
     /// The words with their placeholders replaced.
@@ -221,7 +223,7 @@ impl Program {
         for (key, value) in fields {
             let is_letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
             let name: String = key.chars().map(is_letter).collect();
-            command.env(format!("ASTRO_SECRET_{name}"), value);
+            command.env(format!("{ENV}_SECRET_{name}"), value);
         }
         Ok(command)
     }

@@ -14,8 +14,11 @@ use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use super::{Answering, Services, Transport, port::OpenPort};
-use crate::base::error::{Failure, Result, plugin};
-use crate::trust::verify::Verified;
+use crate::{
+    base::error::{Failure, Result, plugin},
+    program::{APP, ENV},
+    trust::verify::Verified,
+};
 
 /// A plugin in this process.
 pub struct Loaded {
@@ -51,7 +54,7 @@ pub fn load(verified: Verified, identity: &str) -> Result<Loaded> {
     // SAFETY: the symbol's name is abi_stable's own, which mangles the type; it is copied out, not kept.
     let header = unsafe { library.get::<AbiHeaderRef>(LOADER_SYMBOL.as_bytes()).map(|symbol| *symbol) };
     let header = header.map_err(|_| {
-        refused("it is not an astro plugin")
+        refused(&format!("it is not a plugin of {APP}"))
             .cause(format!("`{}` does not export a root module", file.display()))
     })?;
     let header = header.upgrade().map_err(|_| refused("it was built with an incompatible abi_stable"))?;
@@ -123,7 +126,7 @@ fn explain(verified: &Verified, identity: &str, error: &libloading::Error) -> Fa
                 "the file system of `{}` does not allow running programs (mounted noexec)",
                 dir.display()
             ))
-            .help("set ASTRO_HOME or XDG_DATA_HOME to a directory on another file system");
+            .help(format!("set {ENV}_HOME or XDG_DATA_HOME to a directory on another file system"));
     }
     let text = match error {
         libloading::Error::DlOpen { source } => source.to_string(),

@@ -9,6 +9,7 @@ use crate::{
         error::{Failure, Result, plugin},
         files,
     },
+    program::APP,
     store::{
         Store,
         record::{Installed, Source},
@@ -143,8 +144,10 @@ impl Installer<'_> {
         same_publisher(store, &candidate, self.options.accept_key.as_ref())?;
         let theirs = stores.bundled_version(&name);
         if let Some(theirs) = theirs.as_ref().filter(|theirs| !resolve::is_newer(&version, theirs)) {
-            return Err(plugin(format!("{} would not be used: astro came with `{name}` {theirs}", what()))
-                .help("a plugin of your own takes the place of one that came with astro when it is newer"));
+            return Err(plugin(format!("{} would not be used: {APP} came with `{name}` {theirs}", what()))
+                .help(format!(
+                    "a plugin of your own takes the place of one that came with {APP} when it is newer"
+                )));
         }
         if let Some(old) = &old {
             self.may_follow(&candidate, old, choice)?;
@@ -276,7 +279,7 @@ impl Installer<'_> {
         if is_elsewhere && !candidate.origin.is_chosen {
             let from = old.origin.as_deref().unwrap_or_default();
             return Err(plugin(format!("`{name}` is installed from the index `{from}`, not from `{place}`"))
-                .help(format!("to take it from there from now on: astro plugin install {place}/{name}")));
+                .help(format!("to take it from there from now on: {APP} plugin install {place}/{name}")));
         }
         let is_named = choice == Choice::Named || self.options.downgrade || old.source == Source::Link;
         if resolve::is_newer(&old.version, version) && !is_named {
@@ -294,7 +297,7 @@ impl Installer<'_> {
             ))
             .cause(format!("SHA-256 {}, installed {}", candidate.hash, old.hash))
             .help("a version never changes; ask whoever keeps the index")
-            .help(format!("to take the other file: astro plugin remove {name}, and install it again")));
+            .help(format!("to take the other file: {APP} plugin remove {name}, and install it again")));
         }
         Ok(())
     }
@@ -320,7 +323,7 @@ pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Opt
             candidate.voucher()
         ))
         .cause("a plugin that was signed stays signed")
-        .help(format!("to begin anew: astro plugin remove {name}"))),
+        .help(format!("to begin anew: {APP} plugin remove {name}"))),
     }
 }
 
@@ -329,7 +332,7 @@ fn older(name: &str, version: &str, installed: &str, choice: Choice) -> Failure 
     match choice {
         Choice::Newest => failure
             .cause("the index does not offer the installed version any more")
-            .help(format!("to go back to it: astro plugin install {name}@{version}")),
+            .help(format!("to go back to it: {APP} plugin install {name}@{version}")),
         _ => failure.help("to go back to it repeat the command with --downgrade"),
     }
 }

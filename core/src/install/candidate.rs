@@ -10,6 +10,7 @@ use crate::{
         error::{Failure, Result, While, code, failed, plugin},
         hash,
     },
+    program::APP,
     store::{
         self,
         record::{Described, Source},
@@ -105,7 +106,7 @@ impl Candidate {
         verify::check_revisions(name, version, footer.abi, manifest.protocol)?;
         verify::check_target(name, version, &footer.triple, footer.glibc)?;
         if let Some(reason) = store::needs_newer_host(&manifest) {
-            return Err(refused(reason).help("upgrade astro"));
+            return Err(refused(reason).help(format!("upgrade {APP}")));
         }
         let stated_key = footer.signature.as_ref().map(|signature| signature.key_id());
         let key = match (&expected.key, &stated_key) {

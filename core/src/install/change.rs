@@ -7,6 +7,7 @@ use crate::{
         files,
     },
     env::Env,
+    program::APP,
     store::{
         Store,
         record::{Installed, Source},
@@ -27,10 +28,10 @@ pub(crate) fn rollback(env: &Env, name: &str, dry_run: bool) -> Result<Outcome> 
         let failure = match undo {
             true => failure
                 .cause("it was rolled back to this one already")
-                .help(format!("to undo that: astro plugin rollback {name} --undo")),
+                .help(format!("to undo that: {APP} plugin rollback {name} --undo")),
             false => failure,
         };
-        failure.help(format!("name one: astro plugin install {name}@VERSION"))
+        failure.help(format!("name one: {APP} plugin install {name}@VERSION"))
     };
     let directory = now.previous.clone().ok_or_else(none)?;
     let before = store.version(name, &directory)?.ok_or_else(none)?;
@@ -50,7 +51,7 @@ pub(crate) fn undo_rollback(env: &Env, name: &str, dry_run: bool) -> Result<Outc
     let now = current(env, store, name)?;
     let none = || {
         failed(format!("`{name}` {} was not rolled back to", now.version))
-            .help(format!("to use another version: astro plugin install {name}@VERSION"))
+            .help(format!("to use another version: {APP} plugin install {name}@VERSION"))
     };
     let directory = now.rolled_back_from.clone().ok_or_else(none)?;
     let after = store.version(name, &directory)?.ok_or_else(none)?;
@@ -86,7 +87,7 @@ fn usable(env: &Env, store: &Store, record: &Installed, verb: &str) -> Result<()
         };
     }
     if let Some(theirs) = env.stores.bundled_version(name).filter(|theirs| !is_newer(version, theirs)) {
-        return Err(refused(&format!("astro came with {theirs}, which would be used")));
+        return Err(refused(&format!("{APP} came with {theirs}, which would be used")));
     }
     let facts = store.look_at(record.clone()).facts;
     let judge = Judge::new(env.dirs.as_ref().ok(), Comparison::Afresh);

@@ -17,13 +17,18 @@ use crate::{
     },
     config::{IndexSource, place_and_reason},
     install::indexes::Opened,
+    program::APP,
     trust::Key,
 };
 
 /// The name it has when no other was given.
 pub(crate) const NAME: &str = "astro-plugins.lock";
 const FORMAT: u32 = 1;
-const HEAD: &str = "# Written by `astro plugin sync`; keep it under version control. `astro plugin sync --locked` installs exactly this.\n";
+fn head() -> String {
+    format!(
+        "# Written by `{APP} plugin sync`; keep it under version control. `{APP} plugin sync --locked` installs exactly this.\n"
+    )
+}
 
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +89,7 @@ impl LockFile {
     pub fn parse(text: &str) -> Result<Self, String> {
         let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if file.format != FORMAT {
-            return Err(format!("its format is {}, this astro reads {FORMAT}", file.format));
+            return Err(format!("its format is {}, this {APP} reads {FORMAT}", file.format));
         }
         let mut seen = std::collections::BTreeSet::new();
         for plugin in &file.plugins {
@@ -116,7 +121,7 @@ impl LockFile {
         let sorted = self.sorted();
         let what = || format!("cannot write `{}`", path.display());
         let text = toml::to_string(&sorted).while_doing(code::FAILED, what)?;
-        let text = format!("{HEAD}{text}");
+        let text = format!("{}{text}", head());
         if files::read(path)?.as_deref() == Some(text.as_str()) {
             return Ok(false);
         }
@@ -185,7 +190,7 @@ impl Locked {
             let ids: Vec<String> = keys.iter().filter_map(|key| Some(Key::parse(key)?.id())).collect();
             if ids.is_empty() { "no key".to_owned() } else { ids.join(", ") }
         };
-        let add = format!("astro plugin index add {index} LOCATION --key KEY");
+        let add = format!("{APP} plugin index add {index} LOCATION --key KEY");
         match configured.iter().find(|source| source.name == *index) {
             None => failed(format!("`{name}` comes from the index `{index}`, which is not configured here"))
                 .help(ask)
@@ -210,10 +215,10 @@ impl Locked {
                 .cause(reason)
                 .help(ask)
                 .help(format!(
-                    "when the one of the lock file is right: astro plugin index remove {index}, then {add}"
+                    "when the one of the lock file is right: {APP} plugin index remove {index}, then {add}"
                 ))
                 .help(format!(
-                    "when the one here is right: astro plugin install {index}/{name}, then astro plugin sync"
+                    "when the one here is right: {APP} plugin install {index}/{name}, then {APP} plugin sync"
                 ))
             }
         }

@@ -40,6 +40,7 @@ use crate::{
     env::Env,
     install::indexes::{Opened, Reach, download},
     net::tls::Trust,
+    program::APP,
     store::{
         Store,
         record::{Installed, Source},
@@ -274,9 +275,9 @@ impl<'a> Installer<'a> {
             return Err(plugin(format!("nothing says what the file at `{url}` should be"))
                 .cause(format!("it is {}", candidate.voucher()))
                 .help("pass --sha256 HASH or --public-key KEY, as its publisher tells them elsewhere")
-                .help(
-                    "or get the file, look at it with `astro plugin info ./FILE`, and install it as ./FILE",
-                ));
+                .help(format!(
+                    "or get the file, look at it with `{APP} plugin info ./FILE`, and install it as ./FILE"
+                )));
         }
         self.admit(candidate, Choice::File)
     }
@@ -328,7 +329,7 @@ pub(crate) fn brought_by(dirs: &Dirs, word: &str) -> Option<String> {
     indexes::at_hand(dirs).iter().find_map(|index| {
         let plugin = index.document.plugins.iter().find(brings)?;
         let place = &index.source.name;
-        Some(format!("`{word}` comes with a plugin: astro plugin install {place}/{}", plugin.name))
+        Some(format!("`{word}` comes with a plugin: {APP} plugin install {place}/{}", plugin.name))
     })
 }
 

@@ -12,6 +12,7 @@ use crate::{
     base::error::{Failure, Result, failed, plugin},
     config::IndexSource,
     install::indexes::{self, Opened, Reach},
+    program::APP,
     store::{self, lookup::compare_versions},
     trust::verify::{self, TRIPLE},
 };
@@ -44,7 +45,7 @@ pub(crate) fn resolve(
     };
     if sources.is_empty() {
         return Err(failed(format!("there is no index to look up `{}` in", named.name))
-            .help("add one: astro plugin index add NAME LOCATION --key KEY")
+            .help(format!("add one: {APP} plugin index add NAME LOCATION --key KEY"))
             .help("to install a file write its path as ./FILE"));
     }
     for source in &sources {
@@ -56,7 +57,7 @@ pub(crate) fn resolve(
     }
     let asked: Vec<String> = sources.iter().map(|source| format!("`{}`", source.name)).collect();
     Err(failed(format!("there is no plugin `{}` in {}", named.name, asked.join(", ")))
-        .help("see what there is with `astro plugin search`"))
+        .help(format!("see what there is with `{APP} plugin search`")))
 }
 
 /// The version of a plugin that is meant, and its file for this target.
@@ -120,7 +121,7 @@ fn usable(name: &str, version: &Version) -> Result<File> {
     let manifest = Manifest { min_host: version.min_host.clone(), ..Manifest::default() };
     if let Some(reason) = store::needs_newer_host(&manifest) {
         return Err(plugin(format!("cannot use plugin `{name}` {}: {reason}", version.version)).help(
-            format!("upgrade astro, or install an older version: astro plugin install {name}@VERSION"),
+            format!("upgrade {APP}, or install an older version: {APP} plugin install {name}@VERSION"),
         ));
     }
     let file = version.files.iter().find(|file| file.target == TRIPLE).ok_or_else(|| {
@@ -139,7 +140,7 @@ fn usable(name: &str, version: &Version) -> Result<File> {
 /// That a version was revoked.
 pub(crate) fn revoked(name: &str, version: &str, reason: &str) -> Failure {
     plugin(format!("`{name}` {version} was revoked: {reason}"))
-        .help("see the other versions with `astro plugin search`")
+        .help(format!("see the other versions with `{APP} plugin search`"))
 }
 
 fn all_versions(plugin: &Plugin) -> String {

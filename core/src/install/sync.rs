@@ -11,6 +11,7 @@ use super::{
 use crate::{
     base::error::{Failure, Result, failed, plugin},
     install::indexes,
+    program::APP,
     store::{
         record::{Installed, Source},
         user,
@@ -44,7 +45,7 @@ impl Installer<'_> {
     /// Installs exactly what the file says; it is not changed, and what it does not name is left alone.
     pub(crate) fn sync_locked(&self, path: &Path) -> Result<Synced> {
         let file = LockFile::read(path)?.ok_or_else(|| {
-            no_file(path).help("write it where the plugins are installed: astro plugin sync")
+            no_file(path).help(format!("write it where the plugins are installed: {APP} plugin sync"))
         })?;
         let mut synced = Synced::default();
         file.plugins.iter().for_each(|locked| synced.take(self.install_locked(locked)));
@@ -74,7 +75,7 @@ impl Installer<'_> {
         if known.is_none() && added.is_empty() {
             return Err(no_file(path)
                 .cause("no plugin is installed from an index, so there is nothing to write into one")
-                .help("install the plugins that belong into it: astro plugin install INDEX/NAME"));
+                .help(format!("install the plugins that belong into it: {APP} plugin install INDEX/NAME")));
         }
         for record in &added {
             file.put(self.locked(record)?);
@@ -92,7 +93,7 @@ impl Installer<'_> {
                 failed(format!(
                     "`{name}` was not installed from an index, so others cannot get it from there"
                 ))
-                .help("put its file into an index: astro plugin index build")
+                .help(format!("put its file into an index: {APP} plugin index build"))
             })?;
         let index = self.index(&indexes::named(self.dirs, origin)?)?;
         let plugin = index.document.plugin(name);
@@ -102,7 +103,7 @@ impl Installer<'_> {
         });
         let (plugin, found) = found.ok_or_else(|| {
             failed(format!("the index `{origin}` has no `{name}` {version} any more"))
-                .help(format!("use a version that it has: astro plugin upgrade {name}"))
+                .help(format!("use a version that it has: {APP} plugin upgrade {name}"))
         })?;
         let locked = Locked::of(&index, plugin, found)?;
         match locked.files.iter().any(|file| file.sha256 == record.hash) {
@@ -111,7 +112,7 @@ impl Installer<'_> {
                 "the installed `{name}` {version} is not the file that the index `{origin}` has"
             ))
             .help(format!(
-                "to take the file of the index: astro plugin remove {name}, and install it again"
+                "to take the file of the index: {APP} plugin remove {name}, and install it again"
             ))),
         }
     }
@@ -120,7 +121,7 @@ impl Installer<'_> {
         let (name, version) = (&locked.name, &locked.version);
         let file = locked.files.iter().find(|file| file.target == TRIPLE).ok_or_else(|| {
             failed(format!("the lock file has no build of `{name}` {version} for {TRIPLE}")).help(format!(
-                "publish a build for {TRIPLE} in the index, then write the lock file again: astro plugin sync"
+                "publish a build for {TRIPLE} in the index, then write the lock file again: {APP} plugin sync"
             ))
         })?;
         let store = user::user_store(&self.env.stores)?;

@@ -4,7 +4,11 @@ use std::fmt;
 
 use reqwest::Url;
 
-use crate::base::error::{Result, config};
+use crate::{
+    base::error::{Result, config},
+    config::environment,
+    program::ENV,
+};
 
 /// The address of the hosted API.
 const HOSTED: &str = "https://api.astronomer.io/v1";
@@ -59,8 +63,8 @@ impl Address {
     pub fn of_domain(domain: &str) -> Result<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if domain.is_empty() || !domain.bytes().all(plain) {
-            return Err(config(format!("ASTRO_DOMAIN is `{domain}`, which is not a domain"))
-                .help("set it to a domain such as astronomer.io, or set ASTRO_API_URL"));
+            return Err(config(format!("{ENV}_DOMAIN is `{domain}`, which is not a domain"))
+                .help(format!("set it to a domain such as astronomer.io, or set {ENV}_API_URL")));
         }
         let preview = domain.strip_prefix("pr").and_then(|rest| rest.strip_suffix(".astronomer-dev.io"));
         let url = match (domain, preview) {
@@ -72,7 +76,7 @@ impl Address {
             }
             _ => format!("https://api.{domain}/v1"),
         };
-        Self::parse(&url, "ASTRO_DOMAIN")
+        Self::parse(&url, &environment::DOMAIN.to_string())
     }
 
     /// The hosted API.

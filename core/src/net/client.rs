@@ -23,6 +23,7 @@ use super::{
 use crate::{
     base::error::{Failure, Result, failed, innermost, plain_io},
     net::address::is_https_or_local,
+    program::APP,
 };
 
 /// How long a connection may take to come about.
@@ -198,7 +199,7 @@ fn of_proxy(proxy: &Proxy, said: &str) -> Option<(String, Vec<String>)> {
             format!("{reason}{code}"),
             vec![
                 format!("{advice} {variable}: {scheme}://USER:PASSWORD@HOST:PORT"),
-                "of the ways to sign in at a proxy astro knows this one alone (Basic); for another one run a local proxy that knows it".to_owned(),
+                format!("of the ways to sign in at a proxy {APP} knows this one alone (Basic); for another one run a local proxy that knows it").to_owned(),
             ],
         ));
     }

@@ -15,6 +15,7 @@ use crate::{
         redact,
     },
     net::address::is_loopback,
+    program::APP,
 };
 
 /// In the order in which they count: the special one before the general one, as everywhere; upper case first, as in
@@ -121,7 +122,7 @@ fn parsed(variable: &'static str, text: &str) -> Result<Option<Proxy>> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let scheme = whole.split("://").next().unwrap_or_default().to_ascii_lowercase();
     if !SCHEMES.contains(&scheme.as_str()) {
-        return Err(refused(&format!("`{scheme}` is not a kind of proxy that astro knows")));
+        return Err(refused(&format!("`{scheme}` is not a kind of proxy that {APP} knows")));
     }
     // What desktops write for any SOCKS proxy.
     let whole = match whole.get(..8) {

@@ -12,10 +12,13 @@ use std::{
 use reqwest::Certificate;
 use rustls::{CertificateError, pki_types::UnixTime};
 
-use crate::base::{
-    error::{Failure, Result, config, innermost, plain_io, usage},
-    files,
-    time::timestamp,
+use crate::{
+    base::{
+        error::{Failure, Result, config, innermost, plain_io, usage},
+        files,
+        time::timestamp,
+    },
+    program::APP,
 };
 
 /// The variables that name the authorities in the place of the system's (OpenSSL, SSL_CTX_load_verify_locations(3)).
@@ -43,18 +46,23 @@ impl Trust {
 
     /// Those of a profile.
     pub(crate) fn of_profile(profile: Option<&str>, ca_file: Option<PathBuf>) -> Self {
-        let add = profile.map(|name| format!("astro profile edit {name} --ca-file /PATH/FILE.pem"));
+        let add = profile.map(|name| format!("{APP} profile edit {name} --ca-file /PATH/FILE.pem"));
         Self { ca_file, origin: "ca_file of the profile", add }
     }
 
     /// Those of a sign-in, which are a profile's afterwards.
     pub(crate) fn of_login(ca_file: Option<PathBuf>) -> Self {
-        Self { ca_file, origin: "--ca-file", add: Some("astro login --ca-file /PATH/FILE.pem".to_owned()) }
+        Self {
+            ca_file,
+            origin: "--ca-file",
+            add: Some(format!("{APP} login --ca-file /PATH/FILE.pem").to_owned()),
+        }
     }
 
     /// Those of an index.
     pub(crate) fn of_index(ca_file: Option<PathBuf>) -> Self {
-        let add = "`--ca-file` of `astro plugin index add`, or `ca_file` of the index in config.toml";
+        let add =
+            format!("`--ca-file` of `{APP} plugin index add`, or `ca_file` of the index in config.toml");
         Self { ca_file, origin: "ca_file of the index", add: Some(add.to_owned()) }
     }
 

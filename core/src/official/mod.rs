@@ -18,6 +18,7 @@ use crate::{
     },
     config::{Config, Dirs},
     env::Env,
+    program::APP,
     sys::process::this_binary,
     tree::CommandSet,
 };
@@ -94,8 +95,10 @@ pub(crate) fn explained(
         let line = if path.is_empty() { word.to_owned() } else { format!("{path} {word}") };
         let advice = [
             format!("`{line}` is a command of the official Astro CLI, a separate program"),
-            "to hand such commands to it: astro config set official.command /PATH/OF/THE/OFFICIAL/astro"
-                .to_owned(),
+            format!(
+                "to hand such commands to it: {APP} config set official.command /PATH/OF/THE/OFFICIAL/astro"
+            )
+            .to_owned(),
         ];
         failure.help.retain(|help| !help.starts_with("did you mean"));
         failure.help.splice(0..0, advice);
@@ -120,9 +123,9 @@ fn configured(dirs: &Result<Dirs>) -> Option<PathBuf> {
 pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     let refused = |reason: &str| {
         crate::base::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display()))
-            .help(
-                "set it to the whole path of the official Astro CLI: astro config set official.command PATH",
-            )
+            .help(format!(
+                "set it to the whole path of the official Astro CLI: {APP} config set official.command PATH"
+            ))
     };
     if !path.is_absolute() {
         return Err(refused("it is not an absolute path"));

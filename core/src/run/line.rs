@@ -10,6 +10,7 @@ use crate::{
     official,
     output::Format,
     parse::{self, Parsed},
+    program::APP,
     scan,
     store::lookup::{Found, Owner},
     tree::CommandSet,
@@ -28,7 +29,7 @@ pub(crate) fn line_of_plugin(env: &Env, args: &[String], found: &Found) -> Resul
         found.owners.iter().find(|owner| owner.facts.is_linked() && !owner.facts.is_current(&owner.store));
     if let Some(owner) = stale {
         return Err(plugin(format!("`{}` was built again since it was linked", owner.facts.name))
-            .help(format!("link it again: astro plugin link {}", owner.facts.path.display())));
+            .help(format!("link it again: {APP} plugin link {}", owner.facts.path.display())));
     }
     line(env, args, found)
 }
@@ -48,7 +49,7 @@ pub(crate) fn line(env: &Env, args: &[String], found: &Found) -> Result<i32> {
         return env.print(&help::command(&env.binary, command, &owners, env.layout()));
     }
     let Some(owner) = found.owner(&command.path) else {
-        return Err(plugin(format!("nobody owns `astro {}`", command.path)));
+        return Err(plugin(format!("nobody owns `{APP} {}`", command.path)));
     };
     let is_known = owner.facts.is_current(&owner.store)
         || verify::is_remembered(&owner.store, &owner.facts, env.dirs.as_ref().ok());

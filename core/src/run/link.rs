@@ -7,6 +7,7 @@ use crate::{
         error::{Result, While, code, plugin, usage},
         files, hash,
     },
+    program::APP,
     run::describe,
     store::{
         Store, Stores,
@@ -61,11 +62,13 @@ fn described(path: &Path) -> Result<Installed> {
             "the manifest in `{}` is not the one its library states",
             path.display()
         ))
-        .help("pack it again: astro plugin pack"));
+        .help(format!("pack it again: {APP} plugin pack")));
     }
     verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
     if let Some(reason) = crate::store::needs_newer_host(&manifest) {
-        return Err(plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help("upgrade astro"));
+        return Err(
+            plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help(format!("upgrade {APP}"))
+        );
     }
     Ok(Installed {
         described_by: Some(crate::VERSION.to_owned()),
@@ -90,7 +93,7 @@ fn describe_again(store: &Store, facts: &Facts) -> Result<Index> {
     let mut record = described(&facts.path)?;
     if record.name != facts.name {
         return Err(plugin(format!("the linked library says that it is now the plugin `{}`", record.name))
-            .help(format!("link it again: astro plugin link {}", facts.path.display())));
+            .help(format!("link it again: {APP} plugin link {}", facts.path.display())));
     }
     let Ok(lock) = store.lock() else { return Ok(store.build_with(record)) };
     let before = store.installed(&record.name)?;

@@ -26,6 +26,7 @@ use crate::{
     host::{Services, port},
     output::{Collected, Format, Renderer},
     parse::Parsed,
+    program::APP,
     run::ask,
     services::{Call, Shared},
     store::lookup::Owner,
@@ -41,7 +42,7 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
             .help("each profile has its own"));
     }
     // Of several profiles none has the say.
-    let format = Format::without_context(&parsed.globals, environment::variable("ASTRO_OUTPUT")?)?;
+    let format = Format::without_context(&parsed.globals, environment::variable(environment::OUTPUT)?)?;
     let conversation = env.start_conversation(&parsed.globals, format)?;
     let profiles = profiles_of(env, &parsed.globals)?;
     let loaded = one::load(env, owner, conversation)?;
@@ -120,7 +121,7 @@ fn profiles_of(env: &Env, globals: &Globals) -> Result<Vec<String>> {
     }
     let config = Config::load(&env.dirs.clone()?)?;
     match config.profiles.is_empty() {
-        true => Err(usage("there are no profiles").help("add one with `astro profile add NAME`")),
+        true => Err(usage("there are no profiles").help(format!("add one with `{APP} profile add NAME`"))),
         false => Ok(config.profiles.into_keys().collect()),
     }
 }

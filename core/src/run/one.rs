@@ -24,6 +24,7 @@ use crate::{
     host::library,
     output::{Format, Renderer},
     parse::{self, Parsed},
+    program::APP,
     run::{ask, many},
     services::{Call, ResultState, Shared},
     store::lookup::Owner,
@@ -234,6 +235,6 @@ fn crash_line(identity: &str, what: &str, json: bool) -> String {
     if json {
         serde_json::json!({"error": message, "kind": code::PLUGIN, "exit_code": 126}).to_string()
     } else {
-        format!("error: {message}\nhelp: report it to the plugin's author; see `astro plugin list`")
+        format!("error: {message}\nhelp: report it to the plugin's author; see `{APP} plugin list`")
     }
 }

@@ -42,6 +42,7 @@ use crate::{
     host::{Services, port::Reply},
     net::clock,
     output::Renderer,
+    program::APP,
     sys::signals,
 };
 
@@ -183,9 +184,9 @@ fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
         }),
         unknown => reply.send(Err(Failure::new(
             code::UNIMPLEMENTED,
-            format!("this astro has no service `{unknown}`"),
+            format!("this {APP} has no service `{unknown}`"),
         )
-        .help("upgrade astro"))),
+        .help(format!("upgrade {APP}")))),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     config,
     credential::{self, Secret, Stored},
     net::address::Address,
+    program::{APP, ENV},
 };
 
 /// `profile.put`
@@ -38,9 +39,9 @@ pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
             Some(known.get("owner").and_then(|owner| owner.as_str()).unwrap_or_default())
         };
         let taken = match (written_by("profiles"), written_by("credentials")) {
-            (Some(by), _) if by != owner => Some(("profile", "astro profile remove")),
+            (Some(by), _) if by != owner => Some(("profile", format!("{APP} profile remove"))),
             // A credential belongs to the profile of its name; without one it is the user's.
-            (None, Some(by)) if by != owner => Some(("credential", "astro logout --credential")),
+            (None, Some(by)) if by != owner => Some(("credential", format!("{APP} logout --credential"))),
             _ => None,
         };
         if let Some((word, remove)) = taken {
@@ -76,5 +77,5 @@ pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
 }
 
 fn config_needs_home() -> crate::base::error::Failure {
-    crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
+    crate::base::error::config("the home directory is not known").help(format!("set HOME or {ENV}_HOME"))
 }

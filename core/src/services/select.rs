@@ -15,6 +15,7 @@ use crate::{
         Effect, Origin, Sourced,
         directory::{self, FILE},
     },
+    program::{APP, ENV},
 };
 
 /// What can be selected.
@@ -42,7 +43,7 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
     }
     let Some(profile) = &context.profile else {
         return Err(usage("no profile is in use that could be changed")
-            .help("choose one with `astro profile use NAME`"));
+            .help(format!("choose one with `{APP} profile use NAME`")));
     };
     // A variable chose it for the shell, and what comes after this command is in the same shell.
     if matches!(profile.origin, Origin::Flag(_)) {
@@ -51,15 +52,14 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
             profile.value, profile.origin
         ));
         return Err(failure.help(format!(
-            "change the profile itself: astro profile edit {}{}",
+            "change the profile itself: {APP} profile edit {}{}",
             profile.value,
             flags(select)
         )));
     }
     let Some(dirs) = &call.dirs else {
-        return Err(
-            crate::base::error::config("the home directory is not known").help("set HOME or ASTRO_HOME")
-        );
+        return Err(crate::base::error::config("the home directory is not known")
+            .help(format!("set HOME or {ENV}_HOME")));
     };
     let values: Vec<(&str, Option<&str>)> =
         select.values.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
@@ -160,7 +160,7 @@ fn with_variables(failure: Failure, select: &ContextSelect) -> Failure {
         .iter()
         .filter_map(|(key, value)| Some((key, value.as_ref()?)))
         .fold(failure, |failure, (key, value)| {
-            failure.help(format!("export ASTRO_{}_ID={value}", key.to_uppercase()))
+            failure.help(format!("export {ENV}_{}_ID={value}", key.to_uppercase()))
         })
 }
 

@@ -15,9 +15,12 @@ use super::{
     record::{self, Described, Installed, Stamp},
     revoke::Revoked,
 };
-use crate::base::{
-    error::{Failure, Result, While, code, plugin, with_causes},
-    failpoint, files,
+use crate::{
+    base::{
+        error::{Failure, Result, While, code, plugin, with_causes},
+        failpoint, files,
+    },
+    program::APP,
 };
 
 /// An index in memory: file names and contents.
@@ -201,13 +204,13 @@ fn refusal(facts: &Facts, manifest: &Manifest) -> Option<Failure> {
     let name = &facts.name;
     if let Some(first) = check::problems(manifest).first() {
         let failure = plugin(format!("its manifest is not accepted: {first}"));
-        return Some(failure.help(format!("use another version, or remove it: astro plugin remove {name}")));
+        return Some(failure.help(format!("use another version, or remove it: {APP} plugin remove {name}")));
     }
     if manifest.name != *name {
         let failure = plugin(format!("it says it is `{}`", manifest.name));
         return Some(failure.help(facts.how_to_install_again()));
     }
-    Some(plugin(super::needs_newer_host(manifest)?).help("upgrade astro"))
+    Some(plugin(super::needs_newer_host(manifest)?).help(format!("upgrade {APP}")))
 }
 
 /// Writes only what differs: a thousand synced files would make every install slow.
@@ -245,9 +248,9 @@ fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
         let clash = owners.iter().find_map(|(owner, other)| Some((claims.clash(other)?, owner)));
         if let Some((path, owner)) = clash {
             // Installing refuses two owners of one path; an index of files that were put here otherwise does too.
-            let failure = plugin(format!("`astro {path}` belongs to the plugin `{owner}`"));
+            let failure = plugin(format!("`{APP} {path}` belongs to the plugin `{owner}`"));
             let name = &facts.name;
-            let help = format!("remove one of them: astro plugin remove {owner}, or {name}");
+            let help = format!("remove one of them: {APP} plugin remove {owner}, or {name}");
             facts.broken = Some(failure.help(help).into());
             all.push(facts);
             continue;

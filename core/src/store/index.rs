@@ -9,7 +9,10 @@ use super::{
     Store,
     record::{Source, Stamp},
 };
-use crate::base::error::{Failure, plugin, with_causes};
+use crate::{
+    base::error::{Failure, plugin, with_causes},
+    program::APP,
+};
 
 /// The format of the index files. Another number means: make the index again.
 pub const FORMAT: u32 = 4;
@@ -148,14 +151,14 @@ impl Facts {
     pub fn how_to_install_again(&self) -> String {
         let Self { name, version, .. } = self;
         match self.source {
-            Source::Link => format!("link it again: astro plugin link {}", self.path.display()),
-            Source::Bundled => "install astro again".to_owned(),
+            Source::Link => format!("link it again: {APP} plugin link {}", self.path.display()),
+            Source::Bundled => format!("install {APP} again").to_owned(),
             Source::Index if self.pinned => {
-                format!("to install it again: astro plugin install {name}@{version}")
+                format!("to install it again: {APP} plugin install {name}@{version}")
             }
-            Source::Index => format!("to install it again: astro plugin upgrade {name}"),
+            Source::Index => format!("to install it again: {APP} plugin upgrade {name}"),
             Source::File | Source::Url => {
-                format!("install it again from where it came; `astro plugin info {name}` shows that")
+                format!("install it again from where it came; `{APP} plugin info {name}` shows that")
             }
         }
     }

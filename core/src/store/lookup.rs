@@ -14,6 +14,7 @@ use crate::{
         error::{Failure, plugin},
         files,
     },
+    program::APP,
     sys::access::Denied,
     tree::CommandSet,
 };
@@ -206,7 +207,7 @@ impl Store {
         }
         let root = match self.read_index::<RootFile>(ROOT_FILE) {
             Read::Fine(root) if root.format != FORMAT || root.host != crate::VERSION => {
-                return Some("another version of astro made it".to_owned());
+                return Some(format!("another version of {APP} made it").to_owned());
             }
             Read::Fine(root) => root,
             Read::Absent if self.records().0.is_empty() => return None,

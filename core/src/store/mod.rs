@@ -27,7 +27,7 @@ use std::{
 
 use astro_plugin_protocol::manifest::Manifest;
 
-use crate::{config::Dirs, sys::process::this_binary};
+use crate::{config::Dirs, program::APP, sys::process::this_binary};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Store {
 pub fn needs_newer_host(manifest: &Manifest) -> Option<String> {
     let wanted = manifest.min_host.as_deref()?;
     (lookup::compare_versions(wanted, crate::VERSION) == Ordering::Greater)
-        .then(|| format!("it needs astro {wanted}, this is {}", crate::VERSION))
+        .then(|| format!("it needs {APP} {wanted}, this is {}", crate::VERSION))
 }
 
 /// The store in a directory that an installer fills.

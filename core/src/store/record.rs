@@ -22,6 +22,7 @@ use crate::{
         files,
         time::unix_now,
     },
+    program::APP,
     sys::access::Denied,
 };
 
@@ -254,7 +255,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
     };
     let Some(text) = files::read(path).map_err(denied)? else { return Ok(None) };
     let begin_anew = |failure: Failure| {
-        failure.help("to begin anew: remove the plugin with `astro plugin remove NAME`, and install it again")
+        failure.help(format!(
+            "to begin anew: remove the plugin with `{APP} plugin remove NAME`, and install it again"
+        ))
     };
     let record: Installed =
         serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable).map_err(begin_anew)?;
@@ -311,9 +314,9 @@ fn no_footer(error: &FooterError, head: &[u8], length: u64, name: &Path) -> Fail
             );
             PACKAGING.iter().fold(failure, |failure, help| failure.help(*help))
         }
-        Some(_) => failure
-            .cause("it is a library that was not packed")
-            .help("to use a build: astro plugin link FILE; to make a plugin file: astro plugin pack"),
+        Some(_) => failure.cause("it is a library that was not packed").help(format!(
+            "to use a build: {APP} plugin link FILE; to make a plugin file: {APP} plugin pack"
+        )),
     }
 }
 

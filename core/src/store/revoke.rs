@@ -10,9 +10,12 @@ use super::{
     Kind, Store,
     record::{Installed, Source},
 };
-use crate::base::{
-    error::{Result, While, code},
-    files,
+use crate::{
+    base::{
+        error::{Result, While, code},
+        files,
+    },
+    program::APP,
 };
 
 /// SHA-256 of a revoked file and the reason.
@@ -56,13 +59,13 @@ impl Store {
     pub fn ways_out(&self, record: &Installed, revoked: &Revoked) -> Vec<String> {
         let name = &record.name;
         let upgrade = (record.source == Source::Index)
-            .then(|| format!("to use a newer version: astro plugin upgrade {name}"));
+            .then(|| format!("to use a newer version: {APP} plugin upgrade {name}"));
         let before =
             record.previous.as_ref().and_then(|directory| self.version(name, directory).ok().flatten());
         let back = before
             .filter(|before| !revoked.contains_key(&before.hash))
-            .map(|before| format!("to use {} again: astro plugin rollback {name}", before.version));
-        let remove = format!("to do without it: astro plugin remove {name}");
+            .map(|before| format!("to use {} again: {APP} plugin rollback {name}", before.version));
+        let remove = format!("to do without it: {APP} plugin remove {name}");
         upgrade.into_iter().chain(back).chain([remove]).collect()
     }
 

@@ -3,7 +3,10 @@
 use astro_plugin_protocol::{manifest::Manifest, names};
 
 use super::{Store, Stores, build::Claims, record::Source};
-use crate::base::error::{Failure, Result, config, failed, plugin};
+use crate::{
+    base::error::{Failure, Result, config, failed, plugin},
+    program::{APP, ENV},
+};
 
 /// Refuses a manifest that claims a command of another plugin; both owners are named. Whoever asks holds the lock.
 pub(crate) fn refuse_clash(stores: &Stores, manifest: &Manifest) -> Result<()> {
@@ -14,13 +17,13 @@ pub(crate) fn refuse_clash(stores: &Stores, manifest: &Manifest) -> Result<()> {
         }
         if let Some(path) = claims.clash(&Claims::of(&other.manifest)) {
             let failure = plugin(format!(
-                "the plugins `{}` and `{}` both claim `astro {path}`",
+                "the plugins `{}` and `{}` both claim `{APP} {path}`",
                 manifest.name, other.facts.name
             ));
             return Err(if stores.bundled_version(&other.facts.name).is_some() {
-                failure.help("that one came with astro: give the command another path")
+                failure.help("that one came with {APP}: give the command another path")
             } else {
-                failure.help(format!("remove one of them: astro plugin remove {}", other.facts.name))
+                failure.help(format!("remove one of them: {APP} plugin remove {}", other.facts.name))
             });
         }
     }
@@ -51,14 +54,16 @@ pub(crate) fn remove(stores: &Stores, name: &str) -> Result<Option<String>> {
 /// That nothing of this name is the user's to change.
 pub(crate) fn not_installed(stores: &Stores, name: &str) -> Failure {
     if stores.bundled_version(name).is_some() {
-        return failed(format!("the plugin `{name}` came with astro and is not yours to change"))
-            .help("it is upgraded and removed with the package that installed astro");
+        return failed(format!("the plugin `{name}` came with {APP} and is not yours to change"))
+            .help(format!("it is upgraded and removed with the package that installed {APP}"));
     }
     failed(format!("no plugin `{name}` is installed"))
-        .help("see the installed plugins with `astro plugin list`")
+        .help(format!("see the installed plugins with `{APP} plugin list`"))
 }
 
 /// The user's store, or why there is none.
 pub(crate) fn user_store(stores: &Stores) -> Result<&Store> {
-    stores.user().ok_or_else(|| config("the home directory is not known").help("set HOME or ASTRO_HOME"))
+    stores
+        .user()
+        .ok_or_else(|| config("the home directory is not known").help(format!("set HOME or {ENV}_HOME")))
 }

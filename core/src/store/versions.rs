@@ -18,6 +18,7 @@ use crate::{
         error::{Result, While, code, failed, plugin},
         failpoint, files,
     },
+    program::APP,
     sys::access::Denied,
 };
 
@@ -45,7 +46,7 @@ impl Store {
             true => Ok(Some(version.to_owned())),
             false => Err(plugin(format!("which version of `{name}` is in use cannot be read"))
                 .cause(format!("`{}` names none", path.display()))
-                .help(format!("to begin anew: astro plugin remove {name}, and install it again"))),
+                .help(format!("to begin anew: {APP} plugin remove {name}, and install it again"))),
         }
     }
 

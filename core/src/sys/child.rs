@@ -19,7 +19,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
 };
 
-use crate::sys::signals;
+use crate::{program::ENV, sys::signals};
 
 /// How long more of its output is waited for after its end: what it started may hold the pipes open for as long as it
 /// likes.
@@ -73,12 +73,13 @@ impl fmt::Display for Error {
     }
 }
 
-/// A program without our credentials: `ASTRO_API_TOKEN` and whatever else holds a token of ours.
+/// A program without our credentials: `ASTRO_API_TOKEN` (with the prefix of the product) and whatever else holds a token of ours.
 pub fn scrub(command: &mut Command) {
+    let (own, secret) = (format!("{ENV}_"), format!("{ENV}_SECRET_"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         // Those of an outer `--token-exec` are another record's.
-        if text.starts_with("ASTRO_") && text.contains("TOKEN") || text.starts_with("ASTRO_SECRET_") {
+        if text.starts_with(&own) && text.contains("TOKEN") || text.starts_with(&secret) {
             command.env_remove(&name);
         }
     }

@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::base::error::{Result, config};
+use crate::{
+    base::error::{Result, config},
+    program::APP,
+};
 
 /// Points fd 1 at stderr.
 pub fn keep_stdout_private() {
@@ -41,6 +44,8 @@ pub fn this_binary() -> Result<PathBuf> {
             Path::new(std::ffi::OsStr::from_bytes(executed)).canonicalize()
         })
         .map_err(|error| {
-            config("the path of astro itself is not known").cause(error.to_string()).help("mount /proc")
+            config(format!("the path of {APP} itself is not known"))
+                .cause(error.to_string())
+                .help("mount /proc")
         })
 }

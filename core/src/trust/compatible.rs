@@ -7,6 +7,7 @@ use astro_plugin_protocol::{PROTOCOL_REVISION, manifest::Revisions};
 
 use crate::{
     base::error::{Result, plugin},
+    program::APP,
     sys::libc_version,
 };
 
@@ -18,17 +19,17 @@ pub const TRIPLE: &str = env!("ASTRO_TARGET_TRIPLE");
 /// ABI and protocol revisions, with words for both readers: the user and the author.
 pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions) -> Result<()> {
     let newer_host =
-        format!("upgrade astro, or install an older version: astro plugin install {name}@VERSION");
-    let newer_plugin = format!("install a newer version: astro plugin upgrade {name}");
+        format!("upgrade {APP}, or install an older version: {APP} plugin install {name}@VERSION");
+    let newer_plugin = format!("install a newer version: {APP} plugin upgrade {name}");
     if abi != ABI_REVISION {
         let failure = plugin(format!(
-            "cannot load plugin `{name}` {version}: it was built for plugin ABI {abi}, this astro speaks ABI {ABI_REVISION}"
+            "cannot load plugin `{name}` {version}: it was built for plugin ABI {abi}, this {APP} speaks ABI {ABI_REVISION}"
         ));
         return Err(failure.help(if abi > ABI_REVISION { newer_host } else { newer_plugin }));
     }
     if protocol.max < OLDEST_PROTOCOL || protocol.min > PROTOCOL_REVISION {
         let failure = plugin(format!(
-            "cannot load plugin `{name}` {version}: it speaks protocol {} to {}, this astro serves {OLDEST_PROTOCOL} to {PROTOCOL_REVISION}",
+            "cannot load plugin `{name}` {version}: it speaks protocol {} to {}, this {APP} serves {OLDEST_PROTOCOL} to {PROTOCOL_REVISION}",
             protocol.min, protocol.max
         ));
         return Err(failure.help(if protocol.min > PROTOCOL_REVISION { newer_host } else { newer_plugin }));
@@ -40,7 +41,7 @@ pub fn check_revisions(name: &str, version: &str, abi: u32, protocol: Revisions)
 pub fn check_target(name: &str, version: &str, triple: &str, glibc: Option<(u32, u32)>) -> Result<()> {
     let refused = |reason: String| plugin(format!("cannot load plugin `{name}` {version}: {reason}"));
     if !triple.is_empty() && triple != TRIPLE {
-        return Err(refused(format!("it was built for {triple}, this astro for {TRIPLE}"))
+        return Err(refused(format!("it was built for {triple}, this {APP} for {TRIPLE}"))
             .help(format!("install the build for {TRIPLE}")));
     }
     match (glibc, libc_version::glibc()) {

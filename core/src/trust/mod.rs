@@ -29,6 +29,7 @@ use crate::{
         files,
     },
     config::{Config, Dirs, Require, TrustSettings, Verify, place_and_reason},
+    program::APP,
     sys::access::Denied,
 };
 
@@ -92,7 +93,7 @@ fn refusal(settings: &TrustSettings, publisher_key: Option<&str>) -> Option<Fail
     match publisher_key {
         None if settings.require == Require::Signed || !settings.publishers.is_empty() => Some(
             crate::base::error::plugin("no signature of it was verified, and the trust policy wants one")
-                .help("install a signed build of it; see `astro config get trust.require`"),
+                .help(format!("install a signed build of it; see `{APP} config get trust.require`")),
         ),
         Some(key)
             if !settings.publishers.is_empty() && !settings.publishers.iter().any(|known| known == key) =>
@@ -102,7 +103,7 @@ fn refusal(settings: &TrustSettings, publisher_key: Option<&str>) -> Option<Fail
                 crate::base::error::plugin(format!(
                     "its publisher's key {id} is not one of the trust policy's publishers"
                 ))
-                .help("see `astro config get trust.publishers`"),
+                .help(format!("see `{APP} config get trust.publishers`")),
             )
         }
         _ => None,

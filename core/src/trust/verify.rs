@@ -31,6 +31,7 @@ use crate::{
         time::unix_now,
     },
     config::Dirs,
+    program::APP,
     store::{
         Kind, Store,
         index::Facts,
@@ -225,7 +226,7 @@ fn how(facts: &Facts, root_owned: bool) -> String {
     match (facts.publisher_key.as_deref().and_then(Key::parse), facts.source) {
         (Some(key), _) => format!("SHA-256 and the signature of the key {}", key.id()),
         (None, Source::Bundled) if root_owned => {
-            "SHA-256; it came with astro, and only root may change it".to_owned()
+            format!("SHA-256; it came with {APP}, and only root may change it").to_owned()
         }
         (None, _) => "SHA-256".to_owned(),
     }

@@ -21,6 +21,7 @@ pub mod globals;
 pub mod output;
 pub mod parse;
 pub mod plugin_config;
+pub mod program;
 pub mod scan;
 pub mod secret;
 pub mod style;

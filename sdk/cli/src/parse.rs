@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use crate::{
     error::{Failure, Result, code},
     globals::Globals,
+    program::APP,
     scan,
     secret::Options,
     suggest,
@@ -48,7 +49,7 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
         }
         None => (set.to_clap(), args),
     };
-    let line = std::iter::once("astro".to_owned()).chain(args.iter().cloned());
+    let line = std::iter::once(format!("{APP}").to_owned()).chain(args.iter().cloned());
     let matches = parser.try_get_matches_from(line).map_err(|error| match wording::refusal(&error) {
         Refusal::UnknownWord(word) => unknown_word(set, &path, &[&word]),
         Refusal::Problem(problem) => refused(&with_switch(problem, &args), &path, &options(command)),
@@ -150,16 +151,17 @@ pub fn options(command: Option<&Command>) -> Vec<String> {
 pub fn unknown_word(set: &CommandSet, path: &str, words: &[&str]) -> Failure {
     let word = words.first().copied().unwrap_or_default();
     let line = if path.is_empty() { word.to_owned() } else { format!("{path} {word}") };
-    let failure = Failure::new(code::UNKNOWN_COMMAND, format!("no such command: `astro {line}`"));
+    let failure = Failure::new(code::UNKNOWN_COMMAND, format!("no such command: `{APP} {line}`"));
     let meant: Vec<String> =
-        suggest::commands(set, path, words).iter().map(|meant| format!("`astro {meant}`")).collect();
+        suggest::commands(set, path, words).iter().map(|meant| format!("`{APP} {meant}`")).collect();
     let failure = match meant.as_slice() {
         [] => failure,
         [one] => failure.help(format!("did you mean {one}?")),
         [others @ .., last] => failure.help(format!("did you mean {} or {last}?", others.join(", "))),
     };
-    let see = if path.is_empty() { "astro --help".to_owned() } else { format!("astro {path} --help") };
-    failure.help(format!("see all commands with `{see}`, installed plugins with `astro plugin list`"))
+    let see =
+        if path.is_empty() { format!("{APP} --help").to_owned() } else { format!("{APP} {path} --help") };
+    failure.help(format!("see all commands with `{see}`, installed plugins with `{APP} plugin list`"))
 }
 
 fn refused(problem: &UsageProblem, path: &str, options: &[String]) -> Failure {

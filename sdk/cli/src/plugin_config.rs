@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Failure, Result, config},
+    program::APP,
     suggest,
 };
 
@@ -22,7 +23,7 @@ pub fn checked(
         let key = keys.iter().find(|key| key.key == *name).ok_or_else(|| unknown(plugin, name, keys))?;
         if let Some(reason) = key.refuses(value) {
             return Err(config(format!("`plugins.{plugin}.{name}` {reason}, not `{}`", shown(key, value)))
-                .help(format!("set it again: astro config set plugins.{plugin}.{name} VALUE")));
+                .help(format!("set it again: {APP} config set plugins.{plugin}.{name} VALUE")));
         }
     }
     for key in keys.iter().filter(|key| !key.default.is_null()) {
@@ -38,7 +39,7 @@ pub fn unknown(plugin: &str, name: &str, keys: &[ConfigKey]) -> Failure {
         Some(near) => failure.help(format!("did you mean `plugins.{plugin}.{near}`?")),
         None => failure,
     }
-    .help(format!("see its keys with `astro plugin info {plugin}`"))
+    .help(format!("see its keys with `{APP} plugin info {plugin}`"))
 }
 
 /// A value as a person wrote it: the quotes of a text are shown where they are what is wrong.

@@ -8,6 +8,8 @@ use astro_plugin_protocol::{
 };
 use clap::{ArgAction, builder::PossibleValue};
 
+use crate::program::APP;
+
 /// The commands that may be typed: those below one first word, or all of the built-in ones.
 #[derive(Debug, Default)]
 pub struct CommandSet {
@@ -79,7 +81,7 @@ impl CommandSet {
 
     /// The clap command of the whole set.
     pub fn to_clap(&self) -> clap::Command {
-        let root = clap::Command::new("astro")
+        let root = clap::Command::new(format!("{APP}"))
             .disable_help_flag(true)
             .disable_help_subcommand(true)
             .disable_version_flag(true)
@@ -109,7 +111,7 @@ impl CommandSet {
 
 /// The parser of one command alone, for arguments without the words of its path.
 pub fn leaf(command: &Command) -> clap::Command {
-    clap::Command::new("astro")
+    clap::Command::new(format!("{APP}"))
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(GLOBALS.iter().map(|option| global(option).global(false)))

@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::{
     error::{Failure, code, usage},
     escape::escaped,
+    program::APP,
     suggest,
 };
 
@@ -21,7 +22,7 @@ pub fn word(failure: Failure, path: &str, known_options: &[String]) -> Failure {
 }
 
 fn in_words(problem: &UsageProblem, path: &str, known_options: &[String]) -> Option<Failure> {
-    let astro = if path.is_empty() { "astro".to_owned() } else { format!("astro {path}") };
+    let astro = if path.is_empty() { format!("{APP}").to_owned() } else { format!("{APP} {path}") };
     let see = format!("see `{astro} --help`");
     Some(match problem {
         UsageProblem::UnknownOption { option } => {

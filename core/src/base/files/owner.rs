@@ -4,7 +4,10 @@ use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::base::error::{Failure, Result, While, code, config};
+use crate::{
+    base::error::{Failure, Result, While, code, config},
+    program::ENV,
+};
 
 /// Refuses a file that another user may change, itself or by its directory. `metadata` is the open file's.
 pub(super) fn judge(path: &Path, metadata: &Metadata) -> Result<()> {
@@ -80,7 +83,7 @@ fn belongs_to(what: String, path: &Path, owner: u32) -> Failure {
         0 => {
             failure.help("run the command as that user, without sudo; or with a home of root's own: sudo -H")
         }
-        _ => failure.help("set ASTRO_HOME to a directory of your own, or unset it"),
+        _ => failure.help(format!("set {ENV}_HOME to a directory of your own, or unset it")),
     };
     failure.help(format!("or, if it should be yours: chown {user} {}", quoted(path)))
 }

@@ -12,7 +12,9 @@ use serde_json::Value;
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
     config::Config,
-    official, suggest,
+    official,
+    program::APP,
+    suggest,
     trust::Key,
 };
 
@@ -56,14 +58,15 @@ pub(super) fn checked(
             );
         }
         let keys = keys_of(name).ok_or_else(|| {
-            failed(format!("there is no plugin `{name}`")).help("see the plugins with `astro plugin list`")
+            failed(format!("there is no plugin `{name}`"))
+                .help(format!("see the plugins with `{APP} plugin list`"))
         })?;
         return of_plugin(key, name, &inner.join("."), value, &keys);
     }
     match key {
         "default_profile" if !config.profiles.contains_key(value) => {
             Err(failed(format!("there is no profile `{value}`"))
-                .help("see the profiles with `astro profile list`"))
+                .help(format!("see the profiles with `{APP} profile list`")))
         }
         "official.command" => {
             official::checked(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
@@ -134,9 +137,9 @@ fn of_plugin(
 /// What has commands of its own.
 pub(super) fn elsewhere(key: &str) -> Option<Failure> {
     let command = match key.split('.').next()? {
-        "profiles" => "astro profile edit",
-        "credentials" => "astro login",
-        "index" => "astro plugin index",
+        "profiles" => format!("{APP} profile edit"),
+        "credentials" => format!("{APP} login"),
+        "index" => format!("{APP} plugin index"),
         _ => return None,
     };
     Some(usage(format!("`{key}` is not changed here")).help(format!("use `{command}`")))
@@ -148,5 +151,5 @@ fn unknown(key: &str) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help("see the keys with `astro config set --help`")
+    .help(format!("see the keys with `{APP} config set --help`"))
 }

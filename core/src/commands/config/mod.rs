@@ -24,6 +24,7 @@ use crate::{
     commands::Builtin,
     config::{self, Config, Dirs},
     output::Format,
+    program::APP,
     suggest,
     sys::child::{self, Limits},
     trust,
@@ -52,7 +53,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         set,
     );
     set.long_about = format!(
-        "Set a value.\n\nKeys are: {}; and `plugins.NAME.KEY` for the plugin NAME. Profiles are changed with `astro profile edit`, credentials with `astro login`.",
+        "Set a value.\n\nKeys are: {}; and `plugins.NAME.KEY` for the plugin NAME. Profiles are changed with `{APP} profile edit`, credentials with `{APP} login`.",
         KEYS.iter().map(|(key, about)| format!("`{key}` ({about})")).collect::<Vec<_>>().join(", ")
     );
     let mut list = command(
@@ -92,7 +93,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             "config path",
             "Show where the file is",
             Vec::new(),
-            &[("cat \"$(astro config path)\"", "Read the file")],
+            &[(&format!("cat \"$({APP} config path)\""), "Read the file")],
             path,
         ),
         edit,
@@ -140,7 +141,10 @@ pub(super) fn get(request: &Request<'_>) -> Result<i32> {
                 request.emit(Format::Clean, view, rows)
             }
         },
-        _ => Err(usage(format!("`{key}` holds several values")).help("see them with `astro config list`")),
+        _ => {
+            Err(usage(format!("`{key}` holds several values"))
+                .help(format!("see them with `{APP} config list`")))
+        }
     }
 }
 
@@ -212,8 +216,8 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     let env = request.env;
     let facts = env.console.facts;
     if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input {
-        return Err(Failure::new(code::INPUT_REQUIRED, "`astro config edit` needs a terminal")
-            .help("use `astro config set KEY VALUE`"));
+        return Err(Failure::new(code::INPUT_REQUIRED, format!("`{APP} config edit` needs a terminal"))
+            .help(format!("use `{APP} config set KEY VALUE`")));
     }
     let editor = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok());
     let editor =
@@ -276,7 +280,7 @@ fn not_set(key: &str, document: &DocumentMut) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help("see what is set with `astro config list`")
+    .help(format!("see what is set with `{APP} config list`"))
 }
 
 fn read(dirs: &Dirs) -> Result<DocumentMut> {

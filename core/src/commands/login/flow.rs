@@ -15,6 +15,7 @@ use crate::{
     console::{Console, escaped},
     credential::{grant::Granted, issuer::Issuer},
     net::clock::span,
+    program::APP,
 };
 
 /// The only place the issuer sends a browser back to (astronomer/astro-cli#1158).
@@ -48,8 +49,9 @@ pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool, name: &str
 /// With a code on another device.
 pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<Granted> {
     let device = issuer.device(&SCOPES)?.ok_or_else(|| {
-        failed("the issuer does not offer to sign in on another device")
-            .help("sign in with the browser: astro login, or store a token: astro login --with-token")
+        failed("the issuer does not offer to sign in on another device").help(format!(
+            "sign in with the browser: {APP} login, or store a token: {APP} login --with-token"
+        ))
     })?;
     let started = Instant::now();
     let page = device.verification_uri_complete.as_ref().unwrap_or(&device.verification_uri);
@@ -75,14 +77,14 @@ fn listen(issuer: &Issuer, name: &str) -> Result<Vec<TcpListener>> {
     let busy = |address: SocketAddr, error: &std::io::Error| {
         let failure = failed(format!("cannot listen on {address}, where the browser comes back to"))
             .cause(plain_io(&error.to_string()))
-            .help("end the program that uses the port: another `astro login`?");
+            .help(format!("end the program that uses the port: another `{APP} login`?"));
         let failure = match &issuer.device_url {
             Some(_) => {
-                failure.help(format!("sign in with a code instead: astro login --device --credential {name}"))
+                failure.help(format!("sign in with a code instead: {APP} login --device --credential {name}"))
             }
             None => failure,
         };
-        failure.help(format!("or store a token: astro login --with-token --credential {name} < FILE"))
+        failure.help(format!("or store a token: {APP} login --with-token --credential {name} < FILE"))
     };
     let mut listeners = Vec::new();
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
@@ -123,7 +125,8 @@ fn wait(listeners: &[TcpListener], state: &CsrfToken) -> Result<String> {
             return outcome;
         }
     }
-    Err(auth(format!("nobody signed in within {} s", PATIENCE.as_secs())).help("try again: astro login"))
+    Err(auth(format!("nobody signed in within {} s", PATIENCE.as_secs()))
+        .help(format!("try again: {APP} login")))
 }
 
 /// Answers one request; the outcome when it is the one that is waited for.
@@ -154,7 +157,9 @@ fn answer(mut stream: TcpStream, state: &CsrfToken) -> Option<Result<String>> {
     if let Some(error) = field("error") {
         respond(&mut stream, "200 OK", "Not signed in", "The terminal says why. You can close this page.");
         let reason = field("error_description").unwrap_or(error);
-        return Some(Err(auth("the sign-in was refused").cause(reason).help("try again: astro login")));
+        return Some(Err(auth("the sign-in was refused")
+            .cause(reason)
+            .help(format!("try again: {APP} login"))));
     }
     let Some(code) = field("code") else {
         respond(&mut stream, "400 Bad Request", "Not signed in", "The issuer sent no code.");

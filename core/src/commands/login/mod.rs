@@ -29,6 +29,7 @@ use crate::{
         address::Address,
         tls::{self, Trust},
     },
+    program::{APP, ENV},
 };
 use check::Checked;
 
@@ -41,7 +42,9 @@ pub(super) fn commands() -> Vec<Builtin> {
         dynamic(option(
             "credential",
             "NAME",
-            "Name of the credential; without it that of the profile named by `--profile` or ASTRO_PROFILE, else `default`",
+            &format!(
+                "Name of the credential; without it that of the profile named by `--profile` or {ENV}_PROFILE, else `default`"
+            ),
         ))
     };
     let mut login = command(
@@ -81,7 +84,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         login,
     );
-    login.long_about = "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `astro logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: ASTRO_API_URL or ASTRO_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.".to_owned();
+    login.long_about = format!("Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `{APP} logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: {ENV}_API_URL or {ENV}_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.").to_owned();
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",
@@ -143,9 +146,11 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         way => {
             let facts = env.console.facts;
             if way.is_none() && !(facts.stdin && facts.stderr) {
-                return Err(usage("`astro login` opens a browser, and nobody is at a terminal here")
-                    .help(format!("store a token: astro login --with-token --credential {name} < FILE"))
-                    .help("or sign in on another device: astro login --device"));
+                return Err(usage(format!(
+                    "`{APP} login` opens a browser, and nobody is at a terminal here"
+                ))
+                .help(format!("store a token: {APP} login --with-token --credential {name} < FILE"))
+                .help(format!("or sign in on another device: {APP} login --device")));
             }
             let issuer = Issuer::of(&address, trust.clone())
                 .map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
@@ -194,9 +199,9 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     }
     env.console.notice(&match users.as_slice() {
         [] => match &given {
-            None => format!("No profile uses it yet: astro profile add NAME --credential {name}"),
+            None => format!("No profile uses it yet: {APP} profile add NAME --credential {name}"),
             Some(path) => format!(
-                "No profile uses it yet: astro profile add NAME --credential {name} --ca-file {}",
+                "No profile uses it yet: {APP} profile add NAME --credential {name} --ca-file {}",
                 path.display()
             ),
         },
@@ -327,7 +332,7 @@ pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
 fn credential_name(request: &Request<'_>, dirs: &Dirs) -> Result<String> {
     let by_profile = || -> Result<Option<String>> {
         let by_flag = request.parsed.globals.profile.clone();
-        let by_variable = environment::variable("ASTRO_PROFILE")?;
+        let by_variable = environment::variable(environment::PROFILE)?;
         let Some(profile) = by_flag.or(by_variable) else { return Ok(None) };
         let config = Config::load(dirs)?;
         match config.profiles.get(&profile) {
@@ -363,7 +368,7 @@ fn read_token(ask: bool) -> Result<Secret> {
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     if let Some(flaw) = credential::token::flaw(token) {
         return Err(usage(format!("standard input {flaw}"))
-            .help("a token is one word of visible characters: astro login --with-token < FILE"));
+            .help(format!("a token is one word of visible characters: {APP} login --with-token < FILE")));
     }
     if token.len() > LARGEST_TOKEN {
         return Err(usage(format!(
@@ -388,7 +393,12 @@ fn refuse_expired(token: &Secret) -> Result<()> {
 /// The certificates of the profile that was named, else of one that uses the credential.
 fn ca_file(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Option<PathBuf>> {
     let config = Config::load(dirs)?;
-    let named = request.parsed.globals.profile.clone().or_else(|| std::env::var("ASTRO_PROFILE").ok());
+    let named = request
+        .parsed
+        .globals
+        .profile
+        .clone()
+        .or_else(|| std::env::var(environment::PROFILE.to_string()).ok());
     let named = named.and_then(|profile| config.profiles.get(&profile)?.ca_file.clone());
     let mut users = config.profiles.values().filter(|profile| profile.credential.as_deref() == Some(name));
     Ok(named.or_else(|| users.find_map(|profile| profile.ca_file.clone())))

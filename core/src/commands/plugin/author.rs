@@ -19,6 +19,7 @@ use crate::{
     commands::{Builtin, Request, choices, column, command, file, option, positional, switch},
     context::directory,
     output::Format,
+    program::APP,
     trust::Key,
 };
 
@@ -43,7 +44,11 @@ fn new_command() -> Builtin {
     };
     let sdk_path = Arg {
         kind: ValueKind::File,
-        ..option("sdk-path", "DIR", "The sources of the SDK; those that came with astro without this")
+        ..option(
+            "sdk-path",
+            "DIR",
+            &format!("The sources of the SDK; those that came with {APP} without this"),
+        )
     };
     let mut new = command(
         "plugin new",
@@ -62,13 +67,13 @@ fn new_command() -> Builtin {
             option("sdk-version", "VERSION", "The SDK of this version from the registry"),
         ],
         &[
-            ("astro plugin new hello", "A crate with a command `astro hello`"),
+            ("astro plugin new hello", &format!("A crate with a command `{APP} hello`")),
             ("astro plugin new airflow-lint --command \"airflow lint\"", "A command below a word"),
             ("astro plugin new health --template api --license MIT", "A command that asks the API"),
         ],
         new,
     );
-    new.long_about = "Make a crate for a plugin of your own.\n\nIt builds with a Rust toolchain and a C compiler, and has a command, tests, a README and a workflow that packs it for a release. Then `astro plugin dev` builds and links it.".to_owned();
+    new.long_about = format!("Make a crate for a plugin of your own.\n\nIt builds with a Rust toolchain and a C compiler, and has a command, tests, a README and a workflow that packs it for a release. Then `{APP} plugin dev` builds and links it.").to_owned();
     new.see_also = vec!["plugin dev".to_owned(), "plugin pack".to_owned()];
     new
 }
@@ -121,7 +126,7 @@ fn test_command() -> Builtin {
         ],
         test,
     );
-    test.long_about = "Run the tests of a plugin, those against the sandbox among them.\n\nIt is `cargo test` with this astro and the plugin's library at hand, and includes the tests that are marked `ignore` because they need both.".to_owned();
+    test.long_about = format!("Run the tests of a plugin, those against the sandbox among them.\n\nIt is `cargo test` with this {APP} and the plugin's library at hand, and includes the tests that are marked `ignore` because they need both.").to_owned();
     test
 }
 
@@ -205,8 +210,8 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
     let written = scaffold::make(&wanted)?;
     let console = &request.env.console;
     console.notice(&format!("Made the plugin `{name}` in {}.", dir.display()));
-    console.notice(&format!("Next: astro plugin dev {}", shown(&dir)));
-    console.notice(&format!("Then: astro {} --help", wanted.command));
+    console.notice(&format!("Next: {APP} plugin dev {}", shown(&dir)));
+    console.notice(&format!("Then: {APP} {} --help", wanted.command));
     match format {
         Format::Table => Ok(0),
         Format::Json | Format::Clean => {

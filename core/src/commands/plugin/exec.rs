@@ -20,6 +20,7 @@ use crate::{
         same_publisher,
         source::Wanted,
     },
+    program::APP,
     run::line,
     store::{
         Kind, Store,
@@ -78,7 +79,8 @@ pub(in crate::commands) fn exec(request: &Request<'_>) -> Result<i32> {
             }
         },
         (None, None) => {
-            return Err(usage("`astro plugin exec` needs a plugin").help("see `astro plugin exec --help`"));
+            return Err(usage(format!("`{APP} plugin exec` needs a plugin"))
+                .help(format!("see `{APP} plugin exec --help`")));
         }
     };
     let Known { facts, manifest } = known;
@@ -113,7 +115,7 @@ fn installed(request: &Request<'_>, name: &str, version: Option<&str>) -> Result
             let all: Vec<&str> = kept.iter().map(|record| record.version.as_str()).collect();
             Err(failed(format!("`{name}` {version} is not kept here"))
                 .help(format!("kept are: {}", all.join(", ")))
-                .help(format!("to use it: astro plugin install {name}@{version}")))
+                .help(format!("to use it: {APP} plugin install {name}@{version}")))
         }
         _ => Err(user::not_installed(stores, name)),
     }
@@ -139,7 +141,7 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
     }
     if candidate.key.is_none() && !allowed {
         return Err(plugin(format!("nobody vouches for `{place}`: it is {}", candidate.voucher()))
-            .help(format!("to run it once all the same: astro plugin exec --allow-unsigned {place} -- …")));
+            .help(format!("to run it once all the same: {APP} plugin exec --allow-unsigned {place} -- …")));
     }
     let path = path
         .canonicalize()

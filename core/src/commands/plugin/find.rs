@@ -10,6 +10,7 @@ use crate::{
     commands::{Builtin, Request, column, command, dynamic, positional, switch},
     console::report,
     install::{Installer, Options, indexes, resolve},
+    program::APP,
     store::{Kind, Store, lookup::Owner, record::Source},
     trust::verify::{Comparison, Judge, Verdict},
 };
@@ -33,7 +34,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         &[("astro plugin verify", "Compare all plugins")],
         verify_all,
     );
-    verify.long_about = "Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this astro can use it. An index of a store that no longer fits its files is named, and written again where that is possible. No plugin code is run and nothing is asked of the network.".to_owned();
+    verify.long_about = format!("Compare the installed plugins with what was installed.\n\nEvery file is read again: its hash, its publisher's signature, owners and modes of its directories, the trust policy, and whether this {APP} can use it. An index of a store that no longer fits its files is named, and written again where that is possible. No plugin code is run and nothing is asked of the network.").to_owned();
     vec![search, verify]
 }
 
@@ -46,7 +47,7 @@ pub(in crate::commands) fn search(request: &Request<'_>) -> Result<i32> {
     let sources = indexes::configured(env.dirs.as_ref().map_err(Clone::clone)?)?;
     if sources.is_empty() {
         return Err(failed("there is no index to look in")
-            .help("add one: astro plugin index add NAME LOCATION --key KEY"));
+            .help(format!("add one: {APP} plugin index add NAME LOCATION --key KEY")));
     }
     let owners = env.stores.plugins().0;
     let (mut rows, mut failures): (Vec<Value>, Vec<Failure>) = (Vec::new(), Vec::new());
@@ -134,7 +135,7 @@ pub(in crate::commands) fn verify_all(request: &Request<'_>) -> Result<i32> {
     let (owners, unreadable) = env.stores.plugins();
     if let Some(name) = wanted.filter(|name| !owners.iter().any(|owner| owner.facts.name == *name)) {
         return Err(failed(format!("no plugin `{name}` is installed"))
-            .help("see the installed plugins with `astro plugin list`"));
+            .help(format!("see the installed plugins with `{APP} plugin list`")));
     }
     let judge = Judge::new(env.dirs.as_ref().ok(), Comparison::Afresh);
     let (mut bad, mut helps) = (0, Vec::new());
@@ -198,6 +199,6 @@ fn not_current(store: &Store, reason: &str) -> Failure {
         Some(_) => plugin(format!(
             "the index of the plugin store `{dir}` is stale, which costs time in every command: {reason}"
         ))
-        .help("to write it again, as its owner: astro plugin verify"),
+        .help(format!("to write it again, as its owner: {APP} plugin verify")),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     config::{self, IndexSource},
     install::indexes::{self, Reach},
     output::Format,
+    program::APP,
     trust::Key,
 };
 
@@ -185,7 +186,7 @@ pub(in crate::commands) fn add(request: &Request<'_>) -> Result<i32> {
     }
     if indexes::configured(&dirs)?.iter().any(|known| known.name == name) {
         return Err(failed(format!("there is an index `{name}`"))
-            .help(format!("remove it first: astro plugin index remove {name}")));
+            .help(format!("remove it first: {APP} plugin index remove {name}")));
     }
     let reach = Reach { dirs: &dirs, offline: false, timeout: request.parsed.globals.timeout };
     let opened = indexes::open(reach, &source)?;
@@ -249,7 +250,7 @@ pub(in crate::commands) fn remove(request: &Request<'_>) -> Result<i32> {
                 Ok(())
             }
             _ => Err(failed(format!("no index is called `{name}`"))
-                .help("see the indexes with `astro plugin index list`")),
+                .help(format!("see the indexes with `{APP} plugin index list`"))),
         }
     })?;
     request.env.console.notice(&format!("Removed the index `{name}`."));
@@ -323,7 +324,7 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
         None => {
             let dir = dir.display().to_string();
             let dir = shlex::try_quote(&dir).map_or_else(|_| dir.clone(), std::borrow::Cow::into_owned);
-            console.notice(&format!("Next: astro plugin index sign {dir} --key FILE"));
+            console.notice(&format!("Next: {APP} plugin index sign {dir} --key FILE"));
         }
     }
     told(request, format, &document)
@@ -358,9 +359,9 @@ fn lifetime(text: &str) -> Result<i64> {
 pub(in crate::commands) fn sign(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let dir = PathBuf::from(request.required("dir")?);
-    let path = request
-        .text("key")
-        .ok_or_else(|| usage("`astro plugin index sign` needs --key FILE").help("make a key: minisign -G"))?;
+    let path = request.text("key").ok_or_else(|| {
+        usage(format!("`{APP} plugin index sign` needs --key FILE")).help("make a key: minisign -G")
+    })?;
     let may_ask = !request.parsed.globals.no_input && format == Format::Table;
     let key = sign::key(request.env, Path::new(path), may_ask)?;
     let (path, document) = index::sign(&dir, &key)?;

@@ -18,6 +18,7 @@ use crate::{
         Choice, Installer, Options, change, lock_file,
         source::{Named, Wanted},
     },
+    program::APP,
     store::{
         Store,
         record::{Installed, Source},
@@ -118,7 +119,7 @@ fn rollback_command() -> Builtin {
         ],
         rollback,
     );
-    rollback.long_about = "Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `astro plugin upgrade NAME` moves on. One version is kept to go back to: a second rollback is refused, and `--undo` uses the newer version again, as it was.".to_owned();
+    rollback.long_about = format!("Go back to the version of a plugin that was in use before.\n\nIt needs no network. The plugin is pinned at that version, so that no upgrade brings the trouble back; `{APP} plugin upgrade NAME` moves on. One version is kept to go back to: a second rollback is refused, and `--undo` uses the newer version again, as it was.").to_owned();
     rollback
 }
 
@@ -198,8 +199,8 @@ pub(in crate::commands) fn install(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let typed = request.texts("plugins");
     if typed.is_empty() {
-        return Err(usage("`astro plugin install` needs a plugin")
-            .help("see what there is with `astro plugin search`"));
+        return Err(usage(format!("`{APP} plugin install` needs a plugin"))
+            .help(format!("see what there is with `{APP} plugin search`")));
     }
     let wanted: Vec<Wanted> = typed.iter().map(|text| Wanted::parse(text)).collect::<Result<_>>()?;
     let options = options_for_files(request)?;
@@ -299,10 +300,10 @@ fn named<'r>(request: &'r Request<'_>) -> Result<&'r str> {
         (true, _) => Ok(name),
         (false, Some((name, version))) if names::is_version(version) => {
             Err(usage(format!("`{name}@{version}` is not the name of an installed plugin"))
-                .help(format!("to use that version: astro plugin install {name}@{version}")))
+                .help(format!("to use that version: {APP} plugin install {name}@{version}")))
         }
         _ => Err(usage(format!("`{name}` is not the name of a plugin"))
-            .help("see the installed plugins with `astro plugin list`")),
+            .help(format!("see the installed plugins with `{APP} plugin list`"))),
     }
 }
 
@@ -340,7 +341,7 @@ fn with_ways_out(store: &Store, failure: Failure, record: Option<&Installed>) ->
     if !revoked.contains_key(&record.hash) {
         return failure;
     }
-    let upgrade = format!("astro plugin upgrade {}", record.name);
+    let upgrade = format!("{APP} plugin upgrade {}", record.name);
     let ways = store.ways_out(record, &revoked).into_iter().filter(|way| !way.ends_with(&upgrade));
     ways.fold(failure, Failure::help)
 }

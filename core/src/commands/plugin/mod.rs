@@ -31,6 +31,7 @@ use crate::{
     console::report,
     install::{Installer, Options, resolve},
     output::Format,
+    program::APP,
     run::link,
     store::{Kind, lookup::Owner, record, user},
     trust::{
@@ -235,7 +236,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         }
         None => {
             return Err(failed(format!("no plugin and no file is called `{wanted}`"))
-                .help("see the installed plugins with `astro plugin list`"));
+                .help(format!("see the installed plugins with `{APP} plugin list`")));
         }
     };
     facts["about"] = manifest.about.into();
@@ -290,7 +291,7 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     let record = link::link(&env.stores, Path::new(request.required("file")?))?;
     develop::tell_linked(env, &record);
     if env.stores.bundled_version(&record.name).is_some() {
-        env.console.notice("It takes the place of the plugin of that name that came with astro.");
+        env.console.notice("It takes the place of the plugin of that name that came with {APP}.");
     }
     request.done(format, &record.name, "linked")
 }

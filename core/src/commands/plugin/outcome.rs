@@ -10,6 +10,7 @@ use crate::{
     console::report,
     install::{Action, Outcome},
     output::Format,
+    program::APP,
 };
 
 /// Tells what became of each plugin, and ends with the failures' own code.
@@ -25,13 +26,13 @@ pub(super) fn finish(
         console.notice(&told(outcome, dry_run));
     }
     for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
-        console.notice(&format!("It takes the place of the plugin `{}` that came with astro.", outcome.name));
+        console.notice(&format!("It takes the place of the plugin `{}` that came with {APP}.", outcome.name));
     }
     for (outcome, link) in done.iter().filter_map(|outcome| Some((outcome, outcome.replaces_link.as_ref()?)))
     {
         let told = if dry_run { "It would take" } else { "It takes" };
         console.notice(&format!(
-            "{told} the place of the linked {}; to use that again: astro plugin rollback {}",
+            "{told} the place of the linked {}; to use that again: {APP} plugin rollback {}",
             link.display(),
             outcome.name
         ));

@@ -7,6 +7,7 @@ use crate::{
     config::{self, Config, environment},
     context::{Directory, directory},
     output::Format,
+    program::{APP, ENV},
 };
 
 pub(super) fn command() -> Builtin {
@@ -22,11 +23,11 @@ pub(super) fn command() -> Builtin {
             ("astro profile use prod", "Choose the default of shells and directories that chose nothing"),
             ("astro profile use prod --here", "Choose for this directory"),
             ("astro profile use prod --here --deployment Reports", "And a deployment with it"),
-            ("eval \"$(astro profile use prod --shell)\"", "Choose for this shell"),
+            (&format!("eval \"$({APP} profile use prod --shell)\""), "Choose for this shell"),
         ],
         use_profile,
     );
-    command.long_about = "Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with ASTRO_PROFILE or ASTRO_API_TOKEN, or in a directory with `.astro.toml`, keeps its own.".to_owned();
+    command.long_about = format!("Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with {ENV}_PROFILE or {ENV}_API_TOKEN, or in a directory with `.astro.toml`, keeps its own.").to_owned();
     command.see_also = vec!["context".to_owned(), "profile list".to_owned()];
     command
 }
@@ -48,13 +49,13 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
     ];
     if let Some((key, Some(value))) = ids.iter().find(|(_, value)| value.is_some() && !request.flag("here")) {
         return Err(usage(format!("`--{key}` has no effect here: a default holds no {key}"))
-            .help(format!("for this directory: astro profile use {name} --here --{key} {value}"))
-            .help(format!("for the profile itself: astro profile edit {name} --{key} {value}")));
+            .help(format!("for this directory: {APP} profile use {name} --here --{key} {value}"))
+            .help(format!("for the profile itself: {APP} profile edit {name} --{key} {value}")));
     }
     match (request.flag("here"), request.flag("shell")) {
         (true, true) => return Err(usage("`--here` and `--shell` cannot be used together")),
         (false, true) => {
-            let line = format!("export ASTRO_PROFILE={name}\n");
+            let line = format!("export {ENV}_PROFILE={name}\n");
             return match format {
                 Format::Json => {
                     let row = serde_json::json!({ "name": name, "action": "printed", "line": line.trim() });
@@ -72,7 +73,7 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
                     dir.display()
                 ))
                 .cause(reason)
-                .help(format!("for this shell: export ASTRO_PROFILE={name}")));
+                .help(format!("for this shell: export {ENV}_PROFILE={name}")));
             }
             let chosen =
                 [("profile", Some(name))].into_iter().chain(ids).filter(|(_, value)| value.is_some());
@@ -97,7 +98,7 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
             }
         }
     }
-    for variable in ["ASTRO_PROFILE", "ASTRO_API_TOKEN"] {
+    for variable in [environment::PROFILE, environment::API_TOKEN] {
         match environment::variable(variable) {
             Ok(None) => {}
             Ok(Some(_)) => env.console.notice(&format!("{variable} is set in this shell and wins here.")),

@@ -9,6 +9,7 @@ use crate::{
     config::{self, Config, environment},
     context::Directory,
     net::tls,
+    program::{APP, ENV},
 };
 
 /// What can be taken out of a profile.
@@ -76,8 +77,8 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
     }
     if unset.is_empty() && wanted.iter().all(|(_, value)| value.is_none()) {
         return Err(usage(format!("nothing is asked to be changed in the profile `{name}`"))
-            .help(format!("such as: astro profile edit {name} --deployment <ID|NAME>"))
-            .help("see `astro profile edit --help`"));
+            .help(format!("such as: {APP} profile edit {name} --deployment <ID|NAME>"))
+            .help(format!("see `{APP} profile edit --help`")));
     }
     let dirs = env.dirs.clone()?;
     let known = Config::load(&dirs)?;
@@ -121,13 +122,13 @@ pub(in crate::commands) fn rename(request: &Request<'_>) -> Result<i32> {
         }
         if known.profiles.contains_key(new) {
             return Err(failed(format!("there is a profile `{new}` already"))
-                .help(format!("choose another name, or remove it: astro profile remove {new}")));
+                .help(format!("choose another name, or remove it: {APP} profile remove {new}")));
         }
         if let Some(owner) = &known.profiles[old].owner {
             return Err(failed(format!(
                 "the profile `{old}` belongs to the plugin `{owner}`, which knows it by that name"
             ))
-            .help(format!("add one of your own: astro profile add {new} --credential {old}")));
+            .help(format!("add one of your own: {APP} profile add {new} --credential {old}")));
         }
         if let Some(profiles) = document.get_mut("profiles").and_then(|profiles| profiles.as_table_mut())
             && let Some((key, profile)) = profiles.remove_entry(old)
@@ -141,15 +142,15 @@ pub(in crate::commands) fn rename(request: &Request<'_>) -> Result<i32> {
         Ok(())
     })?;
     env.console.notice(&format!("Renamed the profile `{old}` to `{new}`."));
-    if environment::variable("ASTRO_PROFILE").is_ok_and(|name| name.as_deref() == Some(old)) {
+    if environment::variable(environment::PROFILE).is_ok_and(|name| name.as_deref() == Some(old)) {
         env.console
-            .notice(&format!("ASTRO_PROFILE still names `{old}` in this shell: export ASTRO_PROFILE={new}"));
+            .notice(&format!("{ENV}_PROFILE still names `{old}` in this shell: export {ENV}_PROFILE={new}"));
     }
     if let Some(profile) = Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
         && profile.value == old
     {
         env.console
-            .notice(&format!("{} still names `{old}`: astro profile use {new} --here", profile.origin));
+            .notice(&format!("{} still names `{old}`: {APP} profile use {new} --here", profile.origin));
     }
     request.done(format, new, "renamed")
 }

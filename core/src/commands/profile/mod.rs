@@ -24,6 +24,7 @@ use crate::{
     context::names::{LEVELS_OF_PLACE, Names, beside},
     net::{address::Address, tls},
     output::Format,
+    program::APP,
     suggest,
 };
 
@@ -55,7 +56,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         add,
     );
-    add.long_about = "Add a profile.\n\nA credential is stored first, with `astro login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.".to_owned();
+    add.long_about = format!("Add a profile.\n\nA credential is stored first, with `{APP} login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.").to_owned();
     let mut list = command(
         "profile list",
         "List the profiles",
@@ -120,7 +121,7 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
     let first = config::edit(&dirs, |document| {
         if document.get("profiles").and_then(|profiles| profiles.get(name)).is_some() {
             return Err(failed(format!("there is a profile `{name}` already"))
-                .help(format!("see it with `astro profile show {name}`, or remove it first")));
+                .help(format!("see it with `{APP} profile show {name}`, or remove it first")));
         }
         let profile = config::table(document, "profiles", name)?;
         config::set(profile, "credential", credential.as_deref());
@@ -136,15 +137,15 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         env.console.notice(&match credential == name {
             true => format!("It uses the credential `{credential}`."),
             false => format!(
-                "It uses the credential `{credential}`; for another customer: astro login --credential {name}, then astro profile edit {name} --credential {name}"
+                "It uses the credential `{credential}`; for another customer: {APP} login --credential {name}, then {APP} profile edit {name} --credential {name}"
             ),
         });
     }
     if credential.is_none() {
-        env.console.notice(&format!("It has no credential yet: astro login --credential {name}"));
+        env.console.notice(&format!("It has no credential yet: {APP} login --credential {name}"));
     }
     if first {
-        env.console.notice(&format!("Choose it for every shell with `astro profile use {name}`."));
+        env.console.notice(&format!("Choose it for every shell with `{APP} profile use {name}`."));
     }
     request.done(format, name, "added")
 }
@@ -157,7 +158,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
         config.profiles.iter().map(|(name, profile)| row(name, profile, &config, &dirs, format)).collect();
     let mut view = view();
     view.list = Some("profiles".to_owned());
-    view.empty = Some("There are no profiles. Add one with `astro profile add NAME`.".to_owned());
+    view.empty = Some(format!("There are no profiles. Add one with `{APP} profile add NAME`.").to_owned());
     request.emit(format, view, rows)
 }
 
@@ -194,7 +195,7 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
             known.users_of(&credential).into_iter().filter(|profile| *profile != name).collect();
         env.console.notice(&match others.as_slice() {
             [] => format!(
-                "Its credential `{credential}` stays; to remove that, too: astro logout --credential {credential}"
+                "Its credential `{credential}` stays; to remove that, too: {APP} logout --credential {credential}"
             ),
             [other] => format!("Its credential `{credential}` stays: the profile `{other}` uses it."),
             others => {
@@ -203,7 +204,7 @@ pub(super) fn remove(request: &Request<'_>) -> Result<i32> {
         });
     }
     if was_default {
-        env.console.notice("It was the default; choose another one with `astro profile use NAME`.");
+        env.console.notice(&format!("It was the default; choose another one with `{APP} profile use NAME`."));
     }
     request.done(format, name, "removed")
 }
@@ -282,7 +283,7 @@ pub(super) fn no_profile(name: &str, config: &Config) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help("see the profiles with `astro profile list`")
+    .help(format!("see the profiles with `{APP} profile list`"))
 }
 
 fn no_credential(name: &str, config: &Config) -> Failure {
@@ -291,5 +292,5 @@ fn no_credential(name: &str, config: &Config) -> Failure {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }
-    .help(format!("sign in first: astro login --credential {name}"))
+    .help(format!("sign in first: {APP} login --credential {name}"))
 }

@@ -26,6 +26,7 @@ use crate::{
     net::address::Address,
     official::own_context::{self, OwnContext},
     output::Format,
+    program::APP,
 };
 
 /// What travels: profiles, and for each credential they use the address it belongs to. No token, no source, no
@@ -73,7 +74,7 @@ pub(super) fn export_command() -> Builtin {
         ],
         export,
     );
-    command.long_about = "Write profiles for another machine or colleague.\n\nThe result is TOML, with `-o json` the same as JSON, and is read by `astro profile import`. It holds names, ids and addresses, and never a token, nor where one is kept.".to_owned();
+    command.long_about = format!("Write profiles for another machine or colleague.\n\nThe result is TOML, with `-o json` the same as JSON, and is read by `{APP} profile import`. It holds names, ids and addresses, and never a token, nor where one is kept.").to_owned();
     command
 }
 
@@ -82,7 +83,11 @@ pub(super) fn import_command() -> Builtin {
         "profile import",
         "Add profiles from a file, or from the official Astro CLI",
         vec![
-            file(positional("file", "What `astro profile export` wrote; `-` is standard input", false)),
+            file(positional(
+                "file",
+                &format!("What `{APP} profile export` wrote; `-` is standard input"),
+                false,
+            )),
             switch(
                 "from-official",
                 "Read the contexts of the official Astro CLI's `config.yaml` (FILE, or the one in your home)",
@@ -150,8 +155,8 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
         of_official(&path, &text_of(&path)?)?
     } else {
         let Some(file) = file else {
-            return Err(usage("`astro profile import` needs a file, or `--from-official`")
-                .help("write one with `astro profile export > profiles.toml`"));
+            return Err(usage(format!("`{APP} profile import` needs a file, or `--from-official`"))
+                .help(format!("write one with `{APP} profile export > profiles.toml`")));
         };
         let text = match file {
             "-" => {
@@ -179,7 +184,7 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
         });
         if is_empty {
             env.console.notice(&format!(
-                "The credential `{name}` for {} has no token yet. If that is the right address: astro login --credential {name}",
+                "The credential `{name}` for {} has no token yet. If that is the right address: {APP} login --credential {name}",
                 credential.address
             ));
         }
@@ -225,7 +230,7 @@ fn add(dirs: &config::Dirs, portable: &Portable) -> Result<Vec<String>> {
         }
         if !others.is_empty() {
             return Err(failed(format!("there are other profiles of the same name: {}", others.join(", ")))
-                .help("rename them first: astro profile rename NAME NEW-NAME; nothing was added"));
+                .help(format!("rename them first: {APP} profile rename NAME NEW-NAME; nothing was added")));
         }
         for name in &added {
             let profile = &portable.profiles[name];
@@ -260,7 +265,7 @@ fn is_same(own: &Profile, other: &PortableProfile) -> bool {
 /// Reads an exported text, TOML or JSON. What is in it is checked before anything is written.
 fn parse(file: &str, text: &str) -> Result<Portable> {
     let refused =
-        |reason: String| failed(format!("`{file}` is not what `astro profile export` writes")).cause(reason);
+        |reason: String| failed(format!("`{file}` is not what `{APP} profile export` writes")).cause(reason);
     let portable: Portable = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| refused(error.to_string()))?
     } else {
@@ -310,7 +315,7 @@ fn of_official(path: &Path, text: &str) -> Result<Portable> {
 fn official_file() -> Result<PathBuf> {
     own_context::file().ok_or_else(|| {
         usage("the home directory is not known")
-            .help("name the file: astro profile import --from-official FILE")
+            .help(format!("name the file: {APP} profile import --from-official FILE"))
     })
 }
 

@@ -2,10 +2,11 @@
 
 use crate::{
     base::error::{Failure, Result, auth},
-    config::{Config, Profile},
+    config::{Config, Profile, environment},
     context::{Origin, Sourced},
     credential::{Secret, Session, Source, Stored},
     net::address::Address,
+    program::APP,
 };
 
 /// What belongs together.
@@ -37,8 +38,8 @@ pub(super) fn stored_bundle(
     let Some(described) = config.credentials.get(name) else {
         contradiction.get_or_insert(
             auth(format!("there is no credential `{name}`"))
-                .help(format!("sign in with `astro login --credential {name}`"))
-                .help(format!("or store a token with `astro login --with-token --credential {name} < FILE`")),
+                .help(format!("sign in with `{APP} login --credential {name}`"))
+                .help(format!("or store a token with `{APP} login --with-token --credential {name} < FILE`")),
         );
         return Ok(Bundle::at(environment));
     };
@@ -70,7 +71,7 @@ pub(super) fn stored_bundle(
                 "the token of the credential `{name}` was stored for {}, but config.toml says {own}",
                 stored.address
             ))
-            .help(format!("sign in again: astro login --credential {name}")),
+            .help(format!("sign in again: {APP} login --credential {name}")),
         );
         return Ok(empty);
     }
@@ -83,7 +84,9 @@ pub(super) fn address_of_environment(
     domain: Option<Sourced<String>>,
 ) -> Result<Option<Sourced<Address>>> {
     match (url, domain) {
-        (Some(url), _) => Ok(Some(Sourced::new(Address::parse(&url.value, "ASTRO_API_URL")?, url.origin))),
+        (Some(url), _) => {
+            Ok(Some(Sourced::new(Address::parse(&url.value, &environment::API_URL.to_string())?, url.origin)))
+        }
         (None, Some(domain)) => Ok(Some(Sourced::new(Address::of_domain(&domain.value)?, domain.origin))),
         (None, None) => Ok(None),
     }

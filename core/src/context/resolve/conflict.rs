@@ -6,20 +6,22 @@ use astro_plugin_protocol::names::is_id;
 use super::Sources;
 use crate::{
     base::error::{Failure, Result, auth},
-    config::{Config, Profile},
+    config::{Config, Profile, environment},
     context::{Claims, Origin, Sourced},
     credential::{Source, Stored},
+    program::APP,
 };
 
 /// A directory file of another user may select another customer, and is not read.
 pub(super) fn unread(sources: Sources<'_>) -> Option<Failure> {
     let Sources { globals, environment, config, .. } = sources;
     let file = sources.directory?.unused.iter().find(|file| file.may_differ)?;
-    let is_set = |name| environment.get(name).is_some();
+    let is_set = |variable| environment.get(variable).is_some();
     let is_chosen = globals.profile.is_some()
         || globals.workspace.is_some()
         || globals.deployment.is_some()
-        || (is_set("ASTRO_PROFILE") || is_set("ASTRO_API_TOKEN")) && is_set("ASTRO_DEPLOYMENT_ID");
+        || (is_set(environment::PROFILE) || is_set(environment::API_TOKEN))
+            && is_set(environment::DEPLOYMENT_ID);
     if is_chosen {
         return None;
     }
@@ -31,9 +33,12 @@ pub(super) fn unread(sources: Sources<'_>) -> Option<Failure> {
             "`{}` is ignored and may select something else",
             file.path.display()
         ))
-        .cause(format!("it is {}", file.reason))
+        .cause(match file.reason.starts_with("it ") {
+            true => file.reason.clone(),
+            false => format!("it is {}", file.reason),
+        })
         .help("choose for this command: --profile NAME, or --deployment <ID|NAME>")
-        .help(format!("or trust its directory: astro config set trust.directories {trusted}")),
+        .help(format!("or trust its directory: {APP} config set trust.directories {trusted}")),
     )
 }
 
@@ -126,8 +131,8 @@ fn refusal(
     };
     let chooser = match (profile, organization.map(|organization| &organization.origin)) {
         (_, Some(Origin::Flag(flag))) => (*flag).to_owned(),
-        (Some(Sourced { origin: Origin::Variable(variable), .. }), _) => (*variable).to_owned(),
-        (None, _) => "ASTRO_API_TOKEN".to_owned(),
+        (Some(Sourced { origin: Origin::Variable(variable), .. }), _) => variable.to_string(),
+        (None, _) => environment::API_TOKEN.to_string(),
         (Some(profile), _) => profile.origin.to_string(),
     };
     let other = match profile.filter(|profile| by_variable(profile)) {
@@ -149,5 +154,5 @@ fn refusal(
         "--organization" => failure.help("else leave --organization out"),
         variable => failure.help(format!("else unset {variable}")),
     }
-    .help("see `astro context`")
+    .help(format!("see `{APP} context`"))
 }

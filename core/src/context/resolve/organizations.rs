@@ -4,7 +4,9 @@ use astro_plugin_protocol::names;
 
 use crate::{
     base::error::{Failure, auth},
+    config::environment,
     context::{Origin, Sourced},
+    program::{APP, ENV},
 };
 
 /// Which organization each layer names. Whoever names one brings the credential for it, so that layers may not
@@ -45,7 +47,7 @@ impl Organizations {
                 None if !is_of_same_layer(&wanted.origin, profile.map(|profile| &profile.origin)) => {
                     let whose = match profile {
                         Some(profile) => format!("the profile `{}` ({})", profile.value, profile.origin),
-                        None => "ASTRO_API_TOKEN".to_owned(),
+                        None => environment::API_TOKEN.to_string(),
                     };
                     let failure = auth(format!(
                         "the organization `{}` is from {}, and the credential is of {whose}, which names none; nothing was sent",
@@ -54,10 +56,10 @@ impl Organizations {
                     .help(format!("for this command: --organization {}", wanted.value));
                     Some(match profile {
                         Some(profile) => failure.help(format!(
-                            "for good: astro profile edit {} --organization {}",
+                            "for good: {APP} profile edit {} --organization {}",
                             profile.value, wanted.value
                         )),
-                        None => failure.help("or set ASTRO_ORGANIZATION_ID beside ASTRO_API_TOKEN"),
+                        None => failure.help(format!("or set {ENV}_ORGANIZATION_ID beside {ENV}_API_TOKEN")),
                     })
                 }
                 _ => None,
@@ -100,5 +102,5 @@ fn two_organizations(one: &Sourced<String>, other: &Sourced<String>) -> Failure 
         "two organizations: `{}` from {} and `{}` from {}; nothing was sent",
         one.value, one.origin, other.value, other.origin
     ))
-    .help("choose one bundle with --profile, or unset the variable; see `astro context`")
+    .help(format!("choose one bundle with --profile, or unset the variable; see `{APP} context`"))
 }

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crate::credential::{Secret, Stored};
 use crate::{
     base::error::{Failure, Result, auth, config},
     config::Credential,
+    credential::{Secret, Stored},
+    program::APP,
     sys::child::{self, Limits},
 };
 
@@ -22,12 +23,12 @@ pub fn stored(name: &str, described: &Credential) -> Result<Stored> {
     let refused = |reason: String| -> Failure {
         auth(format!("the command of the credential `{name}` gave no token"))
             .cause(reason)
-            .help("run it by hand; it is in `astro config list`")
+            .help(format!("run it by hand; it is in `{APP} config list`"))
     };
     let line = described.command.as_deref().unwrap_or_default();
     let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
         config(format!("the credential `{name}` has the source `command` and no command that can be run"))
-            .help(format!("astro login --credential {name} --command 'pass show astro'"))
+            .help(format!("{APP} login --credential {name} --command 'pass show astro'"))
     })?;
     let mut program = Command::new(&words[0]);
     // What the shell reads next is not for it.

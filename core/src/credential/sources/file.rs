@@ -4,13 +4,14 @@ use std::{os::unix::fs::MetadataExt, path::Path};
 
 use toml_edit::DocumentMut;
 
-use crate::credential::{Secret, Session, Stored};
 use crate::{
     base::{
         error::{Result, config},
         files,
     },
     config::Dirs,
+    credential::{Secret, Session, Stored},
+    program::ENV,
 };
 
 /// The stored token of a credential.
@@ -47,7 +48,7 @@ fn check_mode(path: &Path) -> Result<()> {
     Err(match this.is_root() || metadata.uid() == this.as_raw() {
         true => failure.help(format!("type `chmod 600 {}`, then rotate the tokens in it", path.display())),
         false => failure
-            .help("pass the token in ASTRO_API_TOKEN instead")
+            .help(format!("pass the token in {ENV}_API_TOKEN instead"))
             .help("in Kubernetes: mount the secret read-only with `defaultMode: 0440` and an `fsGroup`"),
     })
 }

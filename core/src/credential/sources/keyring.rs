@@ -13,10 +13,11 @@ use std::{
 use keyring::v1::{Entry, Error};
 use serde_json::{Value, json};
 
-use crate::credential::{Secret, Session, Stored};
 use crate::{
     base::error::{Failure, Result, auth, failed},
     config::Dirs,
+    credential::{Secret, Session, Stored},
+    program::{APP, ENV},
 };
 
 /// The name under which a keyring shows what is ours.
@@ -100,8 +101,8 @@ pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
     crate::base::redact::hide(&text);
     // What it holds is never quoted.
     let value: Value = serde_json::from_str(&text).map_err(|_| {
-        failed(format!("the keyring's item of the credential `{name}` was not written by astro"))
-            .help(format!("sign in again: astro login --credential {name}"))
+        failed(format!("the keyring's item of the credential `{name}` was not written by {APP}"))
+            .help(format!("sign in again: {APP} login --credential {name}"))
     })?;
     let field = |key: &str| value[key].as_str().map(str::to_owned);
     Ok(field("address").zip(field("token")).map(|(address, token)| Stored {
@@ -233,22 +234,22 @@ fn within_patience<T: Send + 'static>(
 fn unusable(trouble: Trouble, name: &str) -> Failure {
     let failure = auth(format!("the keyring with the credential `{name}` cannot be used"));
     let failure = match trouble {
-        Trouble::NoBus(what) => failure.cause(what).help(
-            "pass the variables of your session on to the program that starts astro, or set ASTRO_API_TOKEN",
-        ),
+        Trouble::NoBus(what) => failure.cause(what).help(format!(
+            "pass the variables of your session on to the program that starts {APP}, or set {ENV}_API_TOKEN"
+        )),
         Trouble::Several(items) => {
             let failure =
                 failure.cause(format!("{} items are for it, and which one counts is not known", items.len()));
             return items.into_iter().fold(failure, Failure::cause).help(format!(
-                "remove the wrong one with the keyring's program, or all that astro wrote: astro logout --credential {name}"
+                "remove the wrong one with the keyring's program, or all that {APP} wrote: {APP} logout --credential {name}"
             ));
         }
         Trouble::Refused(reason) => {
-            failure.cause(reason).help("unlock the keyring, or set ASTRO_API_TOKEN for this shell")
+            failure.cause(reason).help(format!("unlock the keyring, or set {ENV}_API_TOKEN for this shell"))
         }
     };
     failure
-        .help(format!("to keep the credential in a file: astro login --credential {name} --insecure-storage"))
+        .help(format!("to keep the credential in a file: {APP} login --credential {name} --insecure-storage"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Placeholders in a command (`{name}`): where they may stand, what may take their place, and the script that does without.
 
-use crate::suggest::nearest;
+use crate::{program::ENV, suggest::nearest};
 
 /// They run the word after `-c` as a script.
 const SHELLS: &[&str] =
@@ -75,7 +75,7 @@ pub(super) fn in_script(script: &str, fields: &[&str]) -> Option<String> {
             rest[1..].strip_prefix(**field).is_some_and(|after| after.starts_with('}')) && c == '{'
         });
         if let Some(field) = field.filter(|_| !placed.ends_with('$')) {
-            let variable = format!("${{ASTRO_SECRET_{}}}", field.to_uppercase());
+            let variable = format!("${{{ENV}_SECRET_{}}}", field.to_uppercase());
             placed.push_str(&match quote {
                 None => format!("\"{variable}\""),
                 Some('"') => variable,
@@ -110,11 +110,7 @@ pub(super) fn misspelt<'w>(word: &'w str, fields: &[&str]) -> Option<(&'w str, S
 }
 
 /// A word with its placeholders replaced, in one pass: the text of one may look like another.
-pub(super) fn filled(
-    word: &str,
-    fields: &[(&str, &str)],
-    may_have_blanks: bool,
-) -> Result<String, String> {
+pub(super) fn filled(word: &str, fields: &[(&str, &str)], may_have_blanks: bool) -> Result<String, String> {
     let mut full = String::with_capacity(word.len());
     let mut rest = word;
     while let Some(at) = rest.find('{') {
@@ -142,12 +138,7 @@ pub(super) fn filled(
 
 /// Refuses a text that could change what the word around it means, or be code where the word is. `is_alone`: there is
 /// nothing around it.
-fn check_text(
-    key: &str,
-    value: &str,
-    is_alone: bool,
-    may_have_blanks: bool,
-) -> Result<(), String> {
+fn check_text(key: &str, value: &str, is_alone: bool, may_have_blanks: bool) -> Result<(), String> {
     let is_path = match is_alone {
         true => value.starts_with(['/', '~']) || value.split('/').any(|part| part == ".."),
         false => value.contains('/') || value == "." || value == "..",

@@ -28,6 +28,7 @@ use crate::{
     },
     config::{Config, Dirs, IndexSource},
     net::tls::Trust,
+    program::APP,
     trust::Key,
 };
 use remembered::{Seen, cache, cached};
@@ -80,7 +81,7 @@ pub(crate) fn named(dirs: &Dirs, name: &str) -> Result<IndexSource> {
     all.into_iter().find(|source| source.name == name).ok_or_else(|| {
         let failure = failed(format!("no index is called `{name}`"));
         if names.is_empty() {
-            failure.help("add one: astro plugin index add NAME LOCATION --key KEY")
+            failure.help(format!("add one: {APP} plugin index add NAME LOCATION --key KEY"))
         } else {
             failure.help(format!("the indexes are {}", names.join(", ")))
         }

@@ -12,7 +12,10 @@ use rustix::{
 };
 
 use super::{is_system, quoted, user};
-use crate::base::error::{Failure, plugin};
+use crate::{
+    base::error::{Failure, plugin},
+    program::ENV,
+};
 
 /// The first step on the way to a path that this user may not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Denied {
         if self.uid == geteuid().as_raw() {
             return failure.help(format!("type `chmod u+rX {}`", quoted([self.at.as_path()])));
         }
-        let elsewhere = "set ASTRO_HOME to a directory of your own";
+        let elsewhere = format!("set {ENV}_HOME to a directory of your own");
         if is_system(&self.at) {
             return failure.help(elsewhere);
         }

@@ -14,6 +14,7 @@ use rustix::{
 use super::{is_system, quoted, user};
 use crate::{
     base::error::{Failure, Result, plugin},
+    program::{APP, ENV},
     sys::process::this_binary,
 };
 
@@ -143,7 +144,7 @@ impl Way {
             (0, Some(first)) => {
                 let owner = user(first.seen.uid);
                 failure = failure.help(format!(
-                    "run astro as its owner ({owner}), or set ASTRO_HOME to a directory of root"
+                    "run {APP} as its owner ({owner}), or set {ENV}_HOME to a directory of root"
                 ));
             }
             (this, Some(_)) => {
@@ -159,7 +160,7 @@ impl Way {
             failure = failure.help(format!("ask the administrator of this system about {}", quoted(system)));
         }
         if self.objections.len() > own.len() && (self.user != 0 || foreign.is_empty()) {
-            failure = failure.help("use a directory of your own: set ASTRO_HOME");
+            failure = failure.help(format!("use a directory of your own: set {ENV}_HOME"));
         }
         failure
     }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     error::{Failure, Result, code, config, failed},
     globals::Globals,
+    program::{APP, ENV},
 };
 
 pub use clean::line as clean_line;
@@ -47,7 +48,7 @@ impl Format {
         match globals.output.clone().or(variable) {
             None => Ok(Self::Table),
             Some(name) => Self::parse(&name).ok_or_else(|| {
-                config(format!("the output format `{name}` from ASTRO_OUTPUT is not known"))
+                config(format!("the output format `{name}` from {ENV}_OUTPUT is not known"))
                     .help("use one of: table, json, clean")
             }),
         }
@@ -163,7 +164,10 @@ impl Renderer {
             }
             (Emit::Unknown, state) => {
                 self.state = state;
-                Err(Failure::new(code::UNIMPLEMENTED, "this astro does not know that step of a result"))
+                Err(Failure::new(
+                    code::UNIMPLEMENTED,
+                    format!("this {APP} does not know that step of a result"),
+                ))
             }
             (_, State::Ended) => {
                 self.state = State::Ended;
