@@ -16,6 +16,7 @@ use crate::{
     context::{Context, Resolver},
     globals::Globals,
     output::{Format, Sheet},
+    product::product,
     program::{APP, ENV},
     store::Stores,
 };
@@ -94,6 +95,6 @@ impl Env {
 
     /// `--version`
     pub(crate) fn print_version(&self) -> Result<i32> {
-        self.print(&format!("{APP} {}\n", crate::VERSION))
+        self.print(&format!("{APP} {}\n", product().version))
     }
 }

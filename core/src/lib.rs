@@ -25,6 +25,7 @@ pub mod host;
 pub mod install;
 pub mod net;
 mod official;
+pub mod product;
 mod run;
 pub mod services;
 pub mod store;
@@ -38,7 +39,15 @@ pub use astro_plugin_cli::{
 /// The version of the host.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Runs the command line of this process and ends it.
-pub fn main() -> ! {
+pub use base::error::{Failure, Result};
+
+/// The failure of a document that is not what it should be.
+pub fn unreadable(url: &str, reason: &str) -> Failure {
+    base::error::failed(format!("the answer of `{url}` cannot be read")).cause(reason)
+}
+
+/// Runs the command line of this process as that of a product, and ends it.
+pub fn main(product: &'static product::Product) -> ! {
+    product::set(product);
     app::main()
 }

@@ -48,6 +48,23 @@ fn its_program_is_configured_by_its_whole_path() {
     assert_eq!(ran.code, Some(127), "{ran:?}");
 }
 
+/// None of the words that it is known for is held back as a slip of one of ours.
+#[test]
+fn its_own_words_go_to_it() {
+    let env = TestEnv::new();
+    let official = stand_in(&env);
+    env.run(["config", "set", "official.command", official.to_str().expect("text")]).ok();
+    let known = astro::ASTRO.fallback.expect("the official CLI").words;
+    for (path, words) in known {
+        for word in *words {
+            let line: Vec<&str> = path.split_whitespace().chain([*word]).collect();
+            let ran = env.run(&line);
+            let passed: String = line.iter().map(|word| format!(" <{word}>")).collect();
+            assert_eq!(ran.stdout, format!("official:{passed}\n"), "{line:?}: {ran:?}");
+        }
+    }
+}
+
 /// The whole line goes to it when the deepest word that is known has no such word below it.
 #[test]
 fn it_gets_every_word_that_no_plugin_has() {

@@ -1,8 +1,7 @@
 //! What went wrong with a request, in words.
 
-use astro_plugin_protocol::message::{FieldError, HttpFailure};
+use astro_plugin_protocol::message::HttpFailure;
 use reqwest::{Method, Url};
-use serde::Deserialize;
 
 use super::request::Answered;
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
         client::{CONNECT_TIMEOUT, Unreached},
         clock,
     },
+    product::product,
     program::{APP, ENV},
 };
 
@@ -63,21 +63,12 @@ pub(super) fn not_understood(method: &Method, address: &Address) -> Failure {
             Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
         }
     };
-    failure.help(format!("is {address} the Astro API? see `{APP} context`"))
-}
-
-/// The API's error answer (schema `Error`); every field may be absent, the body may be anything.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct ApiError {
-    pub(super) message: String,
-    pub(super) request_id: Option<String>,
-    pub(super) field_errors: Vec<FieldError>,
+    failure.help(format!("is {address} {}? see `{APP} context`", product().api.title))
 }
 
 pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {
     let (status, body) = (answered.status, answered.body.as_slice());
-    let said: ApiError = serde_json::from_slice(body).unwrap_or_default();
+    let said = product().api_errors.read(body);
     let reason = if said.message.is_empty() { "it gives no reason".to_owned() } else { said.message };
     let mut failure = match status {
         401 => not_accepted(&reason, context),
@@ -97,7 +88,7 @@ pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -
     if let Some(credential) = context.credential.as_ref().filter(|_| status == 401) {
         failure = failure.help(renewal(&credential.origin));
     }
-    failure.http = Some(HttpFailure { status, request_id: said.request_id, fields: said.field_errors });
+    failure.http = Some(HttpFailure { status, request_id: said.request_id, fields: said.fields });
     failure
 }
 

@@ -19,7 +19,7 @@ use astro_plugin_protocol::service::HttpRequest;
 use reqwest::Client;
 use serde_json::Value;
 
-use self::{error::ApiError, renew::Renewed, request::Answered};
+use self::{renew::Renewed, request::Answered};
 use crate::{
     base::error::{Failure, Result},
     config::Dirs,
@@ -27,6 +27,7 @@ use crate::{
     context::Context,
     globals::Globals,
     net::{self, client::Purpose, runtime},
+    product::{ApiError, product},
 };
 
 /// The API as one command uses it.
@@ -109,10 +110,9 @@ impl ApiClient {
     /// `--debug`: one line on stderr, never a secret.
     pub(crate) fn debug(&self, request: &HttpRequest, answered: &Answered, took: Duration) {
         if self.shows_requests {
-            let said: ApiError = if answered.status >= 400 {
-                serde_json::from_slice(&answered.body).unwrap_or_default()
-            } else {
-                ApiError::default()
+            let said = match answered.status {
+                400.. => product().api_errors.read(&answered.body),
+                _ => ApiError::default(),
             };
             let id = said.request_id.map(|id| format!(" request {id}")).unwrap_or_default();
             let (method, status) = (&request.method, answered.status);

@@ -8,7 +8,6 @@ use std::{
 
 use astro_plugin_protocol::{
     check, names,
-    plugin_file::EXTENSION,
     plugin_index::{FILE, FORMAT, File, MAX_FILE, Plugin, PluginIndex, Publisher, SIGNATURE_ENDING, Version},
 };
 
@@ -20,6 +19,7 @@ use crate::{
         time::{timestamp, unix_now},
     },
     install::indexes::{download, read_file},
+    product::product,
     program::APP,
     store::{
         lookup::compare_versions,
@@ -114,7 +114,7 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
     }
     if plugins.is_empty() {
         return Err(failed(format!("`{}` has no plugin files", wanted.dir.display()))
-            .help(format!("name some to add, or put files that end with .{EXTENSION} there")));
+            .help(format!("name some to add, or put files that end with .{} there", product().extension)));
     }
     for (marks, revokes) in [(&wanted.yank, false), (&wanted.revoke, true)] {
         marks.iter().try_for_each(|mark| set(mark, revokes, &mut plugins))?;
@@ -193,10 +193,11 @@ fn add(
     if known.is_some_and(|file| file.sha256 == hash) {
         return Ok(None);
     }
-    let below = Path::new(&manifest.name)
-        .join(&manifest.version)
-        .join(&footer.triple)
-        .join(format!("{}.{EXTENSION}", manifest.name));
+    let below = Path::new(&manifest.name).join(&manifest.version).join(&footer.triple).join(format!(
+        "{}.{}",
+        manifest.name,
+        product().extension
+    ));
     take(wanted, path, &below, plugins, publishers)?;
     Ok(Some((wanted.dir.join(below), bytes)))
 }

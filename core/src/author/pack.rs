@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{manifest::Manifest, plugin_file::EXTENSION};
+use astro_plugin_protocol::manifest::Manifest;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,6 +14,7 @@ use crate::{
         error::{Result, While, code},
         files, hash,
     },
+    product::product,
     run::bundle::{self, PluginFile},
     trust::verify::TRIPLE,
 };
@@ -36,7 +37,7 @@ pub(crate) fn pack(dir: &Path, out: &Path, key: Option<&Key>) -> Result<Packed> 
         key.map(|key| key.sign(&mut file, &manifest.name, &manifest.version, TRIPLE)).transpose()?;
     let facts = entry(&manifest, &file, glibc, signature.map(|signature| signature.key_id()))?;
     let dir = out.join(TRIPLE);
-    let path = dir.join(format!("{}.{EXTENSION}", manifest.name));
+    let path = dir.join(format!("{}.{}", manifest.name, product().extension));
     files::write_shared(&path, &file)?;
     let entry = dir.join(format!("{}.json", manifest.name));
     let text = serde_json::to_string_pretty(&facts)
@@ -60,7 +61,7 @@ fn entry(manifest: &Manifest, file: &[u8], floor: Option<(u32, u32)>, key: Optio
         "commands": manifest.commands.iter().map(|command| &command.path).collect::<Vec<_>>(),
         "target": TRIPLE,
         "glibc": floor.map(|(major, minor)| format!("{major}.{minor}")),
-        "file": format!("{}.{EXTENSION}", manifest.name),
+        "file": format!("{}.{}", manifest.name, product().extension),
         "size": file.len(),
         "sha256": hash::sha256(file).while_doing(code::FAILED, what)?,
         "key_id": key,

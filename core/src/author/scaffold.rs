@@ -12,6 +12,7 @@ use crate::{
         error::{Result, While, code, config, usage},
         files,
     },
+    product::product,
     program::APP,
 };
 
@@ -99,7 +100,8 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
         && !path.join("Cargo.toml").is_file()
     {
         return Err(config(format!("the sources of the SDK are not in `{}`", path.display())).help(format!(
-            "they come with {APP} in lib/astro-host/sdk; name another place with --sdk-path"
+            "they come with {APP} in lib/{}/sdk; name another place with --sdk-path",
+            product().folder
         )));
     }
     let is_free = match std::fs::read_dir(wanted.dir) {
@@ -259,7 +261,8 @@ fn mit(name: &str) -> String {
 /// The sources of the SDK that came with this astro.
 pub(crate) fn installed_sdk() -> Result<PathBuf> {
     let binary = crate::sys::process::this_binary()?;
-    let root = binary.parent().and_then(Path::parent).map(|root| root.join("lib/astro-host/sdk"));
+    let root =
+        binary.parent().and_then(Path::parent).map(|root| root.join(format!("lib/{}/sdk", product().folder)));
     root.ok_or_else(|| config(format!("the directory of {APP} itself is not known")))?
         .canonicalize()
         .while_doing(code::CONFIG, || {

@@ -11,6 +11,7 @@ use textwrap::Options;
 use crate::{
     console::{Style, escaped, styled, width},
     exit_code,
+    product::product,
     program::APP,
     tree::CommandSet,
 };
@@ -49,7 +50,7 @@ pub fn root(
     layout: Layout,
 ) -> String {
     let mut page = Page::new(layout);
-    page.text(&format!("{APP} runs command plugins with one sign-in, one set of profiles and one way to show results. It is independent of Astronomer; `dev`, `deploy` and the rest stay with the official CLI."));
+    page.text(product().about);
     page.heading("Usage");
     page.line(&format!("  {binary} [OPTIONS] <COMMAND>"));
     if plugin_words.is_empty() {

@@ -7,11 +7,9 @@ use etcetera::BaseStrategy;
 use crate::{
     base::error::{Result, config},
     config::environment,
+    product::product,
     program::ENV,
 };
-
-/// The folder in the platform's directories; `.astro/` belongs to the official CLI.
-const FOLDER: &str = "astro-host";
 
 /// The home that the platform's directories are looked for in: a path that is there. One that is not, such as
 /// `/nonexistent`, is that of a user who should have none.
@@ -63,11 +61,11 @@ impl Dirs {
                         .cause(error.to_string())
                         .help(format!("set HOME or {ENV}_HOME"))
                 })?;
-                let data = base.data_dir().join(FOLDER);
+                let data = base.data_dir().join(product().folder);
                 Ok(Self {
-                    config: base.config_dir().join(FOLDER),
-                    state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(FOLDER),
-                    cache: base.cache_dir().join(FOLDER),
+                    config: base.config_dir().join(product().folder),
+                    state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(product().folder),
+                    cache: base.cache_dir().join(product().folder),
                     data,
                     private_home: false,
                 })
@@ -80,7 +78,7 @@ impl Dirs {
             return Err(config(format!("{ENV}_HOME is `{}`, which is not an absolute path", home.display()))
                 .help(format!("set {ENV}_HOME to a path that begins with `/`, or unset it")));
         }
-        let all = home.join(".astro-host");
+        let all = home.join(format!(".{}", product().folder));
         Ok(Self {
             config: all.clone(),
             data: all.clone(),

@@ -2,32 +2,11 @@
 //! request and prevent mistakes.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
+use serde_json::Value;
 
-/// The claims of an Astro token that matter here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// `organizationId:` of `permissions`, or `org_id`.
-    pub organization: Option<String>,
-    /// `workspaceId:` of `permissions`; the last one.
-    pub workspace: Option<String>,
-    /// `apiTokenId`
-    pub token_id: Option<String>,
-    /// `exp`, seconds since 1970.
-    pub expires: Option<i64>,
-}
+use crate::product::product;
 
-#[derive(Deserialize)]
-struct Payload {
-    #[serde(default)]
-    permissions: Vec<String>,
-    #[serde(default)]
-    org_id: Option<String>,
-    #[serde(default, rename = "apiTokenId")]
-    api_token_id: Option<String>,
-    #[serde(default)]
-    exp: Option<i64>,
-}
+pub use crate::product::Claims;
 
 impl Claims {
     /// Reads the payload of a JWT. `None` when the text is no JWT with such a payload: it is then sent as it
@@ -39,19 +18,8 @@ impl Claims {
         if parts.next().is_some() {
             return None;
         }
-        let payload: Payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        let permission = |name: &str| {
-            payload.permissions.iter().rev().find_map(|entry| {
-                let (key, value) = entry.split_once(':')?;
-                (key == name && !value.is_empty()).then(|| value.to_owned())
-            })
-        };
-        Some(Self {
-            organization: permission("organizationId").or(payload.org_id.clone()),
-            workspace: permission("workspaceId"),
-            token_id: payload.api_token_id.clone(),
-            expires: payload.exp,
-        })
+        let payload: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        payload.is_object().then(|| product().sign_in.claims(&payload))
     }
 }
 
@@ -66,14 +34,12 @@ mod tests {
     }
 
     #[test]
-    fn permissions_name_the_organization() {
-        let token = jwt(
-            r#"{"permissions":["apiTokenId:T","workspaceId:W","organizationId:O"],"apiTokenId":"T","exp":7}"#,
-        );
-        let claims = Claims::read(&token).expect("a JWT");
+    fn a_payload_is_read_as_the_product_does() {
+        let claims =
+            Claims::read(&jwt(r#"{"organization":"O","workspace":"W","jti":"T","exp":7}"#)).expect("a JWT");
         assert_eq!(claims.organization.as_deref(), Some("O"));
-        assert_eq!(claims.workspace.as_deref(), Some("W"));
         assert_eq!((claims.token_id.as_deref(), claims.expires), (Some("T"), Some(7)));
+        assert_eq!(Claims::read(&jwt("[]")), None);
     }
 
     proptest! {

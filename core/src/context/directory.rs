@@ -23,10 +23,13 @@ use crate::{
     },
     config::{Config, Dirs, environment},
     console::is_control,
+    product::product,
 };
 
 /// The file's name.
-pub const FILE: &str = ".astro.toml";
+pub fn file() -> &'static str {
+    product().directory_file
+}
 /// What a selection never needs more than, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
@@ -65,7 +68,7 @@ impl Directory {
     /// directories that the user's own configuration trusts; it is asked only where that matters.
     pub fn at(start: &Path, homes: &[PathBuf], trusted: &dyn Fn() -> Vec<String>) -> Result<Option<Self>> {
         // Most directories select nothing: that is found out with one question each.
-        let is_there = |dir: &Path| !matches!(look(&dir.join(FILE)), Ok(None));
+        let is_there = |dir: &Path| !matches!(look(&dir.join(file())), Ok(None));
         if !start.ancestors().any(is_there) {
             return Ok(None);
         }
@@ -74,7 +77,7 @@ impl Directory {
         let mut device = None;
         let mut layers = layers::Layers::default();
         for dir in start.ancestors() {
-            let path = dir.join(FILE);
+            let path = dir.join(file());
             let (file, metadata) = match (look(&path), dir.metadata()) {
                 (Ok(file), Ok(metadata)) => (file, metadata),
                 // What cannot be looked for may be there.
@@ -106,7 +109,7 @@ impl Directory {
             // It was removed, or is no longer mounted: what its files select is not known.
             Err(error) => {
                 let mut layers = layers::Layers::default();
-                layers.pass(FILE.into(), owner::Objection::unknown(&error));
+                layers.pass(file().into(), owner::Objection::unknown(&error));
                 return Ok(layers.selection());
             }
         };
@@ -234,7 +237,7 @@ fn refused(path: &Path, line: Option<usize>, reason: &str) -> Failure {
 
 /// Makes or changes the file of a directory: `key` gets `value`, the rest stays as it is.
 pub fn set(dir: &Path, values: &[(&str, Option<&str>)]) -> Result<PathBuf> {
-    let path = dir.join(FILE);
+    let path = dir.join(file());
     change(&path, values)?;
     Ok(path)
 }
@@ -294,10 +297,10 @@ mod tests {
         let deep = home.join("project/deep");
         let homes = [home.clone()];
         assert_eq!(found_at(&deep, &homes).expect("read"), None);
-        put(home.parent().expect("the root").join(FILE), "profile = \"outside\"").expect("written");
+        put(home.parent().expect("the root").join(file()), "profile = \"outside\"").expect("written");
         assert_eq!(found_at(&deep, &homes).expect("read"), None);
-        put(home.join(FILE), "profile = \"home\"").expect("written");
-        put(home.join("project").join(FILE), "# ours\n\nworkspace = \"w\"").expect("written");
+        put(home.join(file()), "profile = \"home\"").expect("written");
+        put(home.join("project").join(file()), "# ours\n\nworkspace = \"w\"").expect("written");
         let found = found_at(&deep, &homes).expect("read").expect("there");
         let workspace = found.workspace.expect("set");
         assert_eq!(
@@ -339,7 +342,7 @@ mod tests {
     #[test]
     fn what_is_no_file_of_ones_own_is_refused() {
         let (_root, home) = tree();
-        let path = home.join(FILE);
+        let path = home.join(file());
         let refused = |reason: &str| {
             let error = found_at(&home, std::slice::from_ref(&home)).expect_err(reason);
             assert!(error.causes.iter().any(|cause| cause.contains(reason)), "{error:?}");
@@ -363,9 +366,9 @@ mod tests {
     #[test]
     fn a_change_keeps_what_is_there() {
         let (_root, home) = tree();
-        put(home.join(FILE), "# ours\nworkspace = \"w\" # why\n").expect("written");
+        put(home.join(file()), "# ours\nworkspace = \"w\" # why\n").expect("written");
         set(&home, &[("profile", Some("a")), ("deployment", None)]).expect("changed");
-        let text = fs::read_to_string(home.join(FILE)).expect("there");
+        let text = fs::read_to_string(home.join(file())).expect("there");
         assert_eq!(text, "# ours\nworkspace = \"w\" # why\nprofile = \"a\"\n");
     }
 }

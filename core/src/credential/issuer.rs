@@ -20,6 +20,7 @@ use crate::{
         clock, runtime,
         tls::Trust,
     },
+    product::{Endpoints, product},
     program::{APP, ENV},
 };
 
@@ -29,91 +30,44 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// What is known of an issuer.
+/// An issuer, and whose certificates count on the way to it.
 #[derive(Debug, Clone)]
 pub struct Issuer {
-    /// Whom it knows as this program.
-    pub client_id: String,
-    /// What a token is for.
-    pub audience: String,
-    /// Where a browser goes.
-    pub authorize_url: String,
-    /// Where tokens are given out.
-    pub token_url: String,
-    /// Who a token belongs to.
-    pub userinfo_url: String,
-    /// Where a device without a browser gets its code, when that is offered.
-    pub device_url: Option<String>,
-    /// Where a session is ended, when that is offered.
-    pub revoke_url: Option<String>,
-    /// Whose certificates count on the way to it.
+    /// Where it does what.
+    pub endpoints: Endpoints,
     trust: Trust,
-}
-
-/// The API's configuration of the official CLI: `GET /private/v1alpha1/cli/auth-config`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Configuration {
-    client_id: String,
-    audience: String,
-    domain_url: String,
-}
-
-/// OpenID Connect Discovery 1.0, section 3; only what is optional here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Discovery {
-    device_authorization_endpoint: Option<String>,
-    revocation_endpoint: Option<String>,
 }
 
 impl Issuer {
     /// The issuer of an API.
     pub fn of(address: &Address, trust: Trust) -> Result<Self> {
-        let base = address.as_str().trim_end_matches("/v1");
-        let url = format!("{base}/private/v1alpha1/cli/auth-config");
-        let configuration: Configuration = get(&url, &trust, None)?;
-        let domain = format!("{}/", configuration.domain_url.trim_end_matches('/'));
-        safe(&domain)?;
-        // Not every issuer has this page, and nothing in it is needed.
-        let discovery: Discovery =
-            get(&format!("{domain}.well-known/openid-configuration"), &trust, None).unwrap_or_default();
-        for url in
-            [&discovery.device_authorization_endpoint, &discovery.revocation_endpoint].into_iter().flatten()
-        {
+        let base = address.as_str().trim_end_matches(product().api.base_path);
+        let endpoints = product().sign_in.issuer(base, &|url| get(url, &trust, None))?;
+        let Endpoints { authorize, token, userinfo, device, revoke, .. } = &endpoints;
+        let optional = [userinfo, device, revoke].into_iter().flatten();
+        for url in [authorize, token].into_iter().chain(optional) {
             safe(url)?;
         }
-        Ok(Self {
-            client_id: configuration.client_id,
-            audience: configuration.audience,
-            authorize_url: format!("{domain}authorize"),
-            token_url: format!("{domain}oauth/token"),
-            userinfo_url: format!("{domain}userinfo"),
-            device_url: discovery.device_authorization_endpoint,
-            revoke_url: discovery.revocation_endpoint,
-            trust,
-        })
+        Ok(Self { endpoints, trust })
     }
 
     /// The address for a browser, with the state that comes back and the proof that goes with the code (RFC 7636).
-    pub fn authorization(
-        &self,
-        redirect: &str,
-        scopes: &[&str],
-    ) -> Result<(Url, CsrfToken, PkceCodeVerifier)> {
+    pub fn authorization(&self, redirect: &str) -> Result<(Url, CsrfToken, PkceCodeVerifier)> {
         let wrong = |error: oauth2::url::ParseError| {
             failed("the issuer's address is not one").cause(error.to_string())
         };
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_auth_uri(AuthUrl::new(self.authorize_url.clone()).map_err(wrong)?)
+        let client = BasicClient::new(ClientId::new(self.endpoints.client_id.clone()))
+            .set_auth_uri(AuthUrl::new(self.endpoints.authorize.clone()).map_err(wrong)?)
             .set_redirect_uri(RedirectUrl::new(redirect.to_owned()).map_err(wrong)?);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (url, state) = client
+        let request = client
             .authorize_url(CsrfToken::new_random)
-            .add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
-            .add_extra_param("audience", &self.audience)
-            .set_pkce_challenge(challenge)
-            .url();
+            .add_scopes(self.endpoints.scopes.iter().cloned().map(Scope::new))
+            .set_pkce_challenge(challenge);
+        let (url, state) = match &self.endpoints.audience {
+            Some(audience) => request.add_extra_param("audience", audience).url(),
+            None => request.url(),
+        };
         Ok((url, state, verifier))
     }
 
@@ -123,24 +77,25 @@ impl Issuer {
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", redirect),
-            ("client_id", self.client_id.as_str()),
+            ("client_id", self.endpoints.client_id.as_str()),
             ("code_verifier", verifier.secret().as_str()),
         ];
-        Ok(grant::tokens(&self.token_url, &self.trust, &fields)?)
+        Ok(grant::tokens(&self.endpoints.token, &self.trust, &fields)?)
     }
 
     /// Asks for a code for another device; none where that is not offered.
-    pub fn device(&self, scopes: &[&str]) -> Result<Option<Device>> {
-        let Some(url) = &self.device_url else { return Ok(None) };
+    pub fn device(&self) -> Result<Option<Device>> {
+        let Endpoints { client_id, audience, scopes, device, .. } = &self.endpoints;
+        let Some(url) = device else { return Ok(None) };
         let scope = scopes.join(" ");
-        let fields =
-            [("client_id", self.client_id.as_str()), ("scope", &scope), ("audience", &self.audience)];
+        let mut fields = vec![("client_id", client_id.as_str()), ("scope", &scope)];
+        fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
         Ok(Some(Device::begin(url, &self.trust, &fields)?))
     }
 
     /// Asks once whether somebody signed in on the other device.
     pub fn poll(&self, device: &Device) -> Result<Granted, Denied> {
-        grant::tokens(&self.token_url, &self.trust, &device.fields(&self.client_id))
+        grant::tokens(&self.endpoints.token, &self.trust, &device.fields(&self.endpoints.client_id))
     }
 
     /// What the issuer gave, as it is kept.
@@ -148,9 +103,9 @@ impl Issuer {
         let session = granted.refresh_token.as_ref().map(|refresh| {
             Session {
                 refresh: hidden(refresh),
-                client_id: self.client_id.clone(),
-                token_url: self.token_url.clone(),
-                revoke_url: self.revoke_url.clone(),
+                client_id: self.endpoints.client_id.clone(),
+                token_url: self.endpoints.token.clone(),
+                revoke_url: self.endpoints.revoke.clone(),
                 expires: 0,
                 lifetime: 0,
                 renewed_at: None,
@@ -167,7 +122,7 @@ impl Issuer {
             email: Option<String>,
             name: Option<String>,
         }
-        let info: Userinfo = get(&self.userinfo_url, &self.trust, Some(token)).ok()?;
+        let info: Userinfo = get(self.endpoints.userinfo.as_deref()?, &self.trust, Some(token)).ok()?;
         info.email.or(info.name)
     }
 }
@@ -285,7 +240,8 @@ fn get<T: serde::de::DeserializeOwned>(url: &str, trust: &Trust, token: Option<&
     let answer = ask(url, trust, Asked::Get(token))?;
     if !(200..300).contains(&answer.status) {
         return Err(failed(format!("`{url}` answered {}", answer.status)).help(format!(
-            "is {ENV}_API_URL the Astro API? a token works without a sign-in: {APP} login --with-token"
+            "is {ENV}_API_URL {}? a token works without a sign-in: {APP} login --with-token",
+            product().api.title
         )));
     }
     serde_json::from_slice(&answer.body)

@@ -17,13 +17,18 @@ use crate::{
     },
     config::{IndexSource, place_and_reason},
     install::indexes::Opened,
+    product::product,
     program::APP,
     trust::Key,
 };
 
 /// The name it has when no other was given.
-pub(crate) const NAME: &str = "astro-plugins.lock";
+pub(crate) fn name() -> &'static str {
+    product().lock_file
+}
+
 const FORMAT: u32 = 1;
+
 fn head() -> String {
     format!(
         "# Written by `{APP} plugin sync`; keep it under version control. `{APP} plugin sync --locked` installs exactly this.\n"
@@ -246,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_writing_it_again_changes_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join(NAME);
+        let path = dir.path().join(name());
         assert_eq!(LockFile::read(&path).expect("none"), None);
         let mut file = LockFile::default();
         for name in ["b", "a", "b"] {

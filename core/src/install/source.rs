@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{names, plugin_file::EXTENSION};
+use astro_plugin_protocol::names;
 use reqwest::Url;
 
 use crate::{
     base::error::{Failure, Result, While, code, failed, usage},
     install::indexes::download,
+    product::product,
     store::record::is_plugin_file,
     trust::verify::TRIPLE,
 };
@@ -99,8 +100,10 @@ pub(crate) fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(failed(format!("`{}` has no plugin file for {TRIPLE}", dir.display()))
-            .help(format!("plugin files end with .{EXTENSION}, in the directory or in {TRIPLE}/ below it"))),
+        true => Err(failed(format!("`{}` has no plugin file for {TRIPLE}", dir.display())).help(format!(
+            "plugin files end with .{}, in the directory or in {TRIPLE}/ below it",
+            product().extension
+        ))),
     }
 }
 

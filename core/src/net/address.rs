@@ -7,11 +7,9 @@ use reqwest::Url;
 use crate::{
     base::error::{Result, config},
     config::environment,
+    product::product,
     program::ENV,
 };
-
-/// The address of the hosted API.
-const HOSTED: &str = "https://api.astronomer.io/v1";
 
 /// A checked base address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +31,7 @@ impl Address {
         };
         let refused = |reason: &str| {
             config(format!("the address `{shown}` from {origin} {reason}"))
-                .help(format!("write the whole base of the API, such as {HOSTED}"))
+                .help(format!("write the whole base of the API, such as {}", example()))
         };
         let url = Url::parse(text).map_err(|_| refused("is not a URL"))?;
         let loopback = match url.host_str() {
@@ -47,8 +45,9 @@ impl Address {
         {
             return Err(refused("has more than host, port and path"));
         }
-        if url.path().trim_end_matches('/') != "/v1" {
-            return Err(refused("does not end in /v1"));
+        let base = product().api.base_path;
+        if url.path().trim_end_matches('/') != base {
+            return Err(refused(&format!("does not end in {base}")));
         }
         match url.scheme() {
             "https" => {}
@@ -58,30 +57,22 @@ impl Address {
         Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), loopback })
     }
 
-    /// The address of a domain as the official CLI knows it: `localhost`, `pr1234.astronomer-dev.io`, or any
-    /// other domain with `api.` in front.
+    /// The address of a domain, where the product knows how one is made.
     pub fn of_domain(domain: &str) -> Result<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-        if domain.is_empty() || !domain.bytes().all(plain) {
-            return Err(config(format!("{ENV}_DOMAIN is `{domain}`, which is not a domain"))
-                .help(format!("set it to a domain such as astronomer.io, or set {ENV}_API_URL")));
-        }
-        let preview = domain.strip_prefix("pr").and_then(|rest| rest.strip_suffix(".astronomer-dev.io"));
-        let url = match (domain, preview) {
-            ("localhost", _) => "http://localhost:8888/v1".to_owned(),
-            (_, Some(number))
-                if (4..=6).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) =>
-            {
-                format!("https://pr{number}.api.astronomer-dev.io/v1")
+        let url = match product().api.of_domain {
+            Some(of_domain) if !domain.is_empty() && domain.bytes().all(plain) => of_domain(domain),
+            _ => {
+                return Err(config(format!("{ENV}_DOMAIN is `{domain}`, which is not a domain"))
+                    .help(format!("set {ENV}_API_URL to the whole base of the API, such as {}", example())));
             }
-            _ => format!("https://api.{domain}/v1"),
         };
         Self::parse(&url, &environment::DOMAIN.to_string())
     }
 
-    /// The hosted API.
+    /// The API of the product, where nothing else is said.
     pub fn hosted() -> Self {
-        Self { text: HOSTED.to_owned(), loopback: false }
+        Self { text: example().to_owned(), loopback: false }
     }
 
     /// The address without a slash at the end.
@@ -107,6 +98,10 @@ pub fn is_https_or_local(url: &Url) -> bool {
         "http" => url.host_str().is_some_and(is_loopback),
         _ => false,
     }
+}
+
+fn example() -> &'static str {
+    product().api.default_address.unwrap_or("https://api.example.com")
 }
 
 /// Whether a URL's host is this machine.
@@ -157,8 +152,6 @@ mod tests {
     fn domains() {
         for (domain, address) in [
             ("astronomer.io", "https://api.astronomer.io/v1"),
-            ("localhost", "http://localhost:8888/v1"),
-            ("pr12345.astronomer-dev.io", "https://pr12345.api.astronomer-dev.io/v1"),
             ("astronomer-stage.io", "https://api.astronomer-stage.io/v1"),
         ] {
             assert_eq!(Address::of_domain(domain).expect(domain).as_str(), address);

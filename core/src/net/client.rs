@@ -23,6 +23,7 @@ use super::{
 use crate::{
     base::error::{Failure, Result, failed, innermost, plain_io},
     net::address::is_https_or_local,
+    product::product,
     program::APP,
 };
 
@@ -31,7 +32,6 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing of a file may arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const MOST_REDIRECTS: usize = 5;
-const USER_AGENT: &str = concat!("astro-host/", env!("CARGO_PKG_VERSION"));
 
 /// What a client is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn builder(url: &Url, trust: &Trust, purpose: Purpose) -> Result<ClientBuilder> 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let is_plain = is_plain(url);
     let builder = Client::builder()
-        .user_agent(USER_AGENT)
+        .user_agent(format!("{}/{}", product().folder, product().version))
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         // The variables are read in `proxy`.

@@ -18,39 +18,11 @@ use crate::{
     },
     config::{Config, Dirs},
     env::Env,
+    product::product,
     program::APP,
     sys::process::this_binary,
     tree::CommandSet,
 };
-
-/// Words of the official CLI (v1.45) that are not words here, below each path: for the advice where it is not configured.
-const WORDS: &[(&str, &[&str])] = &[
-    (
-        "",
-        &["dev", "deploy", "run", "registry", "remote", "team", "user", "dbt", "ide", "api", "auth", "flow"],
-    ),
-    (
-        "deployment",
-        &[
-            "create",
-            "update",
-            "delete",
-            "logs",
-            "variable",
-            "airflow-variable",
-            "connection",
-            "pool",
-            "worker-queue",
-            "hibernate",
-            "wake-up",
-            "user",
-            "team",
-        ],
-    ),
-    ("deployment token", &["organization-token", "workspace-token"]),
-    ("organization", &["user", "team", "token", "role", "audit-logs"]),
-    ("workspace", &["create", "update", "delete", "user", "team", "token"]),
-];
 
 /// The deepest word that is known, as a path, and the word after it that is not; none when the words are a command or a
 /// group, or ask for help.
@@ -91,7 +63,8 @@ pub(crate) fn explained(
             Err(_) => failure,
         };
     }
-    if WORDS.iter().any(|(above, words)| *above == path && words.contains(&word)) {
+    let words = product().fallback.map_or(&[][..], |fallback| fallback.words);
+    if words.iter().any(|(above, words)| *above == path && words.contains(&word)) {
         let line = if path.is_empty() { word.to_owned() } else { format!("{path} {word}") };
         let advice = [
             format!("`{line}` is a command of the official Astro CLI, a separate program"),
@@ -219,12 +192,6 @@ mod tests {
             ("deployment token", "delete", false),
         ] {
             assert_eq!(is_slip(&set(), path, word), expected, "{path} {word}");
-        }
-        // None of its own words is held back by ours.
-        for (path, words) in WORDS {
-            for word in *words {
-                assert!(!is_slip(&set(), path, word), "{path} {word}");
-            }
         }
     }
 }

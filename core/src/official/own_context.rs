@@ -131,9 +131,5 @@ mod tests {
             assert_eq!(own.address(&found).expect("an address").as_str(), address);
         }
         assert_eq!(OwnContext::default().domain(None), "astronomer.io");
-        assert_eq!(
-            OwnContext::default().address("localhost").expect("one").as_str(),
-            "http://localhost:8888/v1"
-        );
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
     manifest::Manifest,
-    plugin_file::{EXTENSION, assemble, glibc_floor},
+    plugin_file::{assemble, glibc_floor},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         error::{Result, While, code},
         files, hash,
     },
+    product::product,
     run::describe,
     store::{
         Store,
@@ -54,7 +55,7 @@ pub(crate) fn bundle(library: &Path, store: &Store) -> Result<()> {
     let what = || format!("cannot bundle `{}`", library.display());
     let PluginFile { manifest, bytes: file, .. } = plugin_file(library)?;
     let hash = hash::sha256(file.as_slice()).while_doing(code::FAILED, what)?;
-    let path = PathBuf::from(format!("{}.{EXTENSION}", manifest.name));
+    let path = PathBuf::from(format!("{}.{}", manifest.name, product().extension));
     let target = store.dir.join(&path);
     let known = store.records().0.into_iter().find(|record| record.name == manifest.name);
     let described_by = Some(crate::VERSION.to_owned());

@@ -11,10 +11,7 @@ use super::{Call, to_value};
 use crate::{
     base::error::{Failure, Result, failed, usage},
     config,
-    context::{
-        Effect, Origin, Sourced,
-        directory::{self, FILE},
-    },
+    context::{Effect, Origin, Sourced, directory},
     program::{APP, ENV},
 };
 
@@ -124,7 +121,8 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
             // The profile is of other directories, too.
             Some(origin @ Origin::Profile(_)) if file.is_some() && is_cleared(key) => {
                 call.console.notice(&format!(
-                    "The {key} of the {origin} stays in effect and may belong to another place: choose one with `--{key}`, or in {FILE}."
+                    "The {key} of the {origin} stays in effect and may belong to another place: choose one with `--{key}`, or in {}.",
+                    directory::file()
                 ));
             }
             _ => {}

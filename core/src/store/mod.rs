@@ -27,7 +27,7 @@ use std::{
 
 use astro_plugin_protocol::manifest::Manifest;
 
-use crate::{config::Dirs, program::APP, sys::process::this_binary};
+use crate::{config::Dirs, product::product, program::APP, sys::process::this_binary};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,9 @@ impl Stores {
         let user = dirs.map(|dirs| Store { dir: dirs.plugins(), kind: Kind::User });
         let system = this_binary()
             .ok()
-            .and_then(|binary| Some(binary.parent()?.parent()?.join("lib/astro-host/plugins")))
+            .and_then(|binary| {
+                Some(binary.parent()?.parent()?.join(format!("lib/{}/plugins", product().folder)))
+            })
             .map(|dir| Store { dir, kind: Kind::System });
         Self { all: user.into_iter().chain(system).collect() }
     }

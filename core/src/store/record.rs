@@ -11,7 +11,7 @@ use std::{
 use astro_plugin_protocol::{
     manifest::Manifest,
     names,
-    plugin_file::{EXTENSION, FOOTER_LEN, Footer, FooterError},
+    plugin_file::{FOOTER_LEN, Footer, FooterError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ use crate::{
         files,
         time::unix_now,
     },
+    product::product,
     program::APP,
     sys::access::Denied,
 };
@@ -293,10 +294,13 @@ impl Described {
 
 /// What keeps packaging tools away from plugin files, as help: the options of debhelper's dh_strip(1) and dh_dwz(1), and the
 /// macros of rpm that run find-debuginfo and brp-strip.
-pub const PACKAGING: &[&str] = &[
-    "in a Debian package: dh_strip -X.astro-plugin, and dh_dwz -X.astro-plugin",
-    "in an rpm package: %global debug_package %{nil}, and %global __os_install_post %{nil}",
-];
+pub fn packaging() -> [String; 2] {
+    let file = product().extension;
+    [
+        format!("in a Debian package: dh_strip -X.{file}, and dh_dwz -X.{file}"),
+        "in an rpm package: %global debug_package %{nil}, and %global __os_install_post %{nil}".to_owned(),
+    ]
+}
 
 /// Why a file that begins like this has no footer. A library that a tool wrote again is whole, one that was copied in part
 /// is not.
@@ -312,7 +316,7 @@ fn no_footer(error: &FooterError, head: &[u8], length: u64, name: &Path) -> Fail
             let failure = failure.cause(
                 "it begins as an ELF library: something changed it after it was packed, as packaging tools do (strip, debugedit, dwz, patchelf)",
             );
-            PACKAGING.iter().fold(failure, |failure, help| failure.help(*help))
+            packaging().into_iter().fold(failure, Failure::help)
         }
         Some(_) => failure.cause("it is a library that was not packed").help(format!(
             "to use a build: {APP} plugin link FILE; to make a plugin file: {APP} plugin pack"
@@ -368,7 +372,7 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
 
 /// Whether a path looks like an installed file and not like a bare library.
 pub fn is_plugin_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == EXTENSION)
+    path.extension().is_some_and(|extension| extension == product().extension)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{names, plugin_file::EXTENSION};
+use astro_plugin_protocol::names;
 
 use super::{
     Kind, Store,
@@ -18,6 +18,7 @@ use crate::{
         error::{Result, While, code, failed, plugin},
         failpoint, files,
     },
+    product::product,
     program::APP,
     sys::access::Denied,
 };
@@ -99,7 +100,7 @@ impl Store {
     /// Writes the file of a version beside its record, without using it yet. Answers the path for the record.
     pub fn put_file(&self, record: &Installed, bytes: &[u8]) -> Result<PathBuf> {
         let directory = checked_directory(record)?;
-        let file = format!("{}.{EXTENSION}", record.name);
+        let file = format!("{}.{}", record.name, product().extension);
         let path = Path::new("store").join(&record.name).join(directory).join(file);
         files::write(&self.dir.join(&path), bytes)?;
         reached("plugin-file-written")?;

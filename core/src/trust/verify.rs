@@ -261,7 +261,7 @@ fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
             .help(format!("find out what changed {}", path.display()))
             .help(facts.how_to_install_again());
         match facts.source {
-            Source::Bundled => record::PACKAGING.iter().fold(failure, |failure, help| failure.help(*help)),
+            Source::Bundled => record::packaging().into_iter().fold(failure, Failure::help),
             _ => failure,
         }
     };

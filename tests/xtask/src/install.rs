@@ -37,11 +37,11 @@ pub(crate) fn run_quietly(dir: &Path, profile: Profile) -> Result<PathBuf> {
     match profile {
         // Each plugin by its own build: one build of all would unify their features and make larger files.
         Profile::Release => {
-            build(profile, &["astro-host"])?;
+            build(profile, &["astro"])?;
             PLUGINS.iter().try_for_each(|plugin| build(profile, &[plugin]))?;
         }
         // One build of all compiles each crate once.
-        Profile::Quick => build(profile, &[&["astro-host"], PLUGINS].concat())?,
+        Profile::Quick => build(profile, &[&["astro"], PLUGINS].concat())?,
     }
     let built = target().join(profile.name());
     let binary = dir.join("bin/astro");
@@ -121,6 +121,6 @@ impl Fixture {
 /// Builds fixtures, in one build with everything that quickstart built: the same features, so that each crate is there.
 pub(crate) fn build_fixtures(fixtures: &[Fixture]) -> Result {
     let fixtures = fixtures.iter().map(|fixture| fixture.package());
-    let packages: Vec<&str> = ["astro-host"].iter().chain(PLUGINS).copied().chain(fixtures).collect();
+    let packages: Vec<&str> = ["astro"].iter().chain(PLUGINS).copied().chain(fixtures).collect();
     build(Profile::Quick, &packages)
 }

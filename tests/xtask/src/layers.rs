@@ -6,6 +6,7 @@ use std::path::Path;
 /// The top-level modules of `core/src`, from those that everything may use to the one that nothing may use.
 pub(crate) const ORDER: &[&str] = &[
     "base",
+    "product",
     "sys",
     "config",
     "console",

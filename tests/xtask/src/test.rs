@@ -120,6 +120,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
             "astro-plugin-sdk",
             "-p",
             "astro-host",
+            "-p",
+            "astro",
             // The same features as in every other step.
             "-p",
             "sandbox",

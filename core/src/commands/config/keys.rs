@@ -29,7 +29,7 @@ pub(in crate::commands) const KEYS: &[(&str, &str)] = &[
     ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
     (
         "trust.directories",
-        "Directories with commas between them whose `.astro.toml` is used though another user owns it; `*` means all",
+        "Directories with commas between them whose directory file is used though another user owns it; `*` means all",
     ),
     ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
 ];

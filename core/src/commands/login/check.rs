@@ -15,6 +15,7 @@ use crate::{
         clock, runtime,
         tls::Trust,
     },
+    product::product,
 };
 
 /// How long the answer is waited for.
@@ -80,7 +81,7 @@ fn verdict(status: u16, body: &[u8]) -> Result<Checked> {
         }
         // It knows who asks, and says what that one may not.
         (200..300 | 403, Value::Object(_)) => Ok(Checked::Accepted),
-        _ => Ok(Checked::Not(format!("the answer was not one of the Astro API ({status})"))),
+        _ => Ok(Checked::Not(format!("the answer was not one of {} ({status})", product().api.title))),
     }
 }
 

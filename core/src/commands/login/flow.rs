@@ -18,22 +18,21 @@ use crate::{
     program::APP,
 };
 
-/// The only place the issuer sends a browser back to (astronomer/astro-cli#1158).
-const REDIRECT: &str = "http://localhost:12345/callback";
-const PORT: u16 = 12345;
+/// The path of the address that a browser comes back to.
+const CALLBACK: &str = "/callback";
 /// How long a person may take in the browser.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a browser may take for one request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 /// The largest request that is read.
 const LARGEST_REQUEST: usize = 16 * 1024;
-const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// With the browser. `open`: it is opened; the address is shown either way. `name`: that of the credential, for advice.
 pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool, name: &str) -> Result<Granted> {
     // Before anybody is sent away: the way back must be there.
-    let listeners = listen(issuer, name)?;
-    let (url, state, verifier) = issuer.authorization(REDIRECT, &SCOPES)?;
+    let (listeners, port) = listen(issuer, name)?;
+    let redirect = format!("http://localhost:{port}{CALLBACK}");
+    let (url, state, verifier) = issuer.authorization(&redirect)?;
     let opened = open && webbrowser::open(url.as_str()).is_ok();
     let how = if opened {
         "Your browser was opened; if it was not, open"
@@ -43,12 +42,12 @@ pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool, name: &str
     // Without the address nobody gets on, whatever is quiet.
     console.stderr_line(&format!("{how}\n\n    {}\n", escaped(url.as_str())));
     let code = wait(&listeners, &state)?;
-    issuer.redeem(&code, REDIRECT, &verifier)
+    issuer.redeem(&code, &redirect, &verifier)
 }
 
 /// With a code on another device.
 pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<Granted> {
-    let device = issuer.device(&SCOPES)?.ok_or_else(|| {
+    let device = issuer.device()?.ok_or_else(|| {
         failed("the issuer does not offer to sign in on another device").help(format!(
             "sign in with the browser: {APP} login, or store a token: {APP} login --with-token"
         ))
@@ -73,12 +72,12 @@ pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<Granted> {
 }
 
 /// Listens on both loopback addresses: which one `localhost` is, the browser decides.
-fn listen(issuer: &Issuer, name: &str) -> Result<Vec<TcpListener>> {
+fn listen(issuer: &Issuer, name: &str) -> Result<(Vec<TcpListener>, u16)> {
     let busy = |address: SocketAddr, error: &std::io::Error| {
         let failure = failed(format!("cannot listen on {address}, where the browser comes back to"))
             .cause(plain_io(&error.to_string()))
             .help(format!("end the program that uses the port: another `{APP} login`?"));
-        let failure = match &issuer.device_url {
+        let failure = match &issuer.endpoints.device {
             Some(_) => {
                 failure.help(format!("sign in with a code instead: {APP} login --device --credential {name}"))
             }
@@ -87,10 +86,15 @@ fn listen(issuer: &Issuer, name: &str) -> Result<Vec<TcpListener>> {
         failure.help(format!("or store a token: {APP} login --with-token --credential {name} < FILE"))
     };
     let mut listeners = Vec::new();
+    // A client of its own may come back to any port; it is the same for both.
+    let mut port = issuer.endpoints.redirect_port.unwrap_or(0);
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-        let address = SocketAddr::new(ip, PORT);
+        let address = SocketAddr::new(ip, port);
         match TcpListener::bind(address) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => {
+                port = listener.local_addr().map_or(port, |bound| bound.port());
+                listeners.push(listener);
+            }
             // A machine without IPv6.
             Err(error) if ip.is_ipv6() && error.kind() != ErrorKind::AddrInUse => {}
             Err(error) => return Err(busy(address, &error)),
@@ -101,7 +105,7 @@ fn listen(issuer: &Issuer, name: &str) -> Result<Vec<TcpListener>> {
             .set_nonblocking(true)
             .while_doing(code::FAILED, || "cannot wait for the browser".to_owned())?;
     }
-    Ok(listeners)
+    Ok((listeners, port))
 }
 
 /// Waits for the browser to come back with this state; anything else that knocks is answered and waited past, each on
@@ -135,8 +139,8 @@ fn answer(mut stream: TcpStream, state: &CsrfToken) -> Option<Result<String>> {
     stream.set_read_timeout(Some(REQUEST_PATIENCE)).ok()?;
     stream.set_write_timeout(Some(REQUEST_PATIENCE)).ok()?;
     let target = target(&mut stream)?;
-    let url = Url::parse(REDIRECT).ok()?.join(&target).ok()?;
-    if url.path() != "/callback" {
+    let url = Url::parse("http://localhost/").ok()?.join(&target).ok()?;
+    if url.path() != CALLBACK {
         respond(&mut stream, "404 Not Found", "Nothing is here", "This address is only for signing in.");
         return None;
     }

@@ -19,6 +19,7 @@ use crate::{
     commands::{Builtin, Request, choices, column, command, file, option, positional, switch},
     context::directory,
     output::Format,
+    product::product,
     program::APP,
     trust::Key,
 };
@@ -163,7 +164,7 @@ fn pack_command() -> Builtin {
             file(option("key", "FILE", "Sign it with this secret key of minisign")),
         ],
         &[
-            ("astro plugin pack", "Make dist/TARGET/NAME.astro-plugin"),
+            ("astro plugin pack", &format!("Make dist/TARGET/NAME.{}", product().extension)),
             ("astro plugin pack --key ~/.minisign/minisign.key", "Sign it"),
         ],
         pack,

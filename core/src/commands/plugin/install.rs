@@ -145,7 +145,7 @@ fn sync_command() -> Builtin {
         ..option(
             "lock-file",
             "FILE",
-            "The lock file; astro-plugins.lock in the working directory without this",
+            &format!("The lock file; {} in the working directory without this", lock_file::name()),
         )
     };
     let mut sync = command(
@@ -315,7 +315,7 @@ pub(in crate::commands) fn sync(request: &Request<'_>) -> Result<i32> {
         Some(path) => PathBuf::from(path),
         None => directory::working()
             .while_doing(code::FAILED, || "the working directory is not known".to_owned())?
-            .join(lock_file::NAME),
+            .join(lock_file::name()),
     };
     let names = request.texts("plugins");
     let is_locked = request.flag("locked");

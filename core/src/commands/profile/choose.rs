@@ -7,6 +7,7 @@ use crate::{
     config::{self, Config, environment},
     context::{Directory, directory},
     output::Format,
+    product::product,
     program::{APP, ENV},
 };
 
@@ -16,7 +17,10 @@ pub(super) fn command() -> Builtin {
         "Choose the profile of this directory, this shell, or every shell",
         vec![
             super::existing("Name of the profile"),
-            switch("here", "For this directory and those below it: writes `.astro.toml`"),
+            switch(
+                "here",
+                &format!("For this directory and those below it: writes `{}`", product().directory_file),
+            ),
             switch("shell", "For this shell: prints the line that chooses it, for `eval`"),
         ],
         &[

@@ -13,7 +13,7 @@ const SITE_A: &str = "https://api.a.example/v1";
 const SITE_B: &str = "https://api.b.example/v1";
 
 fn token(organization: &str) -> String {
-    let payload = format!(r#"{{"permissions":["organizationId:{organization}","workspaceId:w-claim"]}}"#);
+    let payload = format!(r#"{{"organization":"{organization}","workspace":"w-claim"}}"#);
     format!("e30.{}.x", URL_SAFE_NO_PAD.encode(payload))
 }
 

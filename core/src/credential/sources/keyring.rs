@@ -17,11 +17,14 @@ use crate::{
     base::error::{Failure, Result, auth, failed},
     config::Dirs,
     credential::{Secret, Session, Stored},
+    product::product,
     program::{APP, ENV},
 };
 
 /// The name under which a keyring shows what is ours.
-const SERVICE: &str = "astro-host";
+fn service() -> &'static str {
+    product().folder
+}
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -216,7 +219,7 @@ fn within_patience<T: Send + 'static>(
     let user = format!("{name} ({})", dirs.config.display());
     let (answer, answered) = mpsc::channel();
     let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(move || {
-        let outcome = Entry::new(SERVICE, &user)
+        let outcome = Entry::new(service(), &user)
             .map_err(|error| match Entry::store_status() {
                 Err(reason) => Trouble::Refused(reason.to_string()),
                 Ok(()) => error.into(),

@@ -14,6 +14,7 @@ use rustix::{
 use super::{is_system, quoted, user};
 use crate::{
     base::error::{Failure, Result, plugin},
+    product::product,
     program::{APP, ENV},
     sys::process::this_binary,
 };
@@ -197,7 +198,7 @@ impl Namespace {
         self.prefix.as_deref().is_some_and(|prefix| {
             prefix.starts_with(path)
                 || path == prefix.join("lib")
-                || path.starts_with(prefix.join("lib/astro-host"))
+                || path.starts_with(prefix.join(format!("lib/{}", product().folder)))
         })
     }
 }

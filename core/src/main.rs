@@ -1,5 +1,0 @@
-//! The door of the `astro` binary.
-
-fn main() -> ! {
-    astro_host::main()
-}
