@@ -95,7 +95,7 @@ fn arguments() -> Result<(String, Vec<String>)> {
 fn route(env: &Env, args: &[String]) -> Result<i32> {
     // Errors before the format is known should still be in the format that was asked for.
     env.console.set_conversation(guess_conversation(args, env.console.facts));
-    if let Ok(shell) = std::env::var(complete::VARIABLE) {
+    if let Ok(shell) = std::env::var(complete::variable()) {
         return completion::complete(env, &shell, args);
     }
     if let Some(code) = internal(env, args) {

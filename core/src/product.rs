@@ -3,10 +3,15 @@
 //! Almost all of it is data. Two things are code: how people sign in ([`SignIn`]), and how the API says what went wrong
 //! ([`ApiErrors`]).
 
+mod neutral;
+mod standard;
+
 use std::sync::OnceLock;
 
 pub use astro_plugin_protocol::message::FieldError;
 use serde_json::Value;
+
+pub use standard::{Oidc, ProblemDetails};
 
 use crate::{base::error::Result, program};
 
@@ -132,10 +137,7 @@ pub fn set(product: &'static Product) {
     let _ = PRODUCT.set(product);
 }
 
-/// The product of this process.
+/// The product of this process; one without an API of its own until it is set, as in unit tests.
 pub(crate) fn product() -> &'static Product {
     PRODUCT.get().copied().unwrap_or(&neutral::PRODUCT)
 }
-
-/// What there is before a product was set: parsers and unit tests need no more.
-mod neutral;

@@ -32,6 +32,7 @@ mod profiles;
 mod refusals;
 mod reinstalling;
 mod sandbox;
+mod second_host;
 mod secret_managers;
 mod services;
 mod signing_in;

@@ -12,7 +12,7 @@ use crate::{
     console::{Style, escaped, styled, width},
     exit_code,
     product::product,
-    program::APP,
+    program::{self, APP},
     tree::CommandSet,
 };
 
@@ -146,7 +146,7 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         page.heading("Examples");
         for example in &command.examples {
             page.text_indented(&format!("{}:", example.about));
-            page.line(&format!("    {}", page.literal(&example.command)));
+            page.line(&format!("    {}", page.literal(&ours(&example.command))));
         }
     }
     if let Some(output) = &command.output {
@@ -163,6 +163,11 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
     }
     page.owner(owners);
     page.finish()
+}
+
+/// A command line of an example, as it is typed for this product.
+fn ours(line: &str) -> String {
+    program::own(line).replace(".astro-plugin", &format!(".{}", product().extension))
 }
 
 /// `astro help globals`.
@@ -355,7 +360,7 @@ impl Page {
         if let Some(value) = global.value {
             left.push_str(&format!(" <{value}>"));
         }
-        let mut help = global.help.to_owned();
+        let mut help = program::own(global.help);
         if !global.aliases.is_empty() {
             let aliases: Vec<String> = global.aliases.iter().map(|alias| format!("--{alias}")).collect();
             help.push_str(&format!(" [also: {}]", aliases.join(", ")));
@@ -363,7 +368,7 @@ impl Page {
         if !global.choices.is_empty() {
             help.push_str(&format!(" [possible values: {}]", global.choices.join(", ")));
         }
-        if let Some(env) = global.env {
+        if let Some(env) = global.env.map(program::own) {
             help.push_str(&format!(" [env: {env}]"));
         }
         self.entry(&left, &help);

@@ -1,6 +1,6 @@
 //! The command line: what was typed, what it may be, and how it is explained. Nothing here runs a command.
 //!
-//! [`help`] talks to people, [`report`] prints errors, [`complete`] serves the shells. What needs no process, such as
+//! [`help`] talks to people, [`complete`] serves the shells. What needs no process, such as
 //! [`parse`], is in the package `astro-plugin-cli`, which the test kit of the SDK shares.
 
 #![forbid(unsafe_code)]

@@ -15,18 +15,18 @@ pub(super) fn commands() -> Vec<Builtin> {
         &[
             (
                 &format!(
-                    "mkdir -p ~/.local/share/bash-completion/completions && {APP} completion bash > ~/.local/share/bash-completion/completions/astro"
+                    "mkdir -p ~/.local/share/bash-completion/completions && {APP} completion bash > ~/.local/share/bash-completion/completions/{APP}"
                 ),
                 "Complete in bash, with the package bash-completion",
             ),
             ("astro completion bash >> ~/.bashrc", "Complete in bash without that package"),
             (
-                &format!("mkdir -p ~/.zfunc && {APP} completion zsh > ~/.zfunc/_astro"),
+                &format!("mkdir -p ~/.zfunc && {APP} completion zsh > ~/.zfunc/_{APP}"),
                 "Complete in zsh, with the two lines above",
             ),
             (
                 &format!(
-                    "mkdir -p ~/.config/fish/completions && {APP} completion fish > ~/.config/fish/completions/astro.fish"
+                    "mkdir -p ~/.config/fish/completions && {APP} completion fish > ~/.config/fish/completions/{APP}.fish"
                 ),
                 "Complete in fish",
             ),
@@ -36,12 +36,14 @@ pub(super) fn commands() -> Vec<Builtin> {
     completion.long_about = format!("Print the script that completes commands, options and values in a shell.\n\nIt asks {APP} each time, so newly installed plugins complete at once, and the script stays good when {APP} is upgraded or moved. It runs the {APP} that is typed.").to_owned();
     completion.sections = vec![Section {
         title: "zsh".to_owned(),
-        text: "zsh finds `_astro` when `~/.zshrc` has these two lines, in this order:\nfpath=(~/.zfunc $fpath)\nautoload -Uz compinit && compinit".to_owned(),
+        text: format!(
+            "zsh finds `_{APP}` when `~/.zshrc` has these two lines, in this order:\nfpath=(~/.zfunc $fpath)\nautoload -Uz compinit && compinit"
+        ),
     }];
     vec![completion]
 }
 
 pub(super) fn completion(request: &Request<'_>) -> Result<i32> {
     let shell = request.required("shell")?;
-    request.env.print(Shell::named(shell)?.script())
+    request.env.print(&Shell::named(shell)?.script())
 }

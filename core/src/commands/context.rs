@@ -22,6 +22,7 @@ use crate::{
     },
     credential::{Source, issuer::Issuer},
     output::Format,
+    product::product,
     program::APP,
 };
 
@@ -280,8 +281,10 @@ fn official_spelling(word: &str) -> Failure {
                 .help(format!("see `{APP} context --help`"));
         }
     };
-    usage(format!(
-        "`{APP} context {word}` is a command of the official Astro CLI; here a context is a profile"
-    ))
-    .help(format!("type `{today}`"))
+    let whose = match product().fallback {
+        Some(fallback) => format!("is a command of {}", fallback.title),
+        None => "is no command".to_owned(),
+    };
+    usage(format!("`{APP} context {word}` {whose}; here a context is a profile"))
+        .help(format!("type `{today}`"))
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::help,
     commands::{Builtin, pages},
     official,
+    product::product,
     program::{APP, ENV},
     run::line,
 };
@@ -107,18 +108,26 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
 }
 
 fn environment_text() -> String {
+    let folder = product().folder;
+    let base_path = product().api.base_path;
+    let domain = match product().api.of_domain {
+        Some(of_domain) => {
+            let example = "example.com";
+            format!("  {ENV}_DOMAIN            a domain, {example} means {}\n", of_domain(example))
+        }
+        None => String::new(),
+    };
     format!("\
 A flag beats a variable, a variable beats a profile. `{APP} context` shows what is in effect and why.
 
   {ENV}_PROFILE           the profile to use
   {ENV}_API_TOKEN         a token; with it no profile is in use
-  {ENV}_API_URL           the API's base, ending in /v1
-  {ENV}_DOMAIN            a domain, astronomer.io means https://api.astronomer.io/v1
-  {ENV}_ORGANIZATION_ID   the organization
+  {ENV}_API_URL           the API's base, ending in {base_path}
+{domain}  {ENV}_ORGANIZATION_ID   the organization
   {ENV}_WORKSPACE_ID      the workspace
   {ENV}_DEPLOYMENT_ID     the deployment
   {ENV}_OUTPUT            table, json or clean
-  {ENV}_HOME              keep everything below ${ENV}_HOME/.astro-host
+  {ENV}_HOME              keep everything below ${ENV}_HOME/.{folder}
   {ENV}_LOG               what to log on stderr: info, debug, deployment-token=trace
   NO_COLOR                no colours
 

@@ -75,7 +75,7 @@ fn words(env: &Env, typed: &[&str]) -> Vec<Candidate> {
 
 /// The keys that can be set: those of astro, and those that plugins declare.
 fn keys(env: &Env) -> Vec<Candidate> {
-    let own = config::KEYS.iter().map(|(key, about)| Candidate::new(*key, *about));
+    let own = config::keys().into_iter().map(|(key, about)| Candidate::new(key, about));
     let plugins = env.stores.plugins().0.into_iter().flat_map(|owner| {
         let name = owner.facts.name;
         let keys = owner.facts.config.into_iter();

@@ -1,6 +1,6 @@
 //! The boundary to plugins. It and [`crate::sys`] are the only modules of the host that may be unsafe.
 //!
-//! * [`verify`], which is [`crate::trust::verify`], decides whether a file may be loaded, before any of its code can run.
+//! * [`crate::trust::verify`] decides whether a file may be loaded, before any of its code can run.
 //! * [`library`] loads it, and never unloads it.
 //! * [`port`] is what the plugin calls; [`executor`] polls what the plugin returned.
 //! * [`crate::sys`] keeps the process in order while foreign code runs in it.

@@ -1,5 +1,6 @@
-//! What runs a plugin's code: a command ([`one`]), the same for several profiles ([`many`]), the values of a completion
-//! ([`complete`]), and what `plugin link` asks of a library ([`describe`], [`link`]).
+//! What runs a plugin's code: a command ([`one`]), the same for several profiles ([`many`]), the values of an argument
+//! ([`candidates`]), and what `plugin link` asks of a library ([`describe`], [`link`]). [`line`] is a line as it was typed,
+//! [`ask`] sends a message and waits.
 
 #![forbid(unsafe_code)]
 

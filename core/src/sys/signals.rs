@@ -381,11 +381,12 @@ fn die_by(signal: i32) -> ! {
     // Where stdout is no terminal the modes may be a pager's that shows our output: not ours to change.
     restore_at_end();
     exit_message::write();
-    // SAFETY: `signal`, `sigprocmask`-family calls and `kill` are async-signal-safe and get valid values.
+    // SAFETY: `signal`, `sigprocmask`-family calls and `raise` are async-signal-safe and get valid values.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
         unblock(signal);
-        libc::kill(libc::getpid(), signal);
+        // To this thread: one more for the process is thrown away while another one waits for some thread.
+        libc::raise(signal);
         // The first process of a PID namespace is not ended by the default action (pid_namespaces(7)), and a tracer may
         // hold the signal back: the exit code that a shell shows for a death by signal is what is left.
         libc::_exit(128 + signal)

@@ -43,6 +43,13 @@ pub fn variable(name: &str) -> String {
     format!("{}_{name}", prefix())
 }
 
+/// What is data of every product, in the words of this one: command lines that begin with `astro`, alone or quoted in a text,
+/// and names of variables that begin with `ASTRO_`.
+pub fn own(text: &str) -> String {
+    let text = text.strip_prefix("astro ").map_or_else(|| text.to_owned(), |rest| format!("{APP} {rest}"));
+    text.replace("`astro ", &format!("`{APP} ")).replace("ASTRO_", &format!("{ENV}_"))
+}
+
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(name())

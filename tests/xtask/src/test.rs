@@ -92,6 +92,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
             ("ASTRO_E2E_MARKED", Fixture::Library("fixture-marked")),
             ("ASTRO_E2E_RAW", Fixture::Library("fixture-raw")),
             ("ASTRO_E2E_HOST_PROTOCOL_1", Fixture::Program("fixture-host-protocol-1")),
+            ("ASTRO_E2E_ACME", Fixture::Program("fixture-acme")),
         ];
         install::build_fixtures(&fixtures.map(|(_, fixture)| fixture))?;
         shell::run(

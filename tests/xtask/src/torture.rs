@@ -2,7 +2,7 @@
 
 use crate::{
     install::{self, Fixture},
-    shell::{Result, cargo, run as run_program, say},
+    shell::{Result, cargo_with_signals, run as run_program, say},
 };
 
 /// `torture [NAME] [--times N]`: the tests whose name holds NAME, each with N times the runs of a normal test run.
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     let (bad, marked) = (bad.path(), marked.path());
     say(&format!("{times} times the runs of `cargo xtask test`"));
     run_program(
-        cargo()
+        cargo_with_signals()
             .args([
                 "test",
                 "--locked",

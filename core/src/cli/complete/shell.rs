@@ -10,10 +10,13 @@ use super::{line, spot::Spot};
 use crate::{
     base::error::{Result, usage},
     console::{escaped, is_control},
+    program::{self, ENV},
 };
 
-/// The characters at which bash begins a new word, from its script.
-const BREAKS: &str = "_ASTRO_BREAKS";
+/// The variable with the characters at which bash begins a new word, from its script.
+fn breaks_variable() -> String {
+    format!("_{ENV}_BREAKS")
+}
 
 /// A shell that completes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,17 +65,18 @@ impl Shell {
     }
 
     /// The script that registers completion.
-    pub fn script(self) -> &'static str {
-        match self {
+    pub fn script(self) -> String {
+        let script = match self {
             Self::Bash => include_str!("astro.bash"),
             Self::Zsh => include_str!("astro.zsh"),
             Self::Fish => include_str!("astro.fish"),
-        }
+        };
+        script.replace("ASTRO", program::prefix()).replace("astro", program::name())
     }
 
     /// Reads what the script hands over after `--`: the line from bash, words from the others.
     pub fn read(self, args: &[String]) -> Typed {
-        let breaks = std::env::var(BREAKS).unwrap_or_default();
+        let breaks = std::env::var(breaks_variable()).unwrap_or_default();
         self.read_with(args, &breaks)
     }
 

@@ -13,26 +13,37 @@ use crate::{
     base::error::{Failure, Result, code, failed, usage},
     config::Config,
     official,
+    product::product,
     program::APP,
     suggest,
     trust::Key,
 };
 
 /// Keys that stand for themselves.
-pub(in crate::commands) const KEYS: &[(&str, &str)] = &[
-    ("default_profile", "The profile of shells and directories that chose nothing"),
-    (
-        "official.command",
-        "The whole path of the official Astro CLI; commands that no plugin has are forwarded to it",
-    ),
-    ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
-    ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
-    (
-        "trust.directories",
-        "Directories with commas between them whose directory file is used though another user owns it; `*` means all",
-    ),
-    ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
-];
+pub(in crate::commands) fn all() -> Vec<(&'static str, String)> {
+    let mut keys =
+        vec![("default_profile", "The profile of shells and directories that chose nothing".to_owned())];
+    keys.extend(product().fallback.map(|fallback| {
+        let title = fallback.title;
+        (
+            "official.command",
+            format!("The whole path of {title}; commands that no plugin has are forwarded to it"),
+        )
+    }));
+    keys.extend(
+        [
+            ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
+            ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
+            (
+                "trust.directories",
+                "Directories with commas between them whose directory file is used though another user owns it; `*` means all",
+            ),
+            ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
+        ]
+        .map(|(key, about)| (key, about.to_owned())),
+    );
+    keys
+}
 
 /// The values of `trust.require`.
 pub(in crate::commands) const REQUIRE: &[&str] = &["checksum", "signed"];
@@ -147,7 +158,7 @@ pub(super) fn elsewhere(key: &str) -> Option<Failure> {
 
 fn unknown(key: &str) -> Failure {
     let failure = usage(format!("there is no key `{key}`"));
-    match suggest::nearest(key, KEYS.iter().map(|(key, _)| *key)) {
+    match suggest::nearest(key, all().iter().map(|(key, _)| *key)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure,
     }

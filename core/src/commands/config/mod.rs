@@ -12,7 +12,7 @@ use astro_plugin_protocol::{
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
-pub(super) use keys::{KEYS, REQUIRE, VERIFY};
+pub(super) use keys::{REQUIRE, VERIFY, all as keys};
 use keys::{checked, elsewhere};
 
 use super::{Request, column, command, dynamic, positional};
@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
-    let key = || dynamic(positional("key", "A key such as `official.command` or `plugins.NAME.KEY`", true));
+    let key = || dynamic(positional("key", "A key such as `trust.require` or `plugins.NAME.KEY`", true));
     let mut set = command(
         "config set",
         "Set a value",
@@ -44,17 +44,14 @@ pub(super) fn commands() -> Vec<Builtin> {
             )),
         ],
         &[
-            (
-                "astro config set official.command /usr/local/bin/astro-official",
-                "Hand unknown words to the official CLI",
-            ),
+            ("astro config set trust.require signed", "Use signed plugins alone"),
             ("astro config set plugins.lint.strict true", "Set a value of a plugin"),
         ],
         set,
     );
     set.long_about = format!(
         "Set a value.\n\nKeys are: {}; and `plugins.NAME.KEY` for the plugin NAME. Profiles are changed with `{APP} profile edit`, credentials with `{APP} login`.",
-        KEYS.iter().map(|(key, about)| format!("`{key}` ({about})")).collect::<Vec<_>>().join(", ")
+        keys().iter().map(|(key, about)| format!("`{key}` ({about})")).collect::<Vec<_>>().join(", ")
     );
     let mut list = command(
         "config list",
@@ -85,7 +82,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             "config unset",
             "Take a value out",
             vec![key()],
-            &[("astro config unset official.command", "Take a value out")],
+            &[("astro config unset trust.require", "Take a value out")],
             unset,
         ),
         list,

@@ -77,10 +77,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             ("astro login", "Sign in with the browser"),
             ("astro login --device --credential prod", "Sign in where there is no browser"),
             ("astro login --with-token < token.txt", "Store a token as the credential `default`"),
-            (
-                "astro login --credential prod --command 'pass show astro/prod'",
-                "Let a password manager keep it",
-            ),
+            ("astro login --credential prod --command 'pass show prod'", "Let a password manager keep it"),
         ],
         login,
     );

@@ -31,7 +31,7 @@ pub(super) fn command() -> Builtin {
         ],
         use_profile,
     );
-    command.long_about = format!("Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with {ENV}_PROFILE or {ENV}_API_TOKEN, or in a directory with `.astro.toml`, keeps its own.").to_owned();
+    command.long_about = format!("Choose a profile.\n\nWithout an option it becomes the default of shells and directories that chose nothing. No other shell is switched: one with {ENV}_PROFILE or {ENV}_API_TOKEN, or in a directory with `{}`, keeps its own.", product().directory_file).to_owned();
     command.see_also = vec!["context".to_owned(), "profile list".to_owned()];
     command
 }

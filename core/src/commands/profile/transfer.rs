@@ -26,6 +26,7 @@ use crate::{
     net::address::Address,
     official::own_context::{self, OwnContext},
     output::Format,
+    product::product,
     program::APP,
 };
 
@@ -79,27 +80,28 @@ pub(super) fn export_command() -> Builtin {
 }
 
 pub(super) fn import_command() -> Builtin {
-    let mut command = super::command(
-        "profile import",
-        "Add profiles from a file, or from the official Astro CLI",
-        vec![
-            file(positional(
-                "file",
-                &format!("What `{APP} profile export` wrote; `-` is standard input"),
-                false,
-            )),
-            switch(
-                "from-official",
-                "Read the contexts of the official Astro CLI's `config.yaml` (FILE, or the one in your home)",
-            ),
-        ],
-        &[
-            ("astro profile import profiles.toml", "Add profiles"),
-            ("astro profile import --from-official", "Add the contexts of the official CLI"),
-        ],
-        import,
+    let mut args = vec![file(positional(
+        "file",
+        &format!("What `{APP} profile export` wrote; `-` is standard input"),
+        false,
+    ))];
+    let mut examples = vec![("astro profile import profiles.toml", "Add profiles")];
+    let mut about = "Add profiles from a file".to_owned();
+    let mut more = String::new();
+    if let Some(fallback) = product().fallback {
+        let title = fallback.title;
+        args.push(switch(
+            "from-official",
+            &format!("Read the contexts of {title}, from its `config.yaml` (FILE, or the one in your home)"),
+        ));
+        examples.push(("astro profile import --from-official", "Add the contexts of the official CLI"));
+        about.push_str(&format!(", or from {title}"));
+        more = format!(" The file of {title} is only read.");
+    }
+    let mut command = super::command("profile import", &about, args, &examples, import);
+    command.long_about = format!(
+        "{about}.\n\nNothing is replaced: when a profile of the same name says something else, nothing is added at all. Tokens are not imported: sign in once for each credential.{more}"
     );
-    command.long_about = "Add profiles from a file, or from the official Astro CLI.\n\nNothing is replaced: when a profile of the same name says something else, nothing is added at all. Tokens are not imported: sign in once for each credential. The file of the official CLI is only read.".to_owned();
     command.see_also = vec!["profile export".to_owned(), "login".to_owned()];
     command
 }
@@ -150,7 +152,7 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
     let env = request.env;
     let dirs = env.dirs.clone()?;
     let file = request.text("file");
-    let portable = if request.flag("from-official") {
+    let portable = if product().fallback.is_some() && request.flag("from-official") {
         let path = file.map_or_else(official_file, |file| Ok(PathBuf::from(file)))?;
         of_official(&path, &text_of(&path)?)?
     } else {

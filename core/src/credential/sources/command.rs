@@ -28,7 +28,7 @@ pub fn stored(name: &str, described: &Credential) -> Result<Stored> {
     let line = described.command.as_deref().unwrap_or_default();
     let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
         config(format!("the credential `{name}` has the source `command` and no command that can be run"))
-            .help(format!("{APP} login --credential {name} --command 'pass show astro'"))
+            .help(format!("{APP} login --credential {name} --command 'pass show token'"))
     })?;
     let mut program = Command::new(&words[0]);
     // What the shell reads next is not for it.
