@@ -1,7 +1,7 @@
 //! The command line: what was typed, what it may be, and how it is explained. Nothing here runs a command.
 //!
 //! [`help`] talks to people, [`complete`] serves the shells. What needs no process, such as
-//! [`parse`], is in the package `astro-plugin-cli`, which the test kit of the SDK shares.
+//! [`crate::parse`], is in the package `astro-plugin-cli`, which the test kit of the SDK shares.
 
 #![forbid(unsafe_code)]
 

@@ -112,7 +112,9 @@ fn environment_text() -> String {
     let base_path = product().api.base_path;
     let domain = match product().api.of_domain {
         Some(of_domain) => {
-            let example = "example.com";
+            let hosted = product().api.default_address.unwrap_or_default();
+            let example = hosted.strip_prefix("https://api.").and_then(|rest| rest.split('/').next());
+            let example = example.unwrap_or("example.com");
             format!("  {ENV}_DOMAIN            a domain, {example} means {}\n", of_domain(example))
         }
         None => String::new(),

@@ -1,5 +1,5 @@
 //! What runs a plugin's code: a command ([`one`]), the same for several profiles ([`many`]), the values of an argument
-//! ([`candidates`]), and what `plugin link` asks of a library ([`describe`], [`link`]). [`line`] is a line as it was typed,
+//! ([`candidates`]), and what `plugin link` asks of a library ([`describe`], [`link`]). [`mod@line`] is a line as it was typed,
 //! [`ask`] sends a message and waits.
 
 #![forbid(unsafe_code)]

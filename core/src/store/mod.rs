@@ -6,7 +6,7 @@
 //!   file in each store, however many plugins there are.
 //! * [`build`]: records to index.
 //! * [`lookup`]: both stores as one.
-//! * [`revoke`]: what an index took back. * [`link`]: a plugin under development. * [`bundle`]: how a system store is made.
+//! * [`revoke`]: what an index took back.
 //!
 //! Only two directories are searched: the user's store and the one beside the binary.
 
