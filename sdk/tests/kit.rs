@@ -115,7 +115,7 @@ fn each_end_of_a_command_has_its_code_and_words() {
         ("astro act --what request", 1, "help: declare it with `spec.needs_api()`"),
         ("astro act --what text", 1, "help: declare it with `spec.streams_text()`"),
         ("astro act --what program", 1, "help: declare it with `spec.runs_programs()`"),
-        ("astro act --what ask", 2, "needs `--what <WHAT>`: nobody can be asked here"),
+        ("astro act --what ask", 2, "needs `--what <WHAT>`, because it cannot prompt here"),
         ("astro act --what confirm", 2, "needs `--yes`"),
         ("astro act --what confirm -y", 0, ""),
         ("astro act --waht x", 2, "help: did you mean `--what`?"),

@@ -51,7 +51,7 @@ fn every_failure_of_a_server_has_its_code() {
         (LIST, || Reply::Page(200, "<html>".into()), 1, "failed", "not JSON"),
         (LIST, || Reply::Json(200, r#"{"tokens":[]}"#.into()), 1, "failed", "how many"),
         (LIST, || Reply::Nothing, 5, "network", "broke the connection"),
-        (LIST, || Reply::Half(200, r#"{"tokens":"#.into()), 5, "network", "broke off"),
+        (LIST, || Reply::Half(200, r#"{"tokens":"#.into()), 5, "network", "the connection closed before"),
         (CREATE, || refusal(400), 1, "failed", "no way"),
         (CREATE, || refusal(403), 1, "failed", "refused"),
         (CREATE, || refusal(500), 6, "outcome_unknown", "not known"),

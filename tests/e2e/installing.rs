@@ -36,7 +36,7 @@ fn from_an_index_and_back_again() {
         0,
         &[
             "Installed the plugin `marked` 1.0.0 from corp, signed with the key",
-            "has the power of your account",
+            "run with your full permissions",
         ],
     );
     assert_eq!(mark(&env), "1.0.0");
@@ -79,9 +79,9 @@ fn from_an_index_and_back_again() {
         &["Downgraded the plugin `marked` from 1.1.0"],
     );
     assert!(env.run(["plugin", "list"]).ok().contains("ready, pinned"));
-    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Upgrades move the plugin `marked`"]);
+    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Unpinned the plugin `marked`"]);
     says(&env.run(["plugin", "pin", "marked"]), 0, &["stays at 1.0.0"]);
-    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Upgrades move the plugin `marked`"]);
+    says(&env.run(["plugin", "pin", "marked", "--remove"]), 0, &["Unpinned the plugin `marked`"]);
     says(&env.run(["plugin", "upgrade"]), 0, &["from 1.0.0 to 1.1.0"]);
     let verified = env.run(["plugin", "verify", "marked", "-o", "clean"]).ok();
     assert!(
@@ -104,7 +104,7 @@ fn from_a_file_and_from_a_directory() {
     let file = path.to_str().expect("UTF-8");
     says(&env.run(["plugin", "install", "marked.astro-plugin", "--sha256", "12"]), 2, &["is not a SHA-256"]);
     let wrong = env.run(["plugin", "install", file, "--sha256", &"0".repeat(64)]);
-    says(&wrong, 126, &["it is not the file it should be", "expected 0000"]);
+    says(&wrong, 126, &["it fails its checksum", "expected 0000"]);
     says(&env.run(["plugin", "install", file]), 0, &["Installed the plugin `marked` 1.0.0", "not signed"]);
     assert_eq!(mark(&env), "1.0.0");
     // The file that was installed is a copy.
@@ -235,7 +235,7 @@ fn the_companys_index_comes_first() {
     says(&env.run(["plugin", "upgrade", "other"]), 0, &["already up to date"]);
     says(&env.run(["plugin", "upgrade", "marked"]), 1, &["the index `corp` is not there"]);
     let other_key = env.run(["plugin", "install", "public/marked"]);
-    says(&other_key, 126, &["THE PUBLISHER'S KEY OF `marked` HAS CHANGED", "--accept-key"]);
+    says(&other_key, 126, &["the publisher key of `marked` has changed", "--accept-key"]);
     says(&env.run(["plugin", "index", "remove", "corp"]), 0, &["Removed"]);
     says(
         &env.run(["plugin", "upgrade", "marked"]),
@@ -295,7 +295,7 @@ fn a_lock_file_is_reproduced() {
     let changed = text.replace(&text.split("sha256 = \"").nth(1).expect("a hash")[..8], "00000000");
     fs::write(elsewhere.path("astro-plugins.lock"), changed).expect("written");
     let refused = elsewhere.run(["plugin", "sync", "--locked"]);
-    says(&refused, 126, &["is not the file it should be", "expected 00000000"]);
+    says(&refused, 126, &["fails its checksum", "expected 00000000"]);
     assert_eq!(mark(&elsewhere), "1.0.0");
     // The upgrade is written into the file where it is wanted.
     fs::write(elsewhere.path("astro-plugins.lock"), &text).expect("written");
@@ -315,7 +315,7 @@ fn a_file_runs_once() {
     says(
         &env.run(["plugin", "exec", file, "--", "marked"]),
         126,
-        &["nobody vouches for", "--allow-unsigned"],
+        &["is not signed by a trusted publisher", "--allow-unsigned"],
     );
     let ran = env.run(["plugin", "exec", "--allow-unsigned", file, "-q", "-o", "json", "--", "marked"]);
     says(&ran, 0, &["\"warning\":", "is run by --allow-unsigned: it is not signed (SHA-256"]);
@@ -328,7 +328,7 @@ fn a_file_runs_once() {
     let publisher = Signer::default();
     let signed = marked.write(&env, &marked.signed(&publisher));
     let signed = signed.to_str().expect("UTF-8");
-    says(&env.run(["plugin", "exec", signed, "--", "marked"]), 126, &["which nobody vouched for"]);
+    says(&env.run(["plugin", "exec", signed, "--", "marked"]), 126, &["which is not trusted here"]);
     env.run(["config", "set", "trust.publishers", &publisher.public()]).ok();
     says(&env.run(["plugin", "exec", signed, "--", "marked"]), 0, &[]);
     says(&env.run(["plugin", "exec", signed]), 2, &["its commands are: marked"]);
@@ -369,7 +369,7 @@ fn one_failure_keeps_none_of_the_others_back() {
         &[
             "no plugin `none`",
             "no plugin `nothing`",
-            "2 plugins are not as they should be",
+            "2 plugins failed; see the errors above",
             "Installed the plugin `other`",
         ],
     );

@@ -36,7 +36,7 @@ fn a_newcomer_makes_and_keeps_a_token() {
     session.note("a local API to try it with");
     session.run("sandbox start");
     session.run("deployment list");
-    session.note("a token, after some mistakes; nobody can be asked here");
+    session.note("a token, after some mistakes; it cannot prompt here");
     session.run("deployment token create");
     session.run("deployment token create --name ci --role ADMIN");
     session.run("deployment token create --name ci --role DEPLOYMENT_ADMIN --expiration 5000");

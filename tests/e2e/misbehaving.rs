@@ -60,9 +60,9 @@ const BREAKS: &[(&str, &str)] = &[
     ("panic-in-run", "it panicked: in run at"),
     ("panic-in-poll", "it panicked: in poll at"),
     ("panic-in-drop", "it panicked: in drop at"),
-    ("segfault", "crashed: it used memory that is not its own"),
-    ("null", "crashed: it used memory that is not its own"),
-    ("illegal-instruction", "crashed: it reached an instruction that is not one"),
+    ("segfault", "crashed: segmentation fault (SIGSEGV)"),
+    ("null", "crashed: segmentation fault (SIGSEGV)"),
+    ("illegal-instruction", "crashed: illegal instruction (SIGILL)"),
     ("arithmetic", "crashed in arithmetic"),
     ("abort", "aborted"),
     ("exit", "ended the process"),
@@ -128,8 +128,8 @@ fn an_answer_that_is_none() {
     let env = TestEnv::new();
     env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("raw").as_os_str()]).ok();
     for (what, words) in [
-        ("nothing", "it gave an answer that is none"),
-        ("not-utf-8", "it gave an answer that is none"),
+        ("nothing", "it returned an invalid response"),
+        ("not-utf-8", "it returned an invalid response"),
         ("no-object", "in an encoding that is not known"),
         ("half", "EOF while parsing"),
         ("neither", "neither `ok` nor `error`"),

@@ -169,7 +169,7 @@ fn installing_over_a_link_warns_and_keeps_the_link() {
     assert_eq!(mark(&env), "built");
     let installed = env.run(["plugin", "install", "corp/marked"]);
     says(&installed, 0, &["Installed the plugin `marked` 0.9.0 from corp", &format!("It takes {again}")]);
-    says(&installed, 0, &["A plugin has the power of your account"]);
+    says(&installed, 0, &["Plugins run with your full permissions"]);
     assert_eq!(mark(&env), "0.9.0");
     says(
         &env.run(["plugin", "rollback", "marked"]),

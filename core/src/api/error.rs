@@ -78,7 +78,7 @@ pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -
         429 => failed(format!("the API asks to slow down: {reason} (429)")).help("try again in a moment"),
         502..=504 if *method != Method::GET => Failure::new(
             code::OUTCOME_UNKNOWN,
-            format!("a gateway answered for the API: {reason} ({status})"),
+            format!("a gateway returned an error: {reason} ({status})"),
         ),
         _ => failed(format!("the API answered: {reason} ({status})")),
     };

@@ -160,7 +160,10 @@ async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<A
     loop {
         let next = response.chunk().await.map_err(|error| {
             let reason = plain_io(&innermost(&error));
-            Unanswered::BrokeOff(Box::new(Failure::new(code::NETWORK, "the answer broke off").cause(reason)))
+            Unanswered::BrokeOff(Box::new(
+                Failure::new(code::NETWORK, "the connection closed before the response was complete")
+                    .cause(reason),
+            ))
         })?;
         let Some(chunk) = next else { break };
         if status.is_success() {

@@ -153,7 +153,7 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         page.output(output);
     }
     if !command.exit_codes.is_empty() {
-        page.heading("Exit codes of its own");
+        page.heading("Command-specific exit codes");
         page.table(command.exit_codes.iter().map(|code| (code.code.to_string(), code.meaning.clone())));
     }
     if !command.see_also.is_empty() {

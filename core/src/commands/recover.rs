@@ -30,7 +30,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         "List tokens that were made and not delivered",
         Vec::new(),
         &[
-            ("astro recover list", "See what is left over"),
+            ("astro recover list", "List the tokens that were not delivered"),
             ("astro recover list -o json", "The same for a program"),
         ],
         list,
@@ -39,7 +39,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     list.long_about = format!("List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `{APP} recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.").to_owned();
     let mut show = command(
         "recover show",
-        "Hand out a token that is kept",
+        "Show or export a stored token",
         vec![entry()],
         &[
             ("astro recover show 20260131-123456-1a2b", "Show it"),
@@ -49,7 +49,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         show,
     );
     show.long_about =
-        format!("Hand out a token that is kept, to stdout, a file or a program.\n\nNothing is removed by it; `{APP} recover discard` does that. Once it was handed out the entry counts as delivered.").to_owned();
+        format!("Show or export a stored token, to stdout, a file or a program.\n\nNothing is removed by it; `{APP} recover discard` does that. Once it was delivered the entry counts as delivered.").to_owned();
     show.needs = Needs { secret: true, ..Needs::default() };
     let discard = command(
         "recover discard",
@@ -96,7 +96,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
         ]
         .map(str::to_owned)
         .to_vec(),
-        empty: Some("Nothing is left over.".to_owned()),
+        empty: Some("No undelivered tokens.".to_owned()),
         ..View::default()
     };
     request.emit(format, view, rows)
@@ -143,8 +143,10 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         request.env.print_bytes(&rendered)?;
     }
     store(request)?.mark_delivered(&leftover);
-    console
-        .notice(&format!("It is still kept; remove it with `{APP} recover discard {}`.", leftover.record.id));
+    console.notice(&format!(
+        "The entry is still stored; remove it with `{APP} recover discard {}`.",
+        leftover.record.id
+    ));
     Ok(0)
 }
 
@@ -244,10 +246,10 @@ fn find(request: &Request<'_>) -> Result<Leftover> {
 fn without_value(leftover: &Leftover) -> Failure {
     let name = leftover.record.name();
     if leftover.is_answered {
-        failed(format!("the answer that is kept of the token {name} does not hold its value"))
+        failed(format!("the stored response does not contain the token {name}"))
             .help(format!("look at it yourself: {}", leftover.path.display()))
     } else {
-        usage(format!("no answer came for the token {name}: there is nothing to show"))
+        usage(format!("no response was received for the token {name}; nothing to recover"))
             .help("see in the list of tokens whether it was made; rotate it to get a value")
             .help(format!("then remove the entry: {APP} recover discard {}", leftover.record.id))
     }

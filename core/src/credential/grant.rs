@@ -175,10 +175,8 @@ impl Device {
         loop {
             let left = self.lifetime().saturating_sub(elapsed());
             if left < interval + extra {
-                let failure = auth(format!(
-                    "nobody signed in on the other device within {} s",
-                    self.lifetime().as_secs()
-                ));
+                let failure =
+                    auth(format!("no sign-in on the other device within {} s", self.lifetime().as_secs()));
                 return Err(was_lost.into_iter().fold(failure, Failure::cause).help(again));
             }
             pause(interval + extra);
@@ -192,8 +190,7 @@ impl Device {
                 }
                 Denied::Refused { error, .. } if error == "slow_down" => interval += SLOWER,
                 Denied::Refused { .. } => {
-                    let failure =
-                        auth("the sign-in on the other device did not come about").cause(denied.reason());
+                    let failure = auth("the sign-in on the other device failed").cause(denied.reason());
                     // The question before may have had the answer.
                     let lost =
                         was_lost.map(|lost| format!("an answer of the issuer was lost before: {lost}"));
@@ -305,13 +302,13 @@ mod tests {
             (vec![(0, "")], "within 600 s", Some("cannot reach the issuer")),
             (
                 vec![(403, r#"{"error":"access_denied","error_description":"not today"}"#)],
-                "did not come about",
+                "failed",
                 Some("not today"),
             ),
-            (vec![(400, r#"{"error":"expired_token"}"#)], "did not come about", Some("expired_token")),
+            (vec![(400, r#"{"error":"expired_token"}"#)], "failed", Some("expired_token")),
             (
                 vec![(0, ""), (400, r#"{"error":"invalid_grant"}"#)],
-                "did not come about",
+                "failed",
                 Some("an answer of the issuer was lost before"),
             ),
             (vec![(200, "<html>")], "cannot be read", Some("it answered 200 without tokens")),

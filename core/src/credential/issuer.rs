@@ -53,9 +53,7 @@ impl Issuer {
 
     /// The address for a browser, with the state that comes back and the proof that goes with the code (RFC 7636).
     pub fn authorization(&self, redirect: &str) -> Result<(Url, CsrfToken, PkceCodeVerifier)> {
-        let wrong = |error: oauth2::url::ParseError| {
-            failed("the issuer's address is not one").cause(error.to_string())
-        };
+        let wrong = |error: oauth2::url::ParseError| failed("invalid issuer URL").cause(error.to_string());
         let client = BasicClient::new(ClientId::new(self.endpoints.client_id.clone()))
             .set_auth_uri(AuthUrl::new(self.endpoints.authorize.clone()).map_err(wrong)?)
             .set_redirect_uri(RedirectUrl::new(redirect.to_owned()).map_err(wrong)?);

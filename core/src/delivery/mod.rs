@@ -209,7 +209,7 @@ impl Delivery {
                 }
                 drop(secrets);
                 console.notice(&match &self.sink {
-                    Sink::Stdout if self.is_kept => "The value is still kept.".to_owned(),
+                    Sink::Stdout if self.is_kept => "The recovery entry still holds the value.".to_owned(),
                     Sink::Stdout => "This value is shown only once.".to_owned(),
                     Sink::File(file) => format!("The token is in {}.", file.path().display()),
                     Sink::Exec(program) => format!("`{}` took the token.", program.name()),
@@ -303,7 +303,7 @@ impl Delivery {
         left.or_else(|| secrets.delivering.clone()).or_else(|| secrets.failed.clone()).or_else(|| {
             in_flight.failed.then(|| {
                 Failure::new(code::DELIVERY, format!("{APP} failed while it waited for a token"))
-                    .help(format!("what came is kept: {APP} recover list"))
+                    .help(format!("the response is stored: {APP} recover list"))
             })
         })
     }

@@ -268,7 +268,7 @@ fn verdict_in_words(
             let still = if secret.replaces { "; its present value still works" } else { "" };
             let http = refusal.and_then(|refusal| refusal.http);
             let failure = Failure::new(code::NETWORK, format!("the token {name} was not {action}{still}"));
-            let seen = format!("nothing had changed {} s later", watched.as_secs());
+            let seen = format!("the API showed no change within {} s", watched.as_secs());
             let help = "look at the token once more, then run the command again";
             Failure { http, ..failure.cause(reason).cause(seen).help(help) }
         }
@@ -299,7 +299,7 @@ fn unknown(secret: &OneTimeSecret, record: &Record, reason: &str, refusal: Optio
     // What the refusal itself advises comes first.
     let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
     let noted = match record.id.as_str() {
-        "" => "no note was wanted: nothing will tell of it again".to_owned(),
+        "" => "nothing was recorded (--no-recovery)".to_owned(),
         id => format!("this is noted as {id}: {APP} recover list"),
     };
     advice

@@ -311,7 +311,7 @@ pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Opt
     match &candidate.key {
         Some(key) if key.text() == pinned || accepted == Some(key) => Ok(()),
         Some(key) => Err(plugin(format!(
-            "THE PUBLISHER'S KEY OF `{name}` HAS CHANGED: it was {pinned_id}, it is {}",
+            "the publisher key of `{name}` has changed: it was {pinned_id}, now it is {}",
             key.id()
         ))
         .cause("another publisher may be using that name")
@@ -323,7 +323,7 @@ pub(crate) fn same_publisher(store: &Store, candidate: &Candidate, accepted: Opt
             candidate.voucher()
         ))
         .cause("a plugin that was signed stays signed")
-        .help(format!("to begin anew: {APP} plugin remove {name}"))),
+        .help(format!("to start over: {APP} plugin remove {name}"))),
     }
 }
 

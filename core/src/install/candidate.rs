@@ -77,7 +77,7 @@ impl Candidate {
         let hash = hash::sha256(bytes.as_slice())
             .while_doing(code::FAILED, || format!("cannot hash the file of `{place}`"))?;
         if let Some(wanted) = expected.sha256.as_ref().filter(|wanted| **wanted != hash) {
-            return Err(refused("it is not the file it should be".to_owned())
+            return Err(refused("it fails its checksum".to_owned())
                 .cause(format!("SHA-256 {hash}, expected {wanted}")));
         }
         // What comes from an index has no name of its own, and was packed.
@@ -124,7 +124,9 @@ impl Candidate {
     pub(crate) fn voucher(&self) -> String {
         match (&self.key, &self.stated_key) {
             (Some(key), _) => format!("signed with the key {}", key.id()),
-            (None, Some(id)) => format!("signed with the key {id}, which nobody vouched for: not verified"),
+            (None, Some(id)) => {
+                format!("signed with the key {id}, which is not trusted here: signature not verified")
+            }
             (None, None) => "not signed".to_owned(),
         }
     }

@@ -105,7 +105,7 @@ impl LockFile {
                 return Err(format!("a name or version in it is not one: {:?}", plugin.name));
             }
             if !seen.insert(&plugin.name) {
-                return Err(format!("the plugin `{}` stands in it twice", plugin.name));
+                return Err(format!("duplicate entry for the plugin `{}`", plugin.name));
             }
             if let Some(bad) = plugin.files.iter().find(|file| !is_sha256(&file.sha256)) {
                 return Err(format!("`{}` has no SHA-256 for {:?}", plugin.name, bad.target));

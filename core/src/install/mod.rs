@@ -230,7 +230,7 @@ impl<'a> Installer<'a> {
         if let Some(wanted) = self.options.sha256.as_ref().or(also.sha256.as_ref())
             && *wanted != file.sha256
         {
-            return Err(plugin(format!("`{name}` {} is not the file it should be", version.version))
+            return Err(plugin(format!("`{name}` {} fails its checksum", version.version))
                 .cause(format!("the index says SHA-256 {}, expected {wanted}", file.sha256)));
         }
         let bytes = match self.kept(name, &file.sha256) {

@@ -49,7 +49,7 @@ pub(crate) fn line(env: &Env, args: &[String], found: &Found) -> Result<i32> {
         return env.print(&help::command(&env.binary, command, &owners, env.layout()));
     }
     let Some(owner) = found.owner(&command.path) else {
-        return Err(plugin(format!("nobody owns `{APP} {}`", command.path)));
+        return Err(plugin(format!("no installed plugin provides `{APP} {}`", command.path)));
     };
     let is_known = owner.facts.is_current(&owner.store)
         || verify::is_remembered(&owner.store, &owner.facts, env.dirs.as_ref().ok());

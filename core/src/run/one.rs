@@ -220,7 +220,7 @@ pub(super) fn finish(answer: &[u8], call: &Call, command: &Command, identity: &s
 /// The answer's outcome. What is no answer at all is the plugin's fault, whatever it meant.
 fn ended(answer: &[u8]) -> Result<Outcome> {
     let unusable = |failure: Failure| {
-        let mut unusable = plugin("it gave an answer that is none").cause(failure.message);
+        let mut unusable = plugin("it returned an invalid response").cause(failure.message);
         unusable.causes.extend(failure.causes);
         unusable
     };

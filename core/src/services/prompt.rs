@@ -160,7 +160,7 @@ fn ask<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
 fn nobody(call: &Call, flag: &str, help: &[String]) -> Failure {
     let mut failure = Failure::new(
         code::INPUT_REQUIRED,
-        format!("`{APP} {}` needs `{flag}`: nobody can be asked here", call.command.path),
+        format!("`{APP} {}` needs `{flag}`, because it cannot prompt here", call.command.path),
     );
     failure.help = help.to_vec();
     if help.is_empty() { failure.help(format!("pass `{flag}`, or run it on a terminal")) } else { failure }

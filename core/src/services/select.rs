@@ -45,7 +45,7 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
     // A variable chose it for the shell, and what comes after this command is in the same shell.
     if matches!(profile.origin, Origin::Flag(_)) {
         let failure = usage(format!(
-            "the profile `{}` was chosen by {} for this command, and `switch` is for what comes after it",
+            "the profile `{}` was chosen by {} for this command alone; `switch` changes saved settings",
             profile.value, profile.origin
         ));
         return Err(failure.help(format!(
@@ -116,7 +116,7 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
     for (key, _) in &values {
         match origin_of(key) {
             Some(origin @ Origin::Variable(_)) => {
-                call.console.notice(&format!("{origin} names another {key} and wins here."));
+                call.console.notice(&format!("{origin} overrides the {key} here."));
             }
             // The profile is of other directories, too.
             Some(origin @ Origin::Profile(_)) if file.is_some() && is_cleared(key) => {

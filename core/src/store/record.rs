@@ -257,7 +257,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
     let Some(text) = files::read(path).map_err(denied)? else { return Ok(None) };
     let begin_anew = |failure: Failure| {
         failure.help(format!(
-            "to begin anew: remove the plugin with `{APP} plugin remove NAME`, and install it again"
+            "to start over: remove the plugin with `{APP} plugin remove NAME`, and install it again"
         ))
     };
     let record: Installed =

@@ -47,7 +47,7 @@ impl Store {
             true => Ok(Some(version.to_owned())),
             false => Err(plugin(format!("which version of `{name}` is in use cannot be read"))
                 .cause(format!("`{}` names none", path.display()))
-                .help(format!("to begin anew: {APP} plugin remove {name}, and install it again"))),
+                .help(format!("to start over: {APP} plugin remove {name}, and install it again"))),
         }
     }
 

@@ -24,10 +24,10 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 const SIGNALS: &[(i32, &str)] = &[
-    (libc::SIGSEGV, "crashed: it used memory that is not its own"),
+    (libc::SIGSEGV, "crashed: segmentation fault (SIGSEGV)"),
     (libc::SIGBUS, "crashed: its memory or its file went away"),
     (libc::SIGABRT, "aborted"),
-    (libc::SIGILL, "crashed: it reached an instruction that is not one"),
+    (libc::SIGILL, "crashed: illegal instruction (SIGILL)"),
     (libc::SIGFPE, "crashed in arithmetic"),
 ];
 

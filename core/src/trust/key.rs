@@ -79,7 +79,7 @@ impl Key {
         let Some(signature) =
             is_canonical(minisig).then(|| SignatureBox::from_string(minisig).ok()).flatten()
         else {
-            return "its signature has not the form of one".to_owned();
+            return "malformed signature".to_owned();
         };
         let id: String = signature.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect();
         let known = keys.iter().any(|key| key.id() == id);
@@ -89,7 +89,7 @@ impl Key {
                 format!("it is signed with the key {id}, not with {}", ids.join(" or "))
             }
             (true, false) => "its signature is of the old kind, which is not over a hash".to_owned(),
-            (true, true) => format!("its signature with the key {id} is not over these bytes"),
+            (true, true) => format!("signature verification failed (key {id})"),
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Inspect {
 /// workspace than the one in use, that is switched, too.
 #[derive(Args)]
 pub(crate) struct Switch {
-    /// ID or exact name; a person picks without
+    /// ID or exact name; prompts if omitted
     #[arg(value_name = "ID|NAME")]
     target: Option<String>,
 }

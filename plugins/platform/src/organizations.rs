@@ -36,7 +36,7 @@ pub(crate) struct Inspect {
 /// are taken out, since they belong to the former organization; a workspace can be given with --workspace.
 #[derive(Args)]
 pub(crate) struct Switch {
-    /// ID or exact name; a person picks without
+    /// ID or exact name; prompts if omitted
     #[arg(value_name = "ID|NAME")]
     target: Option<String>,
 }

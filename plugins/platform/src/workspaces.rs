@@ -33,7 +33,7 @@ pub(crate) struct Inspect {
 /// since it belongs to the former workspace.
 #[derive(Args)]
 pub(crate) struct Switch {
-    /// ID or exact name; a person picks without
+    /// ID or exact name; prompts if omitted
     #[arg(value_name = "ID|NAME")]
     target: Option<String>,
 }

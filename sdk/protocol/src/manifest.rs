@@ -104,7 +104,7 @@ pub struct Command {
     /// Related commands, as paths.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub see_also: Vec<String>,
-    /// Exit codes of its own, 10 to 99.
+    /// Command-specific exit codes, 10 to 99.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exit_codes: Vec<ExitCode>,
     /// What it needs of the host.

@@ -161,7 +161,7 @@ impl PluginIndex {
         let mut names = BTreeSet::new();
         for plugin in &self.plugins {
             if !names.insert(&plugin.name) {
-                found.push(format!("the plugin `{}` stands in it twice", shown(&plugin.name)));
+                found.push(format!("duplicate entry for the plugin `{}`", shown(&plugin.name)));
             }
             self.plugin_problems(plugin, &mut found);
         }
@@ -183,7 +183,7 @@ impl PluginIndex {
                 found.push(format!("the version of {what} is not of the form 1.2.3"));
             }
             if !versions.insert(&version.version) {
-                found.push(format!("{what} stands in it twice"));
+                found.push(format!("duplicate entry for {what}"));
             }
             let mut targets = BTreeSet::new();
             for file in &version.files {
@@ -267,7 +267,7 @@ fn read_publishers<'de, D: Deserializer<'de>>(
         let full = full_key_id(&id).unwrap_or_else(|| id.clone());
         if publishers.insert(full, publisher).is_some() {
             return Err(serde::de::Error::custom(format!(
-                "the publisher's key `{}` stands in it twice",
+                "the publisher's key `{}` is listed twice",
                 shown(&id)
             )));
         }

@@ -270,7 +270,7 @@ impl Services {
         if !self.interactive || self.format != Format::Table {
             return Err(Failure::new(
                 code::INPUT_REQUIRED,
-                format!("`astro {}` needs `{flag}`: nobody can be asked here", self.command.path),
+                format!("`astro {}` needs `{flag}`, because it cannot prompt here", self.command.path),
             )
             .help(format!("pass `{flag}`, or run it on a terminal")));
         }

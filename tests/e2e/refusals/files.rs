@@ -50,7 +50,7 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(world.file("1.0.0"), &bytes).expect("written");
         },
         126,
-        "it is not the file it should be",
+        "it fails its checksum",
     ),
     (
         "a file without a footer",
@@ -250,7 +250,7 @@ pub(super) const NOT_UPGRADED: &[Case] = &[
             world.publish(&bytes, Some(other.id()));
         },
         126,
-        "THE PUBLISHER'S KEY OF `marked` HAS CHANGED: it was",
+        "the publisher key of `marked` has changed: it was",
     ),
     (
         "not signed any more",
@@ -268,7 +268,7 @@ pub(super) const NOT_UPGRADED: &[Case] = &[
             world.publish(&bytes, None);
         },
         126,
-        "which nobody vouched for: not verified",
+        "which is not trusted here: signature not verified",
     ),
     (
         "an older one",

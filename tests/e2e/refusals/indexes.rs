@@ -25,7 +25,7 @@ pub(super) const REFUSED: &[Case] = &[
         "empty signature",
         |world| fs::write(world.index.dir.join("index.json.minisig"), "").expect("written"),
         1,
-        "its signature has not the form of one",
+        "malformed signature",
     ),
     (
         "half a signature",
@@ -35,7 +35,7 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(path, &text[..text.len() / 2]).expect("written");
         },
         1,
-        "its signature has not the form of one",
+        "malformed signature",
     ),
     (
         "somebody else's signature",
@@ -51,7 +51,7 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(world.index.dir.join("index.json.minisig"), old).expect("written");
         },
         1,
-        "is not over these bytes",
+        "signature verification failed",
     ),
     (
         "a signature with another comment",

@@ -33,10 +33,10 @@ pub(in crate::commands) fn all() -> Vec<(&'static str, String)> {
     keys.extend(
         [
             ("trust.require", "`checksum`, or `signed`: what an installed plugin must have"),
-            ("trust.publishers", "Public keys of minisign with commas between them: only their plugins are used"),
+            ("trust.publishers", "Comma-separated minisign public keys; only plugins signed by them are loaded"),
             (
                 "trust.directories",
-                "Directories with commas between them whose directory file is used though another user owns it; `*` means all",
+                "Comma-separated directories whose directory file is used even though another user owns it; `*` means all",
             ),
             ("trust.verify", "`changed`, or `always`: when a plugin's file is compared with what was installed"),
         ]

@@ -129,8 +129,7 @@ fn wait(listeners: &[TcpListener], state: &CsrfToken) -> Result<String> {
             return outcome;
         }
     }
-    Err(auth(format!("nobody signed in within {} s", PATIENCE.as_secs()))
-        .help(format!("try again: {APP} login")))
+    Err(auth(format!("no sign-in within {} s", PATIENCE.as_secs())).help(format!("try again: {APP} login")))
 }
 
 /// Answers one request; the outcome when it is the one that is waited for.

@@ -59,7 +59,7 @@ pub(super) fn commands() -> Vec<Builtin> {
                 "Run this program whenever the token is needed; its output is the token",
             ),
             switch("device", "Sign in on another device, with a code"),
-            switch("no-browser", "Show the address to open and open none"),
+            switch("no-browser", "Print the URL instead of opening a browser"),
             switch(
                 "insecure-storage",
                 "Keep the token in a file that only you can read, and do not ask the keyring",
@@ -144,7 +144,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
             let facts = env.console.facts;
             if way.is_none() && !(facts.stdin && facts.stderr) {
                 return Err(usage(format!(
-                    "`{APP} login` opens a browser, and nobody is at a terminal here"
+                    "`{APP} login` opens a browser, which needs an interactive terminal"
                 ))
                 .help(format!("store a token: {APP} login --with-token --credential {name} < FILE"))
                 .help(format!("or sign in on another device: {APP} login --device")));

@@ -36,11 +36,15 @@ use crate::{
 pub(super) fn commands() -> Vec<Builtin> {
     let file = Arg {
         kind: ValueKind::File,
-        ..option("allow-unsigned", "FILE", "Run this plugin file, although nobody vouches for it")
+        ..option(
+            "allow-unsigned",
+            "FILE",
+            "Run this plugin file although it is not signed by a trusted publisher",
+        )
     };
     let mut exec = command(
         "plugin exec",
-        "Run a command of one very plugin, or of a file that is not installed",
+        "Run a command from a specific plugin version or file",
         vec![
             dynamic(positional(
                 "plugin",
@@ -56,7 +60,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         exec,
     );
-    exec.long_about = "Run a command of one very plugin, or of a file that is not installed.\n\nA version that is kept for `plugin rollback` can be tried before anything is changed. A file runs when it is signed with a key of a publisher that is trusted already; any other only with `--allow-unsigned`, which holds for this one command and is said on stderr. A trust policy that wants signatures is not in the way of that: it is about what is installed.".to_owned();
+    exec.long_about = "Run a command from a specific plugin version or file.\n\nA version that is kept for `plugin rollback` can be tried before anything is changed. A file runs when it is signed with a key of a publisher that is trusted already; any other only with `--allow-unsigned`, which holds for this one command and is said on stderr. A trust policy that wants signatures is not in the way of that: it is about what is installed.".to_owned();
     vec![exec]
 }
 
@@ -140,8 +144,11 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
         same_publisher(&store, &candidate, None)?;
     }
     if candidate.key.is_none() && !allowed {
-        return Err(plugin(format!("nobody vouches for `{place}`: it is {}", candidate.voucher()))
-            .help(format!("to run it once all the same: {APP} plugin exec --allow-unsigned {place} -- …")));
+        return Err(plugin(format!(
+            "`{place}` is not signed by a trusted publisher: it is {}",
+            candidate.voucher()
+        ))
+        .help(format!("to run it once all the same: {APP} plugin exec --allow-unsigned {place} -- …")));
     }
     let path = path
         .canonicalize()

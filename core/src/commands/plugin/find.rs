@@ -181,7 +181,7 @@ pub(in crate::commands) fn verify_all(request: &Request<'_>) -> Result<i32> {
     request.emit(format, view, rows)?;
     let failure = match bad {
         0 => return Ok(0),
-        1 => plugin("one plugin is not used as it is"),
+        1 => plugin("1 plugin failed verification and is not loaded"),
         _ => plugin(format!("{bad} plugins are not used as they are")),
     };
     let mut known = BTreeSet::new();

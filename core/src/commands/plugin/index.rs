@@ -97,7 +97,7 @@ fn making() -> [Builtin; 3] {
                 ..option("key", "FILE", "Sign it at once with this secret key of minisign")
             },
             mark("yank", "Mark a version that nobody should begin to use"),
-            mark("revoke", "Mark a version that nobody may use any more, also who has it"),
+            mark("revoke", "Revoke a version; installed copies stop loading"),
         ],
         &[
             (

@@ -38,7 +38,7 @@ pub(super) fn finish(
         ));
     }
     if done.iter().any(|outcome| outcome.action == Action::Installed) && !dry_run {
-        console.notice("A plugin has the power of your account, and nobody has looked at it for you.");
+        console.notice("Plugins run with your full permissions and are not reviewed.");
     }
     let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
     if format != Format::Table && (!rows.is_empty() || failures.is_empty()) {
@@ -55,7 +55,7 @@ pub(super) fn finish(
                 report::failure(console, failure);
             }
             let kind = if is_common { first } else { code::FAILED.to_owned() };
-            Err(Failure::new(&kind, format!("{count} plugins are not as they should be")))
+            Err(Failure::new(&kind, format!("{count} plugins failed; see the errors above")))
         }
     }
 }
@@ -93,7 +93,7 @@ fn told(outcome: &Outcome, dry_run: bool) -> String {
             format!("The plugin `{name}` {version} is already installed; {is} known to be {voucher}.")
         }
         Action::Pinned => format!("The plugin `{name}` stays at {version}."),
-        Action::Unpinned => format!("Upgrades move the plugin `{name}` {version} again."),
+        Action::Unpinned => format!("Unpinned the plugin `{name}` ({version})."),
         Action::StillPinned => format!("The plugin `{name}` is already pinned and stays at {version}."),
         Action::NotPinned => format!("The plugin `{name}` {version} is not pinned; upgrades move it."),
         Action::Unchanged => format!("The plugin `{name}` {version} is already up to date."),

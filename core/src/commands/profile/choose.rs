@@ -94,18 +94,23 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
                 document["default_profile"] = toml_edit::value(name);
                 Ok(())
             })?;
-            env.console.notice(&format!("Shells that choose nothing now use the profile `{name}`."));
+            env.console.notice(&format!("The default profile is now `{name}`."));
             if let Some(profile) =
                 Directory::of_process(Some(&dirs)).ok().flatten().and_then(|file| file.profile)
             {
-                env.console.notice(&format!("{} chooses `{}` and wins here.", profile.origin, profile.value));
+                env.console.notice(&format!(
+                    "{} chooses `{}` and takes precedence here.",
+                    profile.origin, profile.value
+                ));
             }
         }
     }
     for variable in [environment::PROFILE, environment::API_TOKEN] {
         match environment::variable(variable) {
             Ok(None) => {}
-            Ok(Some(_)) => env.console.notice(&format!("{variable} is set in this shell and wins here.")),
+            Ok(Some(_)) => {
+                env.console.notice(&format!("{variable} is set in this shell and takes precedence here."))
+            }
             // Here it selects nothing, and the next command will not run with it.
             Err(failure) => {
                 env.console.notice(&format!("{} in this shell: unset {variable}", failure.message))

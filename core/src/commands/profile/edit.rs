@@ -76,7 +76,7 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
         return Err(usage(format!("`{key}` is given and unset at the same time")));
     }
     if unset.is_empty() && wanted.iter().all(|(_, value)| value.is_none()) {
-        return Err(usage(format!("nothing is asked to be changed in the profile `{name}`"))
+        return Err(usage(format!("nothing to change in the profile `{name}`"))
             .help(format!("such as: {APP} profile edit {name} --deployment <ID|NAME>"))
             .help(format!("see `{APP} profile edit --help`")));
     }

@@ -100,9 +100,8 @@ pub(crate) fn check_source(source: &IndexSource) -> Result<()> {
             .help("remove it and add it with --key"));
     }
     for key in &source.keys {
-        Key::parse(key).ok_or_else(|| {
-            config(format!("the index `{name}` has a key that is none of minisign: `{key}`"))
-        })?;
+        Key::parse(key)
+            .ok_or_else(|| config(format!("the index `{name}` has an invalid minisign key: `{key}`")))?;
     }
     place(source).map(|_| ())
 }
@@ -224,7 +223,7 @@ fn remember(dirs: &Dirs, source: &IndexSource, document: &PluginIndex, bytes: &[
     let name = &source.name;
     let refused = |reason: String| {
         failed(format!("the index `{name}` is refused: {reason}"))
-            .help("somebody may be holding back news; ask whoever keeps the index")
+            .help("the mirror may be stale or tampered with; contact the maintainer of the index")
     };
     // `expires` is of the form that orders by text.
     if document.expires <= timestamp(unix_now()) {

@@ -34,7 +34,7 @@ impl Seen {
         let seen: Self = serde_json::from_str(&text).map_err(|error| {
             crate::base::error::config(format!("what was seen of the index `{}` cannot be read", source.name))
                 .cause(error.to_string())
-                .help(format!("look at {}, and remove it to begin anew", path(dirs, source).display()))
+                .help(format!("look at {}, and remove it to start over", path(dirs, source).display()))
         })?;
         let is_same = seen.keys.iter().any(|key| source.keys.contains(key));
         Ok(if is_same { seen } else { Self::default() })

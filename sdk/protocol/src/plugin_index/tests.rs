@@ -57,7 +57,7 @@ fn key_ids_are_read_with_and_without_leading_zeros() {
         serde_json::from_str::<PluginIndex>(&text)
             .expect_err("twice")
             .to_string()
-            .contains("stands in it twice")
+            .contains("is listed twice")
     );
 }
 
@@ -73,7 +73,7 @@ fn a_good_index_has_no_problems_and_each_rule_has_its_message() {
         (|index| index.expires = "9999-99-99T99:99:99Z".into(), "when it expires"),
         (|index| index.publishers.values_mut().for_each(|one| one.public_key.clear()), "not one of minisign"),
         (|index| index.publishers.clear(), "no publisher's"),
-        (|index| index.plugins.push(index.plugins[0].clone()), "`hello` stands in it twice"),
+        (|index| index.plugins.push(index.plugins[0].clone()), "duplicate entry for the plugin `hello`"),
         (|index| index.plugins[0].name = "a/b".into(), "the plugin name `a/b`"),
         (|index| index.plugins[0].about = "\u{1b}[31m".into(), "control characters"),
         (|index| index.plugins[0].versions[0].version = "../../x".into(), "not of the form 1.2.3"),
@@ -82,7 +82,7 @@ fn a_good_index_has_no_problems_and_each_rule_has_its_message() {
                 let version = index.plugins[0].versions[0].clone();
                 index.plugins[0].versions.push(version);
             },
-            "`hello` 1.0.0 stands in it twice",
+            "duplicate entry for `hello` 1.0.0",
         ),
         (
             |index| {
