@@ -41,7 +41,7 @@ pub(crate) fn key(env: &Env, path: &Path, may_ask: bool) -> Result<Key> {
     if !may_ask || !facts.stdin || !facts.stderr {
         return Err(Failure::new(
             code::INPUT_REQUIRED,
-            format!("the key `{}` has a password, and nobody can be asked for it here", path.display()),
+            format!("the key `{}` has a password, which needs an interactive terminal", path.display()),
         )
         .help("run it on a terminal, or make a key without a password for your CI: minisign -G -W"));
     }

@@ -24,8 +24,8 @@ exit_codes! {
     DONE = 0, "done";
     /// The API refused, nothing was found, a write failed.
     FAILED = 1, "failed: the API refused, nothing was found";
-    /// The command line is wrong, or an answer is needed and nobody can be asked.
-    USAGE = 2, "usage: unknown flag, missing or invalid value, an answer is needed and nobody can be asked";
+    /// The command line is wrong, or an answer is needed and the terminal is not interactive.
+    USAGE = 2, "usage: unknown flag, missing or invalid value, an answer is needed and the terminal is not interactive";
     /// Configuration cannot be read or is invalid.
     CONFIG = 3, "configuration cannot be read or is invalid";
     /// Not signed in, or the credential is expired or refused.

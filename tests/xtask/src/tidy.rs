@@ -27,6 +27,30 @@ const UNSAFE_ROOMS: &[&str] = &[
 /// A file that needs scrolling to understand wants to be two. Tables of cases may be longer.
 const MAX_LINES: usize = 450;
 
+/// Idioms that were taken out of what users read: each has a standard term, which the glossary names.
+const IDIOMS: &[&str] = &[
+    "begin anew",
+    "as they should be",
+    "as it should be",
+    "stands in it",
+    "vouched for",
+    "vouches for",
+    "nobody can be asked",
+    "nobody is at",
+    "nobody owns",
+    "nobody signed in",
+    "is none of",
+    "not over these bytes",
+    "one very ",
+    "Would have went",
+    "broke off",
+    "an answer that is none",
+    "came about",
+    "power of your account",
+    "holding back news",
+    "and wins here",
+];
+
 pub(crate) fn run() -> Result {
     let mut problems = Vec::new();
     for path in rust_files(&root()) {
@@ -37,9 +61,18 @@ pub(crate) fn run() -> Result {
         }
         let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         check(&name, &text, &mut problems);
+        let is_installed = ["core/", "sdk/", "plugins/"].iter().any(|dir| name.starts_with(dir));
+        if is_installed && !name.contains("/tests") {
+            idioms(&name, &texts(&text), &mut problems);
+        }
         if let Ok(path) = Path::new(&name).strip_prefix("core/src") {
             problems.extend(layers::check(path, &text));
         }
+    }
+    for path in pages(&root().join("docs/src")) {
+        let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+        idioms(&name, &text, &mut problems);
     }
     packages(&mut problems)?;
     problems.iter().for_each(|problem| say(problem));
@@ -70,6 +103,42 @@ fn check(name: &str, text: &str, problems: &mut Vec<String>) {
             problems.push(format!("{name}: leaves a {left}"));
         }
     }
+}
+
+/// What users read: pages of the manual, and the texts in the sources of what is installed.
+fn idioms(name: &str, text: &str, problems: &mut Vec<String>) {
+    for (line, text) in text.lines().enumerate() {
+        if let Some(idiom) = IDIOMS.iter().find(|idiom| text.contains(**idiom)) {
+            problems
+                .push(format!("{name}:{}: says \"{idiom}\", which the glossary has a term for", line + 1));
+        }
+    }
+}
+
+/// The texts of a source, line by line, without comments and tests.
+fn texts(source: &str) -> String {
+    let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    code.lines()
+        .map(|line| if line.trim_start().starts_with("//") { "" } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The pages of the manual, without the list of changes, the decisions, and the glossary, which names the idioms.
+fn pages(dir: &Path) -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && entry.file_name() != "decisions" {
+            pages.extend(self::pages(&path));
+        } else if path.extension().is_some_and(|extension| extension == "md")
+            && !["changelog.md", "glossary.md"].iter().any(|name| entry.file_name() == *name)
+        {
+            pages.push(path);
+        }
+    }
+    pages.sort();
+    pages
 }
 
 /// The host never leans on the authors' crate; the protocol leans on nothing of ours.
@@ -108,4 +177,21 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idiom_in_a_text_is_found_and_in_a_comment_is_not() {
+        let found = |source: &str| {
+            let mut problems = Vec::new();
+            idioms("x.rs", &texts(source), &mut problems);
+            problems.len()
+        };
+        assert_eq!(found("let x = \"nobody can be asked here\";\n"), 1);
+        assert_eq!(found("// nobody can be asked here\nlet x = \"cannot prompt here\";\n"), 0);
+        assert_eq!(found("#[cfg(test)]\nmod tests { const X: &str = \"nobody owns it\"; }\n"), 0);
+    }
 }

@@ -79,7 +79,7 @@ fn install_command() -> Builtin {
         install,
     );
     install.aliases = vec!["add".to_owned()];
-    install.long_about = "Install plugins.\n\nNothing of a plugin is run to install it. Its file must have the size and SHA-256 that the index says, and the signature of its publisher where the index names one; the key is remembered, and a later version with another one is refused. A version that was named is pinned: `plugin upgrade` leaves it alone until it is named there. The version that was in use stays for `plugin rollback`.\n\nA plugin that is installed has the power of your account; a signature says who made it, not that it is good.".to_owned();
+    install.long_about = "Install plugins.\n\nNothing of a plugin is run to install it. Its file must have the size and SHA-256 that the index says, and the signature of its publisher where the index names one; the key is remembered, and a later version with another one is refused. A version that was named is pinned: `plugin upgrade` leaves it alone until it is named there. The version that was in use stays for `plugin rollback`.\n\nPlugins run with your full permissions; a signature says who made one, not that it is safe.".to_owned();
     install.see_also = ["plugin search", "plugin upgrade", "plugin rollback"].map(str::to_owned).to_vec();
     install
 }
