@@ -87,6 +87,11 @@ fn several_profiles_at_once() {
     session.set("ASTRO_API_TOKEN", &token(&env, "Acme"));
     session.run("organization list --profile acme --profile globex");
     session.assert("several-profiles");
+    let ran = env.run("deployment list --all --profile acme --profile globex --debug".split(' '));
+    for profile in ["acme", "globex"] {
+        let line = format!("profile `{profile}`: GET /organizations/");
+        assert!(ran.stderr.contains(&line), "{line}: {ran:?}");
+    }
     let control = Control::of(&env);
     let before = control.requests().len();
     env.run(["deployment", "token", "list", "--all-deployments", "--profile", "acme"]).ok();

@@ -183,6 +183,26 @@ fn installing_over_a_link_warns_and_keeps_the_link() {
     assert_eq!(mark(&env), "0.9.0");
 }
 
+/// The same bytes, linked and installed, are two: taking one away leaves the other.
+#[test]
+fn a_link_and_an_installation_of_one_file_do_not_replace_each_other() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    fs::write(env.path("marked.astro-plugin"), marked.bytes()).expect("written");
+    let source = || info(&env)["source"].as_str().expect("text").to_owned();
+    env.run(["plugin", "install", "./marked.astro-plugin", "-q"]).ok();
+    env.run(["plugin", "link", "./marked.astro-plugin", "-q"]).ok();
+    assert_eq!(source(), "linked");
+    env.run(["plugin", "unlink", "marked", "-q"]).ok();
+    assert_eq!(source(), "file", "what was installed is in use again");
+    env.run(["plugin", "remove", "marked", "-q"]).ok();
+    env.run(["plugin", "link", "./marked.astro-plugin", "-q"]).ok();
+    let installed = env.run(["plugin", "install", "./marked.astro-plugin"]);
+    says(&installed, 0, &["to use that again: astro plugin rollback marked"]);
+    env.run(["plugin", "rollback", "marked", "-q"]).ok();
+    assert_eq!(source(), "linked");
+}
+
 /// What is said names what was done, and what can be done next.
 #[test]
 fn words_of_pins_downgrades_and_revoked_plugins() {

@@ -116,14 +116,23 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
     let view = View {
-        columns: ["name", "id", "deployment_name", "deployment_id", "action", "started_at"]
-            .map(|key| Column {
-                key: key.into(),
-                title: key.to_uppercase().replace('_', " "),
-                kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
-                ..Column::default()
-            })
-            .to_vec(),
+        columns: [
+            "name",
+            "id",
+            "deployment_name",
+            "deployment_id",
+            "workspace_name",
+            "organization_name",
+            "action",
+            "started_at",
+        ]
+        .map(|key| Column {
+            key: key.into(),
+            title: key.to_uppercase().replace('_', " "),
+            kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
+            ..Column::default()
+        })
+        .to_vec(),
         ..View::default()
     };
     let secret = Secret { view, record, key: "token".to_owned(), value };
@@ -172,7 +181,9 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
 /// What would be removed, and what to do instead.
 fn discarded(leftover: &Leftover) -> (String, String) {
     let record = &leftover.record;
-    let name = record.name();
+    let place = ["deployment_name", "deployment_id"].iter().find_map(|key| record.labels.get(*key));
+    let place = place.map(|place| format!(" of the deployment {place}")).unwrap_or_default();
+    let name = format!("{}{place}", record.name());
     match (&leftover.value, record.is_delivered) {
         (Some(_), true) => (
             format!("the copy that is kept of the token {name}, which was delivered"),

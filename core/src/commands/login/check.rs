@@ -26,8 +26,8 @@ const LARGEST_REASON: usize = 64 * 1024;
 /// What is known of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// The API knows it.
-    Accepted,
+    /// The API knows it; the organization that it named first, as its ID and name.
+    Accepted(Option<(String, String)>),
     /// The API could not be asked, for this reason.
     Not(String),
 }
@@ -80,7 +80,11 @@ fn verdict(status: u16, body: &[u8]) -> Result<Checked> {
                 .help("nothing was stored; the token may be cut short, expired, rotated or of another API"))
         }
         // It knows who asks, and says what that one may not.
-        (200..300 | 403, Value::Object(_)) => Ok(Checked::Accepted),
+        (200..300 | 403, Value::Object(_)) => {
+            let first = &answer["organizations"][0];
+            let text = |key: &str| first[key].as_str().map(str::to_owned);
+            Ok(Checked::Accepted(text("id").zip(text("name"))))
+        }
         _ => Ok(Checked::Not(format!("the answer was not one of {} ({status})", product().api.title))),
     }
 }
@@ -102,8 +106,10 @@ mod tests {
             (503, "", false),
         ] {
             let found = verdict(status, body.as_bytes()).expect("stored");
-            assert_eq!(found == Checked::Accepted, is_checked, "{status} {body}: {found:?}");
+            assert_eq!(matches!(found, Checked::Accepted(_)), is_checked, "{status} {body}: {found:?}");
         }
+        let named = verdict(200, br#"{"organizations":[{"id":"o","name":"Acme"}]}"#).expect("stored");
+        assert_eq!(named, Checked::Accepted(Some(("o".to_owned(), "Acme".to_owned()))));
         let refused = verdict(401, br#"{"message":"Invalid token"}"#).expect_err("refused");
         assert_eq!(
             (refused.code.as_str(), refused.causes.as_slice()),

@@ -23,7 +23,7 @@ use crate::{
     commands::Builtin,
     config::{self, Config, Credential, Dirs, environment},
     console::report,
-    context::{Claims, Environment, Origin, Sources},
+    context::{Claims, Environment, Origin, Sources, names::beside},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     net::{
         address::Address,
@@ -115,11 +115,14 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         source: source.name().to_owned(),
         command: request.text("command").map(str::to_owned),
     };
-    let mut unchecked = None;
+    let (mut unchecked, mut organization_name) = (None, None);
     let mut checked = |token: &Secret| -> Result<()> {
-        if let Checked::Not(reason) = check::check(&address, &trust, token)? {
-            refuse_expired(token)?;
-            unchecked = Some(reason);
+        match check::check(&address, &trust, token)? {
+            Checked::Not(reason) => {
+                refuse_expired(token)?;
+                unchecked = Some(reason);
+            }
+            Checked::Accepted(organization) => organization_name = organization,
         }
         Ok(())
     };
@@ -192,6 +195,8 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         env.console.notice(&format!("The token was not checked: {reason}."));
     }
     if let Some(organization) = claims.and_then(|claims| claims.organization) {
+        let named = organization_name.filter(|(id, _)| *id == organization);
+        let organization = beside(&organization, named.as_ref().map(|(_, name)| name.as_str()));
         env.console.notice(&format!("The token belongs to the organization {organization}."));
     }
     env.console.notice(&match users.as_slice() {
