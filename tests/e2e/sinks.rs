@@ -64,11 +64,26 @@ fn a_planted_file_does_not_receive_a_token() {
     let before = control.posts();
     fs::write(&planted, "aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n").expect("written");
     chown(&planted, Some(4243), Some(4243)).expect("root");
-    says(&rotate("open/token"), 2, &["cannot replace", "belongs to uid 4243", "other users may write to"]);
+    says(
+        &rotate("open/token"),
+        2,
+        &["cannot be written to", "belongs to uid 4243", "other users may write to"],
+    );
     fs::remove_file(&planted).expect("there");
     symlink(env.path("own"), &planted).expect("linked");
     std::os::unix::fs::lchown(&planted, Some(4243), Some(4243)).expect("root");
     says(&rotate("open/token"), 2, &["belongs to uid 4243"]);
+    assert_eq!(control.posts(), before, "nothing was sent");
+    // Also by a directory or a link on the way, and for a new file.
+    for make in
+        ["mkdir open/dir && chown 4243 open/dir", "ln -s $HOME/own-dir open/way && chown -h 4243 open/way"]
+    {
+        env.shell("sh", &format!("mkdir -p own-dir; {make}")).ok();
+    }
+    for path in ["open/dir/token", "open/way/token"] {
+        let ran = env.shell("sh", &format!("{CREATE} -n x --token-file {path}"));
+        says(&ran, 2, &["cannot be written to", "belongs to uid 4243"]);
+    }
     assert_eq!(control.posts(), before, "nothing was sent");
     // One's own is replaced there, and that of another user where nobody else may write.
     fs::remove_file(&planted).expect("there");

@@ -235,7 +235,16 @@ impl Delivery {
             Some(at) => secrets.kept.swap_remove(at),
             None => self.keep_now(secret, more)?,
         };
-        secrets.delivering = Some(undelivered(&kept, "it was interrupted meanwhile"));
+        let reason = match &self.sink {
+            Sink::Exec(program) => {
+                format!(
+                    "it was interrupted while `{}` ran, which may have stored it or may still do so",
+                    program.name()
+                )
+            }
+            Sink::Stdout | Sink::File(_) => "it was interrupted meanwhile".to_owned(),
+        };
+        secrets.delivering = Some(undelivered(&kept, &reason));
         Ok(kept)
     }
 

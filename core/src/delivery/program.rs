@@ -282,6 +282,9 @@ impl Program {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let ended = child::run_with(command, limits, &mut repeat, None)
             .map_err(|error| format!("`{name}`: {error}"))?;
+        if ended.stderr.len() > MOST {
+            repeat(format!("\n(the rest of what `{name}` wrote is not shown)\n").as_bytes());
+        }
         match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => Ok(ended),
             (Some(code), _) => Err(format!("`{name}` ended with {code}")),

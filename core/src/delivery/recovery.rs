@@ -136,6 +136,9 @@ impl Store {
     /// The lock of those who make a file: of two the second one finds it, and asks for no token.
     pub fn lock_of(&self, path: &Path) -> Result<files::Lock> {
         use std::os::unix::ffi::OsStrExt;
+        // However it was spelled.
+        let dir = path.parent().and_then(|dir| dir.canonicalize().ok());
+        let path = dir.zip(path.file_name()).map_or_else(|| path.to_owned(), |(dir, name)| dir.join(name));
         let name = sha256(path.as_os_str().as_bytes()).unwrap_or_default();
         files::Lock::beside(&self.dir.with_file_name("token-files").join(name))
     }

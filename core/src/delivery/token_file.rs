@@ -193,9 +193,9 @@ impl TokenFile {
             return Err(usage(format!("`{}` exists already", self.path.display()))
                 .help("a new token never replaces a file: choose another `--token-file`"));
         }
+        self.check_owner()?;
         if replaces {
             self.lock()?;
-            self.check_owner()?;
             self.check_attributes()?;
             self.check_former()?;
         }
@@ -204,19 +204,19 @@ impl TokenFile {
         Ok(())
     }
 
-    /// In a directory where others may put files, such as /tmp, a file of another user was perhaps planted to receive the
-    /// token.
+    /// In a directory where others may put files, such as /tmp, a file, a directory or a link of another user was perhaps
+    /// planted to receive the token.
     fn check_owner(&self) -> Result<()> {
         let user = rustix::process::geteuid().as_raw();
         let refused = |path: &Path, owner: u32| {
-            usage(format!("cannot replace `{}` with the token", self.typed.display()))
+            usage(format!("the token cannot be written to `{}`", self.typed.display()))
                 .cause(format!(
                     "`{}` belongs to uid {owner}, in a directory that other users may write to",
                     path.display()
                 ))
                 .help("choose a file in a directory of your own")
         };
-        for path in [&self.typed, &self.path] {
+        for path in self.typed.ancestors().chain([self.path.as_path()]) {
             let Ok(found) = path.symlink_metadata() else { continue };
             let is_shared = parent(path).metadata().is_ok_and(|dir| dir.mode() & 0o002 != 0);
             if is_shared && ![0, user].contains(&found.uid()) {

@@ -67,7 +67,9 @@ pub(crate) fn unshared(url: &Url, trust: &Trust) -> Result<Client> {
 
 /// What is wrong before anything is sent.
 fn check(url: &Url) -> Result<()> {
-    tls::check_variables()?;
+    if url.scheme() == "https" {
+        tls::check_variables()?;
+    }
     if !is_https_or_local(url) {
         return Err(failed(format!("`{url}` is neither https nor on this machine")));
     }

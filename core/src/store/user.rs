@@ -21,7 +21,7 @@ pub(crate) fn refuse_clash(stores: &Stores, manifest: &Manifest) -> Result<()> {
                 manifest.name, other.facts.name
             ));
             return Err(if stores.bundled_version(&other.facts.name).is_some() {
-                failure.help("that one came with {APP}: give the command another path")
+                failure.help(format!("that one came with {APP}: give the command another path"))
             } else {
                 failure.help(format!("remove one of them: {APP} plugin remove {}", other.facts.name))
             });

@@ -291,7 +291,7 @@ pub(super) fn link(request: &Request<'_>) -> Result<i32> {
     let record = link::link(&env.stores, Path::new(request.required("file")?))?;
     develop::tell_linked(env, &record);
     if env.stores.bundled_version(&record.name).is_some() {
-        env.console.notice("It takes the place of the plugin of that name that came with {APP}.");
+        env.console.notice(&format!("It takes the place of the plugin of that name that came with {APP}."));
     }
     request.done(format, &record.name, "linked")
 }

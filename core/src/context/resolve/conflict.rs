@@ -28,18 +28,19 @@ pub(super) fn unread(sources: Sources<'_>) -> Option<Failure> {
     let dir = file.path.parent().unwrap_or(&file.path).to_string_lossy().into_owned();
     let trusted = [config.trust.directories.clone(), vec![dir]].concat().join(",");
     let trusted = shlex::try_quote(&trusted).map(|quoted| quoted.into_owned()).unwrap_or_default();
-    Some(
-        crate::base::error::config(format!(
-            "`{}` is ignored and may select something else",
-            file.path.display()
-        ))
-        .cause(match file.reason.starts_with("it ") {
-            true => file.reason.clone(),
-            false => format!("it is {}", file.reason),
-        })
-        .help("choose for this command: --profile NAME, or --deployment <ID|NAME>")
-        .help(format!("or trust its directory: {APP} config set trust.directories {trusted}")),
-    )
+    // Trusting its directory does not make a file readable.
+    let is_unknown = file.reason.starts_with("it ");
+    let cause = if is_unknown { file.reason.clone() } else { format!("it is {}", file.reason) };
+    let failure = crate::base::error::config(format!(
+        "`{}` is ignored and may select something else",
+        file.path.display()
+    ))
+    .cause(cause)
+    .help("choose for this command: --profile NAME, or --deployment <ID|NAME>");
+    Some(failure.help(match is_unknown {
+        true => "or change to another directory".to_owned(),
+        false => format!("or trust its directory: {APP} config set trust.directories {trusted}"),
+    }))
 }
 
 /// A directory is of one customer, and a variable or a flag chose another. `profile` and `organization` are those in

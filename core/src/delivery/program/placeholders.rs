@@ -10,6 +10,26 @@ const SHELL_OPTIONS: &[&str] = &["--init-file", "--rcfile"];
 /// They hand their words to a shell, here or on another machine.
 pub(super) const SHELL_CALLERS: &[&str] =
     &["flock", "parallel", "rsh", "runuser", "screen", "script", "ssh", "su", "tmux", "watch", "xargs"];
+/// Commands of a script that run none of their arguments.
+const WORDS_ARE_WORDS: &[&str] = &[
+    "aws",
+    "az",
+    "bao",
+    "cat",
+    "cp",
+    "echo",
+    "gcloud",
+    "gh",
+    "keyctl",
+    "kubectl",
+    "mkdir",
+    "mv",
+    "pass",
+    "secret-tool",
+    "tee",
+    "touch",
+    "vault",
+];
 /// What else a text may consist of that takes the place of a placeholder, besides letters and digits: nothing that a shell,
 /// make or another language gives a meaning to.
 const PLAIN: &str = "._@:+-";
@@ -63,8 +83,15 @@ pub(super) fn is_plain_around(word: &str) -> bool {
 
 /// A script with variables in place of its placeholders, quoted as the place wants it. None where that cannot be told.
 pub(super) fn in_script(script: &str, fields: &[&str]) -> Option<String> {
-    // A text of several lines and code within code have rules of their own.
-    if script.contains("<<") || script.contains('`') || script.contains("$(") {
+    // In quotes a variable is safe for the shell that reads the script, and for nothing that reads it next: `eval`, another
+    // shell, `sed`, a test in brackets. So every command of the script is one that takes words for words.
+    let commands = script.split([';', '&', '\n']).map(str::trim_start);
+    let is_known = |command: &str| {
+        let word = command.split(char::is_whitespace).next().unwrap_or_default();
+        word.is_empty() || WORDS_ARE_WORDS.contains(&word)
+    };
+    let is_nested = ["<<", "`", "$(", "|", "[", "{ "].iter().any(|sign| script.contains(sign));
+    if is_nested || !commands.clone().all(is_known) {
         return None;
     }
     let mut placed = String::new();
