@@ -19,8 +19,9 @@ use crate::{
     console::{Console, Conversation, TerminalFacts, report},
     delivery::recovery::Store,
     env::Env,
+    fallback,
     host::{Transport, library},
-    install, official,
+    install,
     output::Format,
     parse::{self, Parsed},
     program::APP,
@@ -114,16 +115,16 @@ fn route(env: &Env, args: &[String]) -> Result<i32> {
     }
     match env.stores.word(first) {
         Some(found) => {
-            let Some((path, word)) = official::unknown_below(&found.set, &words) else {
+            let Some((path, word)) = fallback::unknown_below(&found.set, &words) else {
                 return line::line(env, args, &found);
             };
-            official::hand_over(env, args, &found.set, &path, word)?;
+            fallback::hand_over(env, args, &found.set, &path, word)?;
             line::line(env, args, &found)
-                .map_err(|failure| official::explained(failure, &env.dirs, args, &path, word))
+                .map_err(|failure| fallback::explained(failure, &env.dirs, args, &path, word))
         }
         None => {
-            official::hand_over(env, args, &pages::first_words(env), "", first)?;
-            Err(official::explained(unknown(env, args, &words), &env.dirs, args, "", first))
+            fallback::hand_over(env, args, &pages::first_words(env), "", first)?;
+            Err(fallback::explained(unknown(env, args, &words), &env.dirs, args, "", first))
         }
     }
 }

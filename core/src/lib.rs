@@ -21,10 +21,10 @@ pub mod context;
 pub mod credential;
 pub mod delivery;
 mod env;
+mod fallback;
 pub mod host;
 pub mod install;
 pub mod net;
-mod official;
 pub mod product;
 mod run;
 pub mod services;
@@ -33,7 +33,7 @@ pub mod sys;
 pub mod trust;
 
 pub use astro_plugin_cli::{
-    canonical, exit_code, globals, output, parse, program, scan, suggest, tree, wording,
+    canonical, check, exit_code, globals, output, parse, program, scan, suggest, tree, wording,
 };
 
 /// The version of the host.

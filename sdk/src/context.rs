@@ -44,7 +44,7 @@ impl Context {
         Self { inner: Arc::new(Inner { port, context, terminal, path }) }
     }
 
-    /// The command's path, such as `deployment token create`.
+    /// The command's path, such as `cluster token create`.
     pub fn path(&self) -> &str {
         &self.inner.path
     }
@@ -57,6 +57,24 @@ impl Context {
     /// The profile in use and where it came from.
     pub fn profile(&self) -> Option<&Setting> {
         self.inner.context.profile.as_ref()
+    }
+
+    /// What is chosen for a dimension of the program, such as `team`: an ID or a name, and where it came from.
+    pub fn setting(&self, dimension: &str) -> Option<&Setting> {
+        self.inner.context.setting(dimension)
+    }
+
+    /// The same for what the command cannot do without.
+    ///
+    /// # Errors
+    /// A usage error (exit code 2) that names the option and the variable.
+    pub fn required_setting(&self, dimension: &str) -> Result<&Setting> {
+        self.setting(dimension).ok_or_else(|| {
+            Error::usage(format!("no {dimension} is given")).help(format!(
+                "pass `--{dimension} ID`, set ASTRO_{}_ID, or save it in a profile",
+                dimension.to_uppercase()
+            ))
+        })
     }
 
     /// Facts about the terminal: whether somebody can be asked, and how wide it is.
@@ -150,18 +168,5 @@ impl Context {
             Ok(Err((text, panic))) => bridge::panic_again(text, panic),
             Err(_) => Err(Error::plugin("work on a thread ended without a result")),
         }
-    }
-}
-
-impl Context {
-    /// The setting of the context or the error that names the flag, the variable and how to find a value.
-    pub(crate) fn required<'a>(setting: Option<&'a Setting>, word: &str) -> Result<&'a Setting> {
-        setting.ok_or_else(|| {
-            let error = Error::usage(format!("no {word} is given")).help(format!(
-                "pass `--{word} ID`, set ASTRO_{}_ID, or save it in a profile",
-                word.to_uppercase()
-            ));
-            if word == "deployment" { error.help("find one with `astro deployment list`") } else { error }
-        })
     }
 }

@@ -24,13 +24,11 @@ const PAGES_AT_ONCE: usize = 8;
 ///
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
-/// # #[derive(Deserialize)] #[serde(crate = "astro_plugin_sdk::serde")] struct Deployment { name: String }
+/// # #[derive(Deserialize)] #[serde(crate = "astro_plugin_sdk::serde")] struct Cluster { name: String }
 /// # async fn example(ctx: Context) -> Result<()> {
-/// let organization = ctx.organization_id().await?;
-/// let all: Vec<Deployment> =
-///     ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await?;
-/// let one: Option<Deployment> =
-///     ctx.http().get(["organizations", &organization, "deployments", "c1"]).json_if_found().await?;
+/// let team = &ctx.required_setting("team")?.value;
+/// let all: Vec<Cluster> = ctx.http().get(["teams", team, "clusters"]).pages("clusters", "id").await?;
+/// let one: Option<Cluster> = ctx.http().get(["teams", team, "clusters", "c1"]).json_if_found().await?;
 /// # Ok(()) }
 /// ```
 pub struct Http<'a> {

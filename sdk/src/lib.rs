@@ -69,7 +69,6 @@ mod progress;
 mod prompt;
 mod sort;
 mod spec;
-mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod usage;
@@ -88,13 +87,12 @@ pub use astro_plugin_protocol::{
     duration::Scale,
     invocation::Candidate,
     manifest::{ConfigKey, ValueKind},
-    names::is_id,
     service::ProcessEnd,
 };
 pub use context::Context;
 pub use error::{Error, Result};
 pub use http::{Http, HttpCall};
-pub use naming::{Named, Place};
+pub use naming::Named;
 pub use output::View;
 pub use period::Period;
 pub use plugin::{Command, Completing, Plugin};

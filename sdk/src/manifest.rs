@@ -53,7 +53,7 @@ pub(crate) fn problems(entry: &Entry) -> Vec<String> {
 
 fn arg(clap: &clap::Arg, entry: &Entry) -> Arg {
     let declared = entry.spec.args.iter().find(|arg| arg.id == clap.get_id().as_str());
-    let kind = declared.map(|arg| arg.kind).unwrap_or_default();
+    let kind = declared.map(|arg| arg.kind.clone()).unwrap_or_default();
     let arity = arity(clap);
     let choices = match kind {
         ValueKind::Bool => Vec::new(),

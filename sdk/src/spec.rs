@@ -29,7 +29,7 @@ type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 ///         .dynamic("dag")
 ///         .exit_code(20, "a run failed")
 ///         .example("astro dag runs etl --limit 10", "The last ten runs")
-///         .see_also("deployment list");
+///         .see_also("cluster list");
 /// }
 /// ```
 #[derive(Default)]
@@ -230,7 +230,7 @@ impl Spec {
         self.kind(id, ValueKind::Dynamic)
     }
 
-    /// What the value is, such as [`ValueKind::Deployment`]: the host completes it.
+    /// What the value is, such as [`ValueKind::Profile`] or a setting of the program's dimensions: the host completes it.
     pub fn kind(&mut self, id: &str, kind: ValueKind) -> &mut Self {
         self.arg(id).kind = kind;
         self

@@ -175,8 +175,8 @@ fn conformance_lists_every_rule_that_is_broken() {
     testing::conformance(plugin());
     let said = said(|| testing::conformance(plugin().command::<Bad>()));
     for part in [
-        "the word `profile` belongs to astro itself",
-        "takes a name that is reserved for astro",
+        "the word `profile` belongs to the host itself",
+        "takes a name that is reserved for the host",
         "declares something about an argument `nothing` that it does not have",
         "`profile bad` gives a list and declares no `View::list`",
         "the example `astro act` of `profile bad` is refused: it is a line of `act`",

@@ -2,7 +2,7 @@
 //! through the same functions.
 
 use astro_host::{
-    canonical,
+    canonical, check,
     cli::help::{self, Layout},
     config::Config,
     console::{escaped, is_control, width},
@@ -17,7 +17,6 @@ use astro_host::{
     trust::Key,
 };
 use astro_plugin_protocol::{
-    check,
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     message::{Answer, decode_answer, decode_request, encode_answer, encode_request},
     plugin_file::{FOOTER_LEN, Footer, MAGIC, glibc_floor},

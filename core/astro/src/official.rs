@@ -2,8 +2,16 @@
 
 use astro_host::product::Fallback;
 
+use crate::own_context;
+
 /// It.
-pub(crate) static CLI: Fallback = Fallback { title: "the official Astro CLI", words: WORDS };
+pub(crate) static CLI: Fallback = Fallback {
+    title: "the official Astro CLI",
+    words: WORDS,
+    file: own_context::file,
+    read: own_context::profiles,
+    in_use: own_context::in_use,
+};
 
 /// Words of the official CLI (v1.45) that are not words here, below each path: for the advice where it is not configured.
 const WORDS: &[(&str, &[&str])] = &[

@@ -2,9 +2,10 @@
 
 use astro_host::{
     Result,
-    product::{Claims, Endpoints, SignIn},
+    product::{Claimed, Claims, Endpoints, SignIn},
     unreadable,
 };
+use astro_plugin_api::{ORGANIZATION, WORKSPACE};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -63,19 +64,28 @@ impl SignIn for Auth0 {
 
     fn claims(&self, payload: &Value) -> Claims {
         let payload: Payload = serde_json::from_value(payload.clone()).unwrap_or_default();
-        let permission = |name: &str| {
+        let permission = |name: &'static str| {
             payload.permissions.iter().rev().find_map(|entry| {
                 let (key, value) = entry.split_once(':')?;
-                (key == name && !value.is_empty()).then(|| value.to_owned())
+                (key == name && !value.is_empty()).then(|| claimed(value, name))
             })
         };
+        let organization = permission("organizationId")
+            .or_else(|| payload.org_id.as_deref().map(|value| claimed(value, "org_id")));
+        let settings = [
+            organization.map(|organization| (ORGANIZATION, organization)),
+            permission("workspaceId").map(|workspace| (WORKSPACE, workspace)),
+        ];
         Claims {
-            organization: permission("organizationId").or(payload.org_id.clone()),
-            workspace: permission("workspaceId"),
-            token_id: payload.api_token_id.clone(),
+            settings: settings.into_iter().flatten().collect(),
+            token_id: payload.api_token_id.as_deref().map(|value| claimed(value, "apiTokenId")),
             expires: payload.exp,
         }
     }
+}
+
+fn claimed(value: &str, claim: &'static str) -> Claimed {
+    Claimed { value: value.to_owned(), claim }
 }
 
 #[cfg(test)]
@@ -90,13 +100,18 @@ mod tests {
             "permissions": ["apiTokenId:T", "workspaceId:W", "organizationId:O"], "apiTokenId": "T", "exp": 7,
         }));
         let expected = Claims {
-            organization: Some("O".to_owned()),
-            workspace: Some("W".to_owned()),
-            token_id: Some("T".to_owned()),
+            settings: vec![
+                (ORGANIZATION, claimed("O", "organizationId")),
+                (WORKSPACE, claimed("W", "workspaceId")),
+            ],
+            token_id: Some(claimed("T", "apiTokenId")),
             expires: Some(7),
         };
         assert_eq!(claims, expected);
-        assert_eq!(Auth0.claims(&json!({"org_id": "O"})).organization.as_deref(), Some("O"));
+        assert_eq!(
+            Auth0.claims(&json!({"org_id": "O"})).setting(ORGANIZATION),
+            Some(&claimed("O", "org_id"))
+        );
         assert_eq!(Auth0.claims(&json!(["anything"])), Claims::default());
     }
 

@@ -1,4 +1,4 @@
-//! The API of the profile in use: address, credential, organization, and how requests to it are sent, repeated and explained.
+//! The API of the profile in use: address, credential, whom it belongs to, and how requests to it are sent, repeated and explained.
 //! Plugins use it through `services`, the host for names and completion.
 //!
 //! [`retry`] repeats what may be repeated and keeps to the API's rates; [`renew`] takes another credential after a refusal;

@@ -106,7 +106,7 @@ async fn renewed(client: &ApiClient, refused: &Secret) -> Result<Option<(Stored,
 /// What was stored meanwhile is for the same address and the same customer as what was chosen for this command.
 fn is_the_same(client: &ApiClient, stored: &Stored) -> bool {
     let context = &client.context;
-    let organization = |claims: Option<Claims>| claims.and_then(|claims| claims.organization);
-    stored.address == context.address.value.as_str()
-        && organization(Claims::read(stored.token.expose())) == organization(context.claims.clone())
+    let now = Claims::read(stored.token.expose());
+    let owner = |claims: &Option<Claims>| claims.as_ref().and_then(Claims::owner).map(str::to_owned);
+    stored.address == context.address.value.as_str() && owner(&now) == owner(&context.claims)
 }

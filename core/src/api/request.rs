@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{ApiClient, error::not_understood};
 use crate::{
     base::error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
-    context::{Context, Effect},
+    context::{Context, Effect, settings},
     credential::Secret,
     net::{self, address::Address, clock},
     program::APP,
@@ -33,16 +33,21 @@ pub(crate) struct Prepared {
     pub(crate) deadline: Instant,
 }
 
-/// Whatever name was looked up on the way here: a token that says whose it is goes with no other organization.
+/// Whatever name was looked up on the way here: a token that says whose it is goes with no other owner.
 fn one_customer(context: &Context, request: &HttpRequest) -> Result<()> {
-    let own = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
-    match (request.path.as_slice(), own) {
-        ([first, wanted, ..], Some(own)) if first == "organizations" && wanted != own => Err(auth(format!(
-            "the organization `{wanted}` is not the one of the token (`{own}`, token claim `organizationId`); nothing was sent"
-        ))
-        .help(format!("choose the profile of that organization with --profile; see `{APP} context`"))),
-        _ => Ok(()),
+    let Some(owner) = settings::owner() else { return Ok(()) };
+    let own = context.claims.as_ref().and_then(|claims| claims.setting(owner.name));
+    let list = owner.list.len();
+    let (Some(own), Some(wanted)) = (own, request.path.get(list)) else { return Ok(()) };
+    if request.path[..list] != *owner.list || *wanted == own.value {
+        return Ok(());
     }
+    let word = owner.name;
+    Err(auth(format!(
+        "the {word} `{wanted}` is not the one of the token (`{}`, token claim `{}`); nothing was sent",
+        own.value, own.claim
+    ))
+    .help(format!("choose the profile of that {word} with --profile; see `{APP} context`")))
 }
 
 /// An answer as it came.

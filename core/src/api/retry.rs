@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     base::error::{Failure, Result},
     net::client::Unreached,
+    product::product,
 };
 
 /// How often a request is sent at the most.
@@ -115,12 +116,13 @@ fn jittered(attempt: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << attempt.min(6)).mul_f64(fastrand::f64())
 }
 
-/// Waits until one more request is within the API's documented rates: 25 GET, 10 POST, 5 DELETE a second for
-/// each token.
+/// Waits until one more request is within the API's documented rates, when it has any.
 pub(crate) async fn pace(method: &Method) {
-    static RATES: [Mutex<Rate>; 3] =
-        [Mutex::new(Rate::new(25)), Mutex::new(Rate::new(10)), Mutex::new(Rate::new(5))];
-    let rate = &RATES[match *method {
+    static RATES: OnceLock<[Mutex<Rate>; 3]> = OnceLock::new();
+    let Some(rates) = &product().api.rates else { return };
+    let known =
+        RATES.get_or_init(|| [rates.get, rates.post, rates.delete].map(|most| Mutex::new(Rate::new(most))));
+    let rate = &known[match *method {
         Method::GET => 0,
         Method::POST => 1,
         _ => 2,
@@ -141,7 +143,7 @@ struct Rate {
 }
 
 impl Rate {
-    const fn new(most: usize) -> Self {
+    fn new(most: usize) -> Self {
         Self { most, recent: VecDeque::new() }
     }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use astro_plugin_abi::ABI_REVISION;
 use astro_plugin_protocol::{
-    PROTOCOL_REVISION, check,
+    PROTOCOL_REVISION,
     invocation::{Complete, Run, kind},
     manifest::{Command, Manifest, ValueKind},
     message::{self, code},
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::error::{Result, While, plugin, with_causes},
+    check,
     console::Conversation,
     env::Env,
     globals::Globals,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
-    check, names,
+    names,
     plugin_index::{FILE, FORMAT, File, MAX_FILE, Plugin, PluginIndex, Publisher, SIGNATURE_ENDING, Version},
 };
 
@@ -18,6 +18,7 @@ use crate::{
         files, hash,
         time::{timestamp, unix_now},
     },
+    check,
     install::indexes::{download, read_file},
     product::product,
     program::APP,

@@ -2,27 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use astro_plugin_protocol::{
-    check,
-    manifest::{Command, Group, Manifest, Revisions},
-};
+use astro_plugin_protocol::manifest::{Command, Group, Manifest, Revisions};
 
 use crate::{
     base::{
         error::{Result, While, code, config, usage},
         files,
     },
-    product::product,
-    program::APP,
+    check,
+    product::{Template, product},
+    program::{self, APP},
 };
-
-/// The files of one template; those of [`COMMON`] come with each.
-struct Template {
-    name: &'static str,
-    /// The help line of its command.
-    about: &'static str,
-    files: &'static [(&'static str, &'static str)],
-}
 
 macro_rules! template_file {
     ($path:literal) => {
@@ -38,6 +28,7 @@ const COMMON: &[(&str, &str)] = &[
     (".github/workflows/release.yml", template_file!("common/.github/workflows/release.yml")),
 ];
 
+/// Those of every product; one may have more ([`Authors::templates`](crate::product::Authors::templates)).
 const TEMPLATES: &[Template] = &[
     Template {
         name: "minimal",
@@ -45,14 +36,6 @@ const TEMPLATES: &[Template] = &[
         files: &[
             ("src/lib.rs", template_file!("minimal/src/lib.rs")),
             ("src/tests.rs", template_file!("minimal/src/tests.rs")),
-        ],
-    },
-    Template {
-        name: "api",
-        about: "List deployments by their status",
-        files: &[
-            ("src/lib.rs", template_file!("api/src/lib.rs")),
-            ("src/tests.rs", template_file!("api/src/tests.rs")),
         ],
     },
     Template {
@@ -65,8 +48,16 @@ const TEMPLATES: &[Template] = &[
     },
 ];
 
+/// The templates of this product.
+fn templates() -> impl Iterator<Item = &'static Template> {
+    TEMPLATES.iter().chain(product().authors.templates)
+}
+
 /// The names of the templates.
-pub(crate) const NAMES: &[&str] = &["minimal", "api", "long-running"];
+pub(crate) fn names() -> Vec<&'static str> {
+    templates().map(|template| template.name).collect()
+}
+
 /// The licences whose text can be written, as SPDX expressions.
 pub(crate) const LICENSES: &[&str] = &["Apache-2.0", "MIT", "none"];
 
@@ -92,8 +83,7 @@ pub(crate) enum Sdk<'a> {
 /// Makes the crate; answers the paths it wrote, in order.
 pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
     check_names(wanted)?;
-    let template = TEMPLATES
-        .iter()
+    let template = templates()
         .find(|template| template.name == wanted.template)
         .ok_or_else(|| usage(format!("there is no template `{}`", wanted.template)))?;
     if let Sdk::Path(path) = wanted.sdk
@@ -202,8 +192,7 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         ),
     };
     // A word that others share, such as `deployment`, has its text from astro.
-    let groups =
-        above(wanted.command).filter(|path| astro_plugin_protocol::names::well_known(path).is_none());
+    let groups = above(wanted.command).filter(|path| program::vocabulary().well_known(path).is_none());
     let groups: Vec<String> =
         groups.map(|path| format!(".group(\"{path}\", \"Work with {path}\")")).collect();
     let group_lines: String = groups.iter().map(|group| format!("\n        {group}")).collect();
@@ -213,6 +202,7 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         "" => text.replace("license = \"{{license}}\"\n", ""),
         license => text.replace("{{license}}", license),
     };
+    let (api, api_testing, kit) = of_api(&wanted.sdk);
     [
         ("{{name}}", wanted.name),
         ("{{command}}", wanted.command),
@@ -220,12 +210,33 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
         ("{{about}}", about),
         ("{{group}}", &groups.concat()),
         ("{{group_lines}}", &group_lines),
+        ("{{api}}", &api),
+        ("{{api_testing}}", &api_testing),
+        ("{{kit}}", &kit),
         ("{{sdk}}", &sdk),
         ("{{sdk_place}}", &place),
         ("{{sdk_doc}}", &doc),
     ]
     .into_iter()
     .fold(text, |text, (mark, value)| text.replace(mark, value))
+}
+
+/// What `Cargo.toml` says of the crate for the product's API, among the dependencies and among those of the tests, and
+/// where the test kit is.
+fn of_api(sdk: &Sdk<'_>) -> (String, String, String) {
+    let Some(api) = &product().authors.api else {
+        return (String::new(), String::new(), "astro_plugin_sdk::testing".to_owned());
+    };
+    let package = api.package;
+    let place = match sdk {
+        Sdk::Path(path) => format!("path = {:?}", path.join(api.dir).display().to_string()),
+        Sdk::Version(version) => format!("version = {version:?}"),
+    };
+    (
+        format!("{package} = {{ {place} }}\n"),
+        format!("{package} = {{ {place}, features = [\"testing\"] }}\n"),
+        format!("{}::testing", package.replace('-', "_")),
+    )
 }
 
 /// `airflow lint` gives `Lint`; what is no name in Rust gets one.
@@ -279,7 +290,6 @@ mod tests {
     fn every_mark_of_every_template_is_filled() {
         let sdk = Path::new("/sdk");
         for template in TEMPLATES {
-            assert!(NAMES.contains(&template.name));
             let wanted = Wanted {
                 name: "x",
                 command: "airflow lint",

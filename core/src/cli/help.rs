@@ -3,7 +3,7 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
-    names::{BUILTIN_WORDS, GLOBALS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
+    names::{BUILTIN_WORDS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
     service::View,
 };
 use textwrap::Options;
@@ -175,7 +175,7 @@ pub fn globals(layout: Layout) -> String {
     let mut page = Page::new(layout);
     page.text("Options that every command accepts, in any position before `--`. An option beats its environment variable.");
     page.heading("Global options");
-    GLOBALS.iter().for_each(|global| page.global(global));
+    program::globals().iter().for_each(|global| page.global(global));
     page.finish()
 }
 
@@ -380,8 +380,10 @@ impl Page {
     }
 
     fn globals_line(&mut self) {
+        let narrowest = program::dimensions().last();
+        let narrowest = narrowest.map(|narrowest| format!("--{}, ", narrowest.name)).unwrap_or_default();
         self.text_indented(&format!(
-            "--profile, -o/--output, --deployment, -y/--yes, …; see `{APP} help globals`"
+            "--profile, -o/--output, {narrowest}-y/--yes, …; see `{APP} help globals`"
         ));
     }
 

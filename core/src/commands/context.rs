@@ -17,13 +17,14 @@ use crate::{
     commands::Builtin,
     console::escaped,
     context::{
-        Context, Origin, Overridden, Sourced,
+        Claims, Context, Origin, Overridden, Sourced,
         names::{Names, beside},
+        settings,
     },
     credential::{Source, issuer::Issuer},
     output::Format,
     product::product,
-    program::APP,
+    program::{APP, dimensions},
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
@@ -41,10 +42,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             ("astro context", "Show what is in effect"),
             ("astro context -o json", "The same for a program"),
             ("astro context --check", "Also ask the server"),
-            (
-                "astro context -o clean",
-                "One line for a prompt: profile, organization, workspace, deployment, ready, read-only, blocked or unread, and the three names",
-            ),
+            ("astro context -o clean", &format!("One line for a prompt: {}", in_prompt())),
         ],
         show,
     );
@@ -90,10 +88,11 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         value.map(|value| (value, Origin::Claim(claim).to_string()))
     };
     row("credential_expires", claimed(claims.and_then(|claims| claims.expires).map(timestamp), "exp"));
-    row("token_id", claimed(claims.and_then(|claims| claims.token_id.clone()), "apiTokenId"));
-    row("organization", text(&context.organization));
-    row("workspace", text(&context.workspace));
-    row("deployment", text(&context.deployment));
+    let token_id = claims.and_then(|claims| claims.token_id.clone());
+    row("token_id", token_id.and_then(|token| claimed(Some(token.value), token.claim)));
+    for (dimension, setting) in context.settings.iter() {
+        row(dimension.name, text(&setting.cloned()));
+    }
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
     for (name, value, origin) in checked {
         rows.push(json!({ "name": name, "value": value, "origin": origin }));
@@ -193,32 +192,35 @@ fn check(request: &Request<'_>, context: &Context) -> Result<Vec<(&'static str, 
     let env = request.env;
     let api = env.api(context.clone(), &request.parsed.globals);
     names::ask(&api);
-    let claimed = context.claims.as_ref().and_then(|claims| claims.organization.as_deref());
-    if let (Some(organization), Some(token)) = (claimed, context.token_id()) {
-        let found = api.get(&["organizations", organization, "tokens", token], &[])?;
+    let owner = context.claims.as_ref().and_then(Claims::owner);
+    if let (Some(owner), Some(token), Some(path)) = (owner, context.token_id(), product().api.token) {
+        let found = api.get(&path(owner, token), &[])?;
         return Ok(vec![
             ("belongs_to", found["name"].clone(), API),
             ("scope", found["scope"].clone(), API),
             ("expires_at", found["endAt"].clone(), API),
         ]);
     }
-    let found = api.get(&["organizations"], &[])?;
-    let names =
-        found["organizations"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str());
-    let names: Vec<&str> = names.collect();
     let mut rows = Vec::new();
+    let mut all = None;
+    if let Some(widest) = settings::owner() {
+        let found = api.get(widest.list, &[])?;
+        let names =
+            found[widest.plural()].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str());
+        all = Some((widest.plural(), names.collect::<Vec<_>>().join(", ")));
+    }
     if let (Some(_), Some(credential)) = (&context.session, &context.credential) {
         let who = Issuer::of(&context.address.value, context.trust())?.who(&credential.value);
         rows.push(("belongs_to", who.into(), "the issuer"));
     }
-    rows.push(("organizations", names.join(", ").into(), API));
+    rows.extend(all.map(|(plural, names)| (plural, names.into(), API)));
     let expires = context.session.as_ref().map(|session| timestamp(session.expires));
     rows.push(("expires_at", expires.into(), "the issuer"));
     Ok(rows)
 }
 
 /// Shows the names beside the IDs they belong to.
-fn name_ids(rows: &mut [Value], names: [(&'static str, Option<String>); 3]) {
+fn name_ids(rows: &mut [Value], names: Vec<(&'static str, Option<String>)>) {
     for (level, name) in names {
         let Some(row) = rows.iter_mut().find(|row| row["name"] == level) else { continue };
         if let Some(value) = row["value"].as_str() {
@@ -228,7 +230,7 @@ fn name_ids(rows: &mut [Value], names: [(&'static str, Option<String>); 3]) {
 }
 
 /// One line for a shell's prompt: who and where, and whether a request could be sent.
-fn prompt_line(context: &Context, is_blocked: bool, names: [(&'static str, Option<String>); 3]) -> Value {
+fn prompt_line(context: &Context, is_blocked: bool, names: Vec<(&'static str, Option<String>)>) -> Value {
     // It is shown on a terminal after every command: nothing in it may act there.
     let text =
         |value: &Option<Sourced<String>>| value.as_ref().map(|value| escaped(&value.value).into_owned());
@@ -243,13 +245,10 @@ fn prompt_line(context: &Context, is_blocked: bool, names: [(&'static str, Optio
         (false, false) if context.read_only.is_some() => "read-only",
         (false, false) => "ready",
     };
-    let mut line = json!({
-        "profile": who,
-        "organization": text(&context.organization),
-        "workspace": text(&context.workspace),
-        "deployment": text(&context.deployment),
-        "state": state,
-    });
+    let mut line = json!({ "profile": who, "state": state });
+    for (dimension, setting) in context.settings.iter() {
+        line[dimension.name] = text(&setting.cloned()).into();
+    }
     for (level, name) in names {
         line[format!("{level}_name")] = name.map(|name| escaped(&name).into_owned()).into();
     }
@@ -257,17 +256,25 @@ fn prompt_line(context: &Context, is_blocked: bool, names: [(&'static str, Optio
 }
 
 fn prompt_view() -> View {
-    let columns = [
-        "profile",
-        "organization",
-        "workspace",
-        "deployment",
-        "state",
-        "organization_name",
-        "workspace_name",
-        "deployment_name",
-    ];
-    View { clean: columns.map(str::to_owned).to_vec(), ..View::default() }
+    let names = || dimensions().iter().map(|dimension| dimension.name);
+    let keys = ["profile"].into_iter().chain(names()).chain(["state"]).map(str::to_owned);
+    View { clean: keys.chain(names().map(|name| format!("{name}_name"))).collect(), ..View::default() }
+}
+
+/// What a line for a prompt holds, in words.
+fn in_prompt() -> String {
+    let names: Vec<&str> = dimensions().iter().map(|dimension| dimension.name).collect();
+    let states = "ready, read-only, blocked or unread";
+    match names.as_slice() {
+        [] => format!("profile, {states}"),
+        [one] => format!("profile, {one}, {states}, and its name"),
+        all => format!("profile, {}, {states}, and the {} names", all.join(", "), in_number(all.len())),
+    }
+}
+
+fn in_number(count: usize) -> String {
+    const WORDS: [&str; 5] = ["no", "one", "two", "three", "four"];
+    WORDS.get(count).map_or_else(|| count.to_string(), |word| (*word).to_owned())
 }
 
 /// The command that does here what a word after `context` does in the official CLI.

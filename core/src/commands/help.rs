@@ -5,9 +5,10 @@ use crate::{
     base::error::{Failure, Result, code},
     cli::help,
     commands::{Builtin, pages},
-    official,
+    config::environment,
+    fallback,
     product::product,
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
     run::line,
 };
 
@@ -25,7 +26,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             "Explain a command or a topic",
             vec![words],
             &[
-                ("astro help deployment token create", "Explain a command"),
+                ("astro help plugin install", "Explain a command"),
                 ("astro help globals", "Explain the global options"),
             ],
             help,
@@ -82,8 +83,8 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     if taken < words.len() {
         let line: Vec<String> = ["help"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         match (found, path.as_str()) {
-            (Some(found), _) => official::hand_over(env, &line, &found.set, &path, words[taken])?,
-            (None, "") => official::hand_over(env, &line, &pages::first_words(env), "", words[taken])?,
+            (Some(found), _) => fallback::hand_over(env, &line, &found.set, &path, words[taken])?,
+            (None, "") => fallback::hand_over(env, &line, &pages::first_words(env), "", words[taken])?,
             // The host's own words have nothing below them that is another program's.
             (None, _) => {}
         }
@@ -110,6 +111,12 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
 fn environment_text() -> String {
     let folder = product().folder;
     let base_path = product().api.base_path;
+    let line = |dimension: &astro_plugin_protocol::names::Dimension| {
+        let variable = environment::of_dimension(dimension).to_string();
+        let width = format!("{ENV}_").len() + 18;
+        format!("  {variable:<width$}the {}\n", dimension.name)
+    };
+    let settings: String = dimensions().iter().map(line).collect();
     let domain = match product().api.of_domain {
         Some(of_domain) => {
             let hosted = product().api.default_address.unwrap_or_default();
@@ -125,12 +132,9 @@ A flag beats a variable, a variable beats a profile. `{APP} context` shows what 
   {ENV}_PROFILE           the profile to use
   {ENV}_API_TOKEN         a token; with it no profile is in use
   {ENV}_API_URL           the API's base, ending in {base_path}
-{domain}  {ENV}_ORGANIZATION_ID   the organization
-  {ENV}_WORKSPACE_ID      the workspace
-  {ENV}_DEPLOYMENT_ID     the deployment
-  {ENV}_OUTPUT            table, json or clean
+{domain}{settings}  {ENV}_OUTPUT            table, json or clean
   {ENV}_HOME              keep everything below ${ENV}_HOME/.{folder}
-  {ENV}_LOG               what to log on stderr: info, debug, deployment-token=trace
+  {ENV}_LOG               what to log on stderr: info, debug, PLUGIN=trace
   NO_COLOR                no colours
 
 A variable that is set and empty is refused with exit code 2, so that a missing secret does not select another customer; an empty {ENV}_LOG or NO_COLOR counts as not set.")

@@ -1,7 +1,7 @@
 //! What is known of all first words: the root page, and the set of words.
 
 use super::commands;
-use crate::{base::error::Result, cli::help, console::report, env::Env, official, tree::CommandSet};
+use crate::{base::error::Result, cli::help, console::report, env::Env, fallback, tree::CommandSet};
 
 /// Prints the root page, with a warning for each store whose commands may be missing from it.
 pub(crate) fn print_root_page(env: &Env) -> Result<i32> {
@@ -11,7 +11,7 @@ pub(crate) fn print_root_page(env: &Env) -> Result<i32> {
     }
     let words: Vec<help::Word> =
         words.into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
-    let more = official::more_commands(&env.dirs, "");
+    let more = fallback::more_commands(&env.dirs, "");
     env.print(&help::root(&env.binary, &words, &commands(), more.as_deref(), env.layout()))
 }
 

@@ -17,7 +17,7 @@ use crate::{
         recovery::{Leftover, Store},
     },
     output::{Format, Renderer, Sheet},
-    program::APP,
+    program::{APP, dimensions},
     run::one::chosen_format,
     sys::process,
 };
@@ -66,36 +66,38 @@ pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let rows = store(request)?.leftovers().iter().map(row).collect();
     let column =
         |key: &str, title: &str, kind| Column { key: key.into(), title: title.into(), kind, optional: false };
+    let in_capitals = |name: &str| name.to_uppercase();
+    let mut columns = vec![
+        column("entry", "ENTRY", ColumnKind::Id),
+        column("status", "STATUS", ColumnKind::Id),
+        column("name", "TOKEN", ColumnKind::Text),
+        column("id", "ID", ColumnKind::Id),
+    ];
+    let mut clean = ["entry", "status", "name", "id"].map(str::to_owned).to_vec();
+    let mut narrower = dimensions().iter().rev().map(|dimension| dimension.name);
+    let narrowest = narrower.next();
+    if let Some(name) = narrowest {
+        let title = in_capitals(name);
+        columns.push(column(&format!("{name}_name"), &title, ColumnKind::Text));
+        columns.push(column(&format!("{name}_id"), &format!("{title} ID"), ColumnKind::Id));
+        clean.push(format!("{name}_id"));
+    }
+    columns.extend([
+        column("action", "ACTION", ColumnKind::Id),
+        column("started_at", "AT", ColumnKind::Time),
+        column("profile", "PROFILE", ColumnKind::Text),
+    ]);
+    clean.extend(["action", "started_at", "profile"].map(str::to_owned));
+    clean.extend(narrowest.map(|name| format!("{name}_name")));
+    for name in narrower {
+        let key = format!("{name}_name");
+        columns.push(Column { optional: true, ..column(&key, &in_capitals(name), ColumnKind::Text) });
+        clean.push(key);
+    }
     let view = View {
         list: Some("entries".to_owned()),
-        columns: vec![
-            column("entry", "ENTRY", ColumnKind::Id),
-            column("status", "STATUS", ColumnKind::Id),
-            column("name", "TOKEN", ColumnKind::Text),
-            column("id", "ID", ColumnKind::Id),
-            column("deployment_name", "DEPLOYMENT", ColumnKind::Text),
-            column("deployment_id", "DEPLOYMENT ID", ColumnKind::Id),
-            column("action", "ACTION", ColumnKind::Id),
-            column("started_at", "AT", ColumnKind::Time),
-            column("profile", "PROFILE", ColumnKind::Text),
-            Column { optional: true, ..column("workspace_name", "WORKSPACE", ColumnKind::Text) },
-            Column { optional: true, ..column("organization_name", "ORGANIZATION", ColumnKind::Text) },
-        ],
-        clean: [
-            "entry",
-            "status",
-            "name",
-            "id",
-            "deployment_id",
-            "action",
-            "started_at",
-            "profile",
-            "deployment_name",
-            "workspace_name",
-            "organization_name",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        columns,
+        clean,
         empty: Some("No undelivered tokens.".to_owned()),
         ..View::default()
     };
@@ -116,23 +118,15 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
     let record = row(&leftover);
     let view = View {
-        columns: [
-            "name",
-            "id",
-            "deployment_name",
-            "deployment_id",
-            "workspace_name",
-            "organization_name",
-            "action",
-            "started_at",
-        ]
-        .map(|key| Column {
-            key: key.into(),
-            title: key.to_uppercase().replace('_', " "),
-            kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
-            ..Column::default()
-        })
-        .to_vec(),
+        columns: shown_keys()
+            .into_iter()
+            .map(|key| Column {
+                key: key.clone(),
+                title: key.to_uppercase().replace('_', " "),
+                kind: if key == "started_at" { ColumnKind::Time } else { ColumnKind::Text },
+                ..Column::default()
+            })
+            .collect(),
         ..View::default()
     };
     let secret = Secret { view, record, key: "token".to_owned(), value };
@@ -181,8 +175,12 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
 /// What would be removed, and what to do instead.
 fn discarded(leftover: &Leftover) -> (String, String) {
     let record = &leftover.record;
-    let place = ["deployment_name", "deployment_id"].iter().find_map(|key| record.labels.get(*key));
-    let place = place.map(|place| format!(" of the deployment {place}")).unwrap_or_default();
+    let place = dimensions().last().and_then(|narrowest| {
+        let name = narrowest.name;
+        let place = ["name", "id"].iter().find_map(|what| record.labels.get(&format!("{name}_{what}")))?;
+        Some(format!(" of the {name} {place}"))
+    });
+    let place = place.unwrap_or_default();
     let name = format!("{}{place}", record.name());
     match (&leftover.value, record.is_delivered) {
         (Some(_), true) => (
@@ -274,23 +272,36 @@ fn row(leftover: &Leftover) -> Value {
         (None, true) => "damaged",
         (None, false) => "unknown",
     };
-    json!({
+    let mut row = json!({
         "entry": record.id,
         "status": status,
         "name": record.labels.get("name"),
         "id": record.labels.get("id"),
-        "deployment_id": record.labels.get("deployment_id"),
         "action": record.action,
         "started_at": record.started_at,
         "profile": record.profile,
         "address": record.address,
         "path": leftover.path,
-        "deployment_name": record.labels.get("deployment_name"),
-        "workspace_id": record.labels.get("workspace_id"),
-        "workspace_name": record.labels.get("workspace_name"),
-        "organization_id": record.labels.get("organization_id"),
-        "organization_name": record.labels.get("organization_name"),
-    })
+    });
+    for dimension in dimensions() {
+        for key in ["id", "name"].map(|what| format!("{}_{what}", dimension.name)) {
+            row[&key] = record.labels.get(&key).cloned().into();
+        }
+    }
+    row
+}
+
+/// The keys of an entry that are shown beside its value.
+fn shown_keys() -> Vec<String> {
+    let mut narrower = dimensions().iter().rev().map(|dimension| dimension.name);
+    let narrowest = narrower.next().map(|name| [format!("{name}_name"), format!("{name}_id")]);
+    ["name", "id"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(narrowest.into_iter().flatten())
+        .chain(narrower.map(|name| format!("{name}_name")))
+        .chain(["action", "started_at"].map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

@@ -49,9 +49,7 @@ impl Place {
             context.address.value.to_string(),
             context.credential.as_ref().map(|credential| credential.value.expose()),
             value(&context.profile),
-            value(&context.organization),
-            value(&context.workspace),
-            value(&context.deployment),
+            context.settings.iter().map(|(_, setting)| value(&setting.cloned())).collect::<Vec<_>>(),
         ]);
         let name = hash::sha256(question.to_string().as_bytes()).ok();
         Self(dirs.zip(name).map(|(dirs, name)| dirs.cache.join("completion").join(name)))

@@ -3,7 +3,7 @@
 //! Somebody waits at the keyboard: after [`DEADLINE`] the answer is what is known without asking, and whatever goes wrong
 //! says nothing. What was found out is kept for some seconds ([`cache`]), for each profile and credential by itself.
 //!
-//! Profiles come from the configuration, organizations, workspaces and deployments from the API ([`places`]), anything
+//! Profiles come from the configuration, what the dimensions are about from the API ([`places`]), anything
 //! else from the plugin ([`candidates`]), which may only read.
 
 #![forbid(unsafe_code)]
@@ -34,6 +34,7 @@ use crate::{
     env::Env,
     globals::Globals,
     parse,
+    program::{self, dimensions},
     run::candidates,
     scan,
     store::lookup::Found,
@@ -119,7 +120,7 @@ fn values(env: &Env, asked: &Asked, line: &Line, found: Option<&Found>) -> Resul
     let context = env.resolver().context_for_completing(&line.globals)?;
     let owner = found.and_then(|found| found.owner(&line.path));
     // A place's list does not depend on what was typed; what a plugin answers may.
-    let question = match asked.kind {
+    let question = match &asked.kind {
         ValueKind::Dynamic => asked.clone(),
         _ => Asked { typed: String::new(), arg: String::new(), ..asked.clone() },
     };
@@ -127,12 +128,16 @@ fn values(env: &Env, asked: &Asked, line: &Line, found: Option<&Found>) -> Resul
     if let Some(values) = place.read() {
         return Ok(Answer { values, files: false });
     }
-    let values = match (asked.kind, owner, found.and_then(|found| found.set.command(&line.path))) {
+    let values = match (&asked.kind, owner, found.and_then(|found| found.set.command(&line.path))) {
         (ValueKind::Dynamic, Some(owner), Some(command)) => {
             candidates::candidates(env, asked, &line.globals, &line.args, context, owner, command)?
         }
         (ValueKind::Dynamic, ..) => Vec::new(),
-        (kind, ..) => places::of(env, kind, context, &line.globals)?,
+        (ValueKind::Setting(name), ..) => match program::vocabulary().dimension(name) {
+            Some(dimension) => places::of(env, dimension, context, &line.globals)?,
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
     };
     // Nothing may be something in a moment.
     if !values.is_empty() {
@@ -142,10 +147,11 @@ fn values(env: &Env, asked: &Asked, line: &Line, found: Option<&Found>) -> Resul
 }
 
 fn profiles(config: &Config) -> Vec<Candidate> {
-    let about = |profile: &crate::config::Profile| match (&profile.deployment, &profile.organization) {
-        (Some(deployment), _) => format!("deployment {deployment}"),
-        (None, Some(organization)) => format!("organization {organization}"),
-        (None, None) => String::new(),
+    // The narrowest says most; without it whose it is.
+    let about = |profile: &crate::config::Profile| {
+        let said = [dimensions().last(), dimensions().first()].into_iter().flatten();
+        let said = said.filter_map(|dimension| Some((dimension.name, profile.setting(dimension.name)?)));
+        said.map(|(name, value)| format!("{name} {value}")).next().unwrap_or_default()
     };
     config.profiles.iter().map(|(name, profile)| Candidate::new(name, about(profile))).collect()
 }

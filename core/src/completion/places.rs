@@ -1,51 +1,65 @@
-//! Organizations, workspaces and deployments, from the API.
+//! What the program's dimensions are about, from the API.
 
 use std::collections::BTreeMap;
 
-use astro_plugin_protocol::{invocation::Candidate, manifest::ValueKind, names::is_id};
+use astro_plugin_protocol::{invocation::Candidate, names::Dimension};
 use serde_json::Value;
 
 use crate::{
+    api::{ApiClient, names},
     base::error::{Result, failed},
-    context::Context,
+    context::{Context, Sourced},
     env::Env,
     globals::Globals,
+    program::dimensions,
 };
 
 /// The most that is asked for; who has more types another letter.
 const MOST: &str = "1000";
 
-/// The values of a kind: names, or the ID where a name stands for several.
-pub(super) fn of(env: &Env, kind: ValueKind, context: Context, globals: &Globals) -> Result<Vec<Candidate>> {
+/// The values of a dimension: names, or the ID where a name stands for several.
+pub(super) fn of(
+    env: &Env,
+    dimension: &Dimension,
+    context: Context,
+    globals: &Globals,
+) -> Result<Vec<Candidate>> {
     context.authority()?;
-    let wanted = context.organization.as_ref().map(|organization| organization.value.clone());
     // The process may end at any moment.
-    let api = env.api(context, globals).without_renewal();
-    let list = |path: &[&str], key: &str| -> Result<Vec<Value>> {
-        let mut body = api.get(path, &[("limit", MOST)])?;
-        match body[key].take() {
-            Value::Array(rows) => Ok(rows),
-            _ => Err(failed(format!("the answer holds no list of {key}"))),
+    let mut api = env.api(context, globals).without_renewal();
+    // Wider ones that are chosen by name are looked up in their own lists.
+    for (place, wider) in dimensions().iter().enumerate() {
+        if wider.name == dimension.name {
+            break;
         }
-    };
-    if kind == ValueKind::Organization {
-        return Ok(named(&list(&["organizations"], "organizations")?));
-    }
-    let wanted = wanted.ok_or_else(|| failed("no organization is in use"))?;
-    let organization = match is_id(&wanted) {
-        true => wanted,
-        false => list(&["organizations"], "organizations")?
+        let Some(chosen) = api.context.settings.at(place).cloned() else { continue };
+        let is_needed = dimension.list.contains(&format!("{{{}}}", wider.name).as_str());
+        if !is_needed || (wider.is_id)(&chosen.value) {
+            continue;
+        }
+        let id = list(&api, wider)?
             .iter()
-            .find(|one| one["name"] == wanted.as_str())
+            .find(|one| one["name"] == chosen.value.as_str())
             .and_then(|one| Some(one["id"].as_str()?.to_owned()))
-            .ok_or_else(|| failed("no organization has that name"))?,
-    };
-    let key = if kind == ValueKind::Workspace { "workspaces" } else { "deployments" };
-    Ok(named(&list(&["organizations", &organization, key], key)?))
+            .ok_or_else(|| failed(format!("no {} has that name", wider.name)))?;
+        api.context.settings.set(place, Some(Sourced::new(id, chosen.origin)));
+    }
+    Ok(named(&list(&api, dimension)?, dimension.is_id))
 }
 
-/// A name, or the ID where several things have it.
-fn named(rows: &[Value]) -> Vec<Candidate> {
+/// The rows of a dimension's list.
+fn list(api: &ApiClient, dimension: &Dimension) -> Result<Vec<Value>> {
+    let path = names::path(&api.context, dimension);
+    let path = path.ok_or_else(|| failed(format!("what the {} belongs to is not chosen", dimension.name)))?;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match api.get(&path, &[("limit", MOST)])?[dimension.plural()].take() {
+        Value::Array(rows) => Ok(rows),
+        _ => Err(failed(format!("the answer holds no list of {}", dimension.plural()))),
+    }
+}
+
+/// A name, or the ID where several things have it, or it would be taken for an ID.
+fn named(rows: &[Value], is_id: fn(&str) -> bool) -> Vec<Candidate> {
     let pairs: Vec<(&str, &str)> =
         rows.iter().filter_map(|row| Some((row["id"].as_str()?, row["name"].as_str()?))).collect();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -53,7 +67,7 @@ fn named(rows: &[Value]) -> Vec<Candidate> {
     pairs
         .iter()
         .map(|(id, name)| match counts.get(name) {
-            Some(1) => Candidate::new(*name, *id),
+            Some(1) if !is_id(name) => Candidate::new(*name, *id),
             _ => Candidate::new(*id, *name),
         })
         .collect()
@@ -72,7 +86,9 @@ mod tests {
             json!({"id": "c2", "name": "b"}),
             json!({"id": "c3", "name": "b"}),
         ];
-        let found: Vec<String> = named(&rows).into_iter().map(|one| one.value).collect();
+        let found: Vec<String> = named(&rows, |_| false).into_iter().map(|one| one.value).collect();
         assert_eq!(found, ["a", "c2", "c3"]);
+        let found: Vec<String> = named(&rows, |_| true).into_iter().map(|one| one.value).collect();
+        assert_eq!(found, ["c1", "c2", "c3"]);
     }
 }

@@ -7,9 +7,11 @@
 
 use std::{env::VarError, fmt, path::PathBuf};
 
+use astro_plugin_protocol::names::Dimension;
+
 use crate::{
     base::error::{Failure, Result, usage},
-    program::ENV,
+    program::{self, ENV},
 };
 
 /// A variable of the program, by what follows the prefix of its name.
@@ -32,16 +34,21 @@ pub const API_TOKEN: Variable = Variable("API_TOKEN");
 pub const API_URL: Variable = Variable("API_URL");
 /// The domain that the address is made of.
 pub const DOMAIN: Variable = Variable("DOMAIN");
-/// The organization.
-pub const ORGANIZATION_ID: Variable = Variable("ORGANIZATION_ID");
-/// The workspace.
-pub const WORKSPACE_ID: Variable = Variable("WORKSPACE_ID");
-/// The deployment.
-pub const DEPLOYMENT_ID: Variable = Variable("DEPLOYMENT_ID");
 /// The directory of configuration, plugins and state.
 pub const HOME: Variable = Variable("HOME");
 /// What is logged.
 pub const LOG: Variable = Variable("LOG");
+
+/// The variable of a dimension: `TEAM_ID`.
+pub fn of_dimension(dimension: &Dimension) -> Variable {
+    let option = program::global(dimension.name).and_then(|global| global.env);
+    Variable(option.and_then(|name| name.split_once('_')).map_or(dimension.name, |(_, name)| name))
+}
+
+/// Those of all dimensions.
+pub fn of_dimensions() -> impl Iterator<Item = Variable> {
+    program::dimensions().iter().map(of_dimension)
+}
 
 /// The value of a variable, when it is set. Empty, blank and what is no text is exit code 2 with the variable's name.
 pub fn variable(variable: Variable) -> Result<Option<String>> {

@@ -2,16 +2,23 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::Dirs;
-use crate::base::{
-    error::{Failure, Result, config},
-    files,
+use crate::{
+    base::{
+        error::{Failure, Result, config},
+        files,
+    },
+    program,
 };
 
 /// What the file says. Unknown keys are kept on disk and ignored here.
@@ -98,18 +105,13 @@ pub struct Official {
     pub command: Option<PathBuf>,
 }
 
-/// A profile: a credential and the ids it is used with.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
+/// A profile: a credential and what it is used with.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
     /// Name of the credential.
     pub credential: Option<String>,
-    /// ID or name.
-    pub organization: Option<String>,
-    /// ID or name.
-    pub workspace: Option<String>,
-    /// ID or name.
-    pub deployment: Option<String>,
+    /// For each dimension of the program that is chosen, by its name: ID or name.
+    pub settings: BTreeMap<&'static str, String>,
     /// A file with certificates (PEM) that are trusted besides the system's, for a proxy of a company.
     pub ca_file: Option<PathBuf>,
     /// `table`, `json` or `clean`; applies on a terminal only.
@@ -118,6 +120,48 @@ pub struct Profile {
     pub owner: Option<String>,
     /// The command of that plugin that starts what listens at its address.
     pub start: Option<String>,
+}
+
+impl Profile {
+    /// What is chosen for a dimension.
+    pub fn setting(&self, dimension: &str) -> Option<&str> {
+        self.settings.get(dimension).map(String::as_str)
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ProfileVisitor)
+    }
+}
+
+/// Which keys a profile has depends on the program's dimensions.
+struct ProfileVisitor;
+
+impl<'de> Visitor<'de> for ProfileVisitor {
+    type Value = Profile;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the table of a profile")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Profile, A::Error> {
+        let mut profile = Profile::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "credential" => profile.credential = Some(map.next_value()?),
+                "ca_file" => profile.ca_file = Some(map.next_value()?),
+                "output" => profile.output = Some(map.next_value()?),
+                "owner" => profile.owner = Some(map.next_value()?),
+                "start" => profile.start = Some(map.next_value()?),
+                key => match program::vocabulary().dimension(key) {
+                    Some(dimension) => drop(profile.settings.insert(dimension.name, map.next_value()?)),
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                },
+            }
+        }
+        Ok(profile)
+    }
 }
 
 /// What is known about a credential; the value is in its source.
@@ -242,6 +286,7 @@ mod tests {
 
     #[test]
     fn an_edit_keeps_comments_and_unknown_keys() {
+        crate::product::set_neutral();
         let (_home, dirs) = dirs();
         files::write(&dirs.config_file(), b"# mine\nlater = 1\n[profiles.a]\norganization = \"x\" # why\n")
             .expect("written");
@@ -253,7 +298,7 @@ mod tests {
         let text = files::read(&dirs.config_file()).expect("read").expect("there");
         assert!(text.contains("# mine") && text.contains("later = 1") && text.contains("# why"), "{text}");
         let config = Config::load(&dirs).expect("loads");
-        assert_eq!(config.profiles["b"].workspace.as_deref(), Some("w"));
+        assert_eq!(config.profiles["b"].setting("workspace"), Some("w"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tracing_subscriber::{
 use crate::{base::redact::Stderr, config::environment, console::escaped};
 
 /// Starts logging when a flag or `ASTRO_LOG` asks for it. `-v` is info, `-vv` debug, `-vvv` trace; the
-/// variable takes filters such as `debug` or `deployment-token=trace`. It selects no profile, so an empty one counts
+/// variable takes filters such as `debug` or `PLUGIN=trace`. It selects no profile, so an empty one counts
 /// as not set: see [`crate::config::environment`].
 pub fn start(verbose: u8) -> Result<(), String> {
     let by_flag = match verbose {

@@ -15,7 +15,7 @@ use std::{
 
 use astro_plugin_protocol::names;
 
-use super::{Origin, Overridden, Sourced};
+use super::{Origin, Overridden, Settings, Sourced, settings};
 use crate::{
     base::{
         error::{Failure, Result, config},
@@ -24,6 +24,7 @@ use crate::{
     config::{Config, Dirs, environment},
     console::is_control,
     product::product,
+    program::dimensions,
 };
 
 /// The file's name.
@@ -40,12 +41,8 @@ pub struct Directory {
     pub files: Vec<PathBuf>,
     /// `profile`
     pub profile: Option<Sourced<String>>,
-    /// `organization`: ID or name.
-    pub organization: Option<Sourced<String>>,
-    /// `workspace`: ID or name.
-    pub workspace: Option<Sourced<String>>,
-    /// `deployment`: ID or name.
-    pub deployment: Option<Sourced<String>>,
+    /// For each dimension: ID or name.
+    pub settings: Settings,
     /// Values of a file that a nearer one replaces.
     pub overridden: Vec<Overridden>,
     /// Files that were looked at and are not part of the selection.
@@ -121,17 +118,6 @@ impl Directory {
         Self::at(&start, &homes, &trusted)
     }
 
-    /// What is selected for a key.
-    pub fn value(&self, key: &str) -> Option<&Sourced<String>> {
-        match key {
-            "profile" => self.profile.as_ref(),
-            "organization" => self.organization.as_ref(),
-            "workspace" => self.workspace.as_ref(),
-            "deployment" => self.deployment.as_ref(),
-            _ => None,
-        }
-    }
-
     /// Reads the text of one file.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let line =
@@ -144,18 +130,15 @@ impl Directory {
         for (key, item) in document.as_table().iter() {
             let at = document.as_table().key(key).and_then(toml_edit::Key::span).or_else(|| item.span());
             let line = line(at.map_or(0, |span| span.start));
-            let slot = match key {
-                "profile" => &mut found.profile,
-                "organization" => &mut found.organization,
-                "workspace" => &mut found.workspace,
-                "deployment" => &mut found.deployment,
-                other => {
-                    let reason = format!(
-                        "`{other}` may not be set here: a directory selects a profile, an organization, a workspace and a deployment, and nothing else"
-                    );
-                    return Err(refused(path, Some(line), &reason));
-                }
-            };
+            let place = dimensions().iter().position(|dimension| dimension.name == key);
+            if key != "profile" && place.is_none() {
+                let dimensions = settings::in_words();
+                let all = if dimensions.is_empty() { String::new() } else { format!(", {dimensions}") };
+                let reason = format!(
+                    "`{key}` may not be set here: a directory selects a profile{all}, and nothing else"
+                );
+                return Err(refused(path, Some(line), &reason));
+            }
             let value = item.as_str().filter(|value| !value.trim().is_empty());
             let Some(value) = value else {
                 return Err(refused(path, Some(line), &format!("`{key}` is not a text")));
@@ -167,7 +150,11 @@ impl Directory {
                 return Err(refused(path, Some(line), &format!("`{key}` holds a control character")));
             }
             let origin = Origin::Directory { path: path.to_owned(), line };
-            *slot = Some(Sourced::new(value.to_owned(), origin));
+            let value = Some(Sourced::new(value.to_owned(), origin));
+            match place {
+                Some(place) => found.settings.set(place, value),
+                None => found.profile = value,
+            }
         }
         Ok(found)
     }
@@ -293,6 +280,7 @@ mod tests {
 
     #[test]
     fn the_walk_ends_at_the_home() {
+        crate::product::set_neutral();
         let (_root, home) = tree();
         let deep = home.join("project/deep");
         let homes = [home.clone()];
@@ -302,7 +290,7 @@ mod tests {
         put(home.join(file()), "profile = \"home\"").expect("written");
         put(home.join("project").join(file()), "# ours\n\nworkspace = \"w\"").expect("written");
         let found = found_at(&deep, &homes).expect("read").expect("there");
-        let workspace = found.workspace.expect("set");
+        let workspace = found.settings.get("workspace").cloned().expect("set");
         assert_eq!(
             (workspace.value.as_str(), found.profile.expect("inherited").value.as_str()),
             ("w", "home")
@@ -315,6 +303,7 @@ mod tests {
     /// What a repository may try: each is refused with the path and a reason, and the line where there is one.
     #[test]
     fn a_hostile_file_is_refused() {
+        crate::product::set_neutral();
         for (text, line, reason) in [
             ("profile = \"a\"\naddress = \"https://evil.example/v1\"", " line 2", "`address` may not"),
             ("api_url = \"x\"", " line 1", "`api_url` may not"),
@@ -365,6 +354,7 @@ mod tests {
 
     #[test]
     fn a_change_keeps_what_is_there() {
+        crate::product::set_neutral();
         let (_root, home) = tree();
         put(home.join(file()), "# ours\nworkspace = \"w\" # why\n").expect("written");
         set(&home, &[("profile", Some("a")), ("deployment", None)]).expect("changed");

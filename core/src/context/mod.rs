@@ -8,12 +8,14 @@ mod effect;
 pub(crate) mod names;
 mod resolve;
 mod resolver;
+pub(crate) mod settings;
 
 pub use claims::Claims;
 pub use directory::Directory;
 pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
 pub(crate) use resolver::Resolver;
+pub use settings::Settings;
 
 pub use crate::{
     base::time::unix_now,
@@ -39,7 +41,7 @@ use crate::{
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A command line option, with its dashes.
+    /// A command line option, by its long name.
     Flag(&'static str),
     /// An environment variable.
     Variable(Variable),
@@ -65,7 +67,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(name) => formatter.write_str(name),
+            Self::Flag(name) => write!(formatter, "--{name}"),
             Self::Variable(variable) => write!(formatter, "{variable}"),
             Self::Directory { path, line } => write!(formatter, "{} line {line}", path.display()),
             Self::Profile(name) => write!(formatter, "profile `{name}`"),
@@ -111,7 +113,7 @@ impl Sourced<String> {
 /// A value that another one of the same name beat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overridden {
-    /// `profile`, `organization`, `workspace`, `deployment` or `output`.
+    /// `profile`, `output`, or the name of a dimension.
     pub name: &'static str,
     /// What is not in effect.
     pub setting: Sourced<String>,
@@ -122,12 +124,8 @@ pub struct Overridden {
 pub struct Context {
     /// The profile in use.
     pub profile: Option<Sourced<String>>,
-    /// ID or name of the organization.
-    pub organization: Option<Sourced<String>>,
-    /// ID or name of the workspace.
-    pub workspace: Option<Sourced<String>>,
-    /// ID or name of the deployment.
-    pub deployment: Option<Sourced<String>>,
+    /// What is acted on: for each dimension an ID or a name.
+    pub settings: Settings,
     /// The format of the result.
     pub output: Sourced<Format>,
     /// The API's base.
@@ -174,9 +172,9 @@ impl Context {
         Trust::of_profile(profile, self.ca_file.clone())
     }
 
-    /// The id of the token in use, where it says so itself (claim `apiTokenId`).
+    /// The ID of the token in use, where it says so itself.
     pub fn token_id(&self) -> Option<&str> {
-        self.claims.as_ref()?.token_id.as_deref()
+        Some(&self.claims.as_ref()?.token_id.as_ref()?.value)
     }
 
     /// Why no request could be sent, or would be refused by a server whose clock is this machine's. A sign-in that has

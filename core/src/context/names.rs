@@ -1,4 +1,4 @@
-//! Names of organizations, workspaces and deployments, as commands saw them: an ID in the configuration says little to
+//! Names of what the program's dimensions are about, as commands saw them: an ID in the configuration says little to
 //! a person, and `astro context` sends nothing to find out.
 //!
 //! A cache: one small file for each ID, in a directory for each address of the API, so that an ID of one server never
@@ -12,12 +12,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use astro_plugin_protocol::{names::is_id, naming::Named};
+use astro_plugin_protocol::naming::Named;
 
 use crate::{
     base::{files, hash, time::unix_now},
     config::Dirs,
-    context::{Context, Sourced},
+    context::{Context, Sourced, settings::is_id},
     net::address::Address,
 };
 
@@ -100,17 +100,12 @@ impl Names {
         if is_id(value) { self.known(value).map(|named| named.name) } else { Some(value.to_owned()) }
     }
 
-    /// The names of what a context acts on, for each of [`LEVELS_OF_PLACE`].
-    pub(crate) fn of_context(&self, context: &Context) -> [(&'static str, Option<String>); 3] {
-        let settings = [&context.organization, &context.workspace, &context.deployment];
-        let value = |setting: &Option<Sourced<String>>| setting.as_ref().map(|setting| setting.value.clone());
-        let mut levels = LEVELS_OF_PLACE.into_iter();
-        settings.map(|setting| (levels.next().unwrap_or_default(), self.of(value(setting).as_deref())))
+    /// For each dimension, from the widest to the narrowest, the name of what a context acts on.
+    pub(crate) fn of_context(&self, context: &Context) -> Vec<(&'static str, Option<String>)> {
+        let name = |setting: Option<&Sourced<String>>| self.of(setting.map(|setting| setting.value.as_str()));
+        context.settings.iter().map(|(dimension, setting)| (dimension.name, name(setting))).collect()
     }
 }
-
-/// The three levels of a place.
-pub(crate) const LEVELS_OF_PLACE: [&str; 3] = ["organization", "workspace", "deployment"];
 
 /// An ID with its name, as people are shown it. What is no ID is a name already.
 pub(crate) fn beside(value: &str, name: Option<&str>) -> String {
@@ -155,6 +150,7 @@ mod tests {
 
     #[test]
     fn names_come_with_those_of_what_they_belong_to() {
+        crate::product::set_neutral();
         let home = tempfile::tempdir().expect("a directory");
         let names = names(home.path(), "https://api.example.com/v1");
         names.remember(&named(WORKSPACE, "Data", None));
@@ -176,6 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_no_name_of_an_id_is_not_remembered() {
+        crate::product::set_neutral();
         let home = tempfile::tempdir().expect("a directory");
         let names = names(home.path(), "https://api.example.com/v1");
         for (id, name) in [("../../../escaped", "x"), ("", "x"), ("Ingest", "x"), (DEPLOYMENT, "")] {

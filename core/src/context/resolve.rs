@@ -1,18 +1,20 @@
 //! Flags, variables, directory file, profile, claims, defaults: which one wins. Pure: everything comes in as values.
 //!
-//! Address, credential and organization are one bundle ([`bundle`], [`organizations`]) and never mixed from two layers:
+//! Address, credential and what the credential belongs to (the widest dimension) are one bundle ([`bundle`], [`owner`]) and never mixed from two layers:
 //! `--profile` sets all three; `ASTRO_API_TOKEN` without `--profile` means that no profile is in use.
 
 mod bundle;
 mod conflict;
-mod organizations;
+mod owner;
 
 use bundle::{Bundle, address_of_environment, stored_bundle};
-use organizations::Organizations;
+use owner::Owners;
 
 use std::path::PathBuf;
 
-use super::{Claims, Context, Directory, Origin, Overridden, Sourced, directory::Unused};
+use astro_plugin_protocol::names::Dimension;
+
+use super::{Claims, Context, Directory, Origin, Overridden, Settings, Sourced, directory::Unused, settings};
 use crate::{
     base::error::{Failure, Result, config, usage},
     config::{
@@ -22,7 +24,7 @@ use crate::{
     credential::{Secret, Stored, token},
     globals::Globals,
     output::Format,
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
 };
 
 /// The variables that were set.
@@ -37,9 +39,6 @@ const VARIABLES: &[Variable] = &[
     environment::API_TOKEN,
     environment::API_URL,
     environment::DOMAIN,
-    environment::ORGANIZATION_ID,
-    environment::WORKSPACE_ID,
-    environment::DEPLOYMENT_ID,
 ];
 
 impl Environment {
@@ -47,18 +46,18 @@ impl Environment {
     pub fn of_process() -> Result<Self> {
         // Also where nothing is read below it: what was meant is not known.
         environment::path(environment::HOME)?;
-        Self::of(VARIABLES)
+        Self::of(VARIABLES.iter().copied().chain(environment::of_dimensions()))
     }
 
     /// Only what says where the API is.
     pub fn addresses_of_process() -> Result<Self> {
-        Self::of(&[environment::API_URL, environment::DOMAIN])
+        Self::of([environment::API_URL, environment::DOMAIN])
     }
 
-    fn of(all: &[Variable]) -> Result<Self> {
+    fn of(all: impl IntoIterator<Item = Variable>) -> Result<Self> {
         let mut variables = Vec::new();
         for variable in all {
-            variables.extend(environment::variable(*variable)?.map(|value| (*variable, value)));
+            variables.extend(environment::variable(variable)?.map(|value| (variable, value)));
         }
         Ok(Self { variables })
     }
@@ -104,16 +103,14 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     let mut ignored = Vec::new();
     let mut overridden = Vec::new();
     let flag =
-        |value: &Option<String>, name| value.clone().map(|value| Sourced::new(value, Origin::Flag(name)));
-    let by_flag = flag(&globals.profile, "--profile");
+        |value: Option<&str>, name| value.map(|value| Sourced::new(value.to_owned(), Origin::Flag(name)));
+    let by_flag = flag(globals.profile.as_deref(), "profile");
     let mut unused = Vec::new();
     let directory = selection(sources, &mut unused);
     let others = sources.directory.map(|file| file.unused.as_slice()).unwrap_or_default();
     let told = unused.iter().chain(others.iter().filter(|file| file.may_differ));
     ignored.extend(told.map(|file| format!("{}: {}", file.path.display(), file.reason)));
     unused.extend(others.iter().cloned());
-    let from_directory =
-        |pick: fn(&Directory) -> &Option<Sourced<String>>| directory.and_then(|file| pick(file).clone());
     let has_token = environment.get(environment::API_TOKEN).is_some();
     if by_flag.is_none() && has_token && environment.get(environment::PROFILE).is_some() {
         ignored.push(format!("{ENV}_PROFILE: {ENV}_API_TOKEN is set, so no profile is in use").to_owned());
@@ -125,23 +122,23 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
         let candidates = [
             by_flag.clone(),
             environment.get(environment::PROFILE),
-            from_directory(|file| &file.profile),
+            directory.and_then(|file| file.profile.clone()),
             default.map(|name| Sourced::new(name, Origin::DefaultProfile)),
         ];
         first("profile", candidates, &mut overridden)
     };
-    let settings = match &profile {
+    let own = match &profile {
         Some(name) => config.profiles.get(&name.value).cloned(),
         None => Some(Profile::default()),
     };
-    let mut contradiction = match (&profile, &settings) {
+    let mut contradiction = match (&profile, &own) {
         (Some(name), None) => Some(no_such_profile(name, config)),
         _ => None,
     };
-    let settings = settings.unwrap_or_default();
-    let from_profile = |value: &Option<String>| {
+    let own = own.unwrap_or_default();
+    let from_profile = |value: Option<&str>| {
         let origin = Origin::Profile(profile.as_ref().map(|name| name.value.clone()).unwrap_or_default());
-        value.clone().map(|value| Sourced::new(value, origin))
+        value.map(|value| Sourced::new(value.to_owned(), origin))
     };
     // A variable that `--profile` beats.
     let mut variable = |name: Variable, beaten: bool| {
@@ -155,9 +152,12 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
     let token = variable(environment::API_TOKEN, true);
     let url = variable(environment::API_URL, true);
     let domain = variable(environment::DOMAIN, true);
-    let organization_variable = variable(environment::ORGANIZATION_ID, true);
-    let workspace_variable = variable(environment::WORKSPACE_ID, settings.workspace.is_some());
-    let deployment_variable = variable(environment::DEPLOYMENT_ID, settings.deployment.is_some());
+    let owner = settings::owner();
+    let is_owner = |dimension: &Dimension| owner.is_some_and(|owner| owner.name == dimension.name);
+    let mut from_variables = Settings::of(|dimension| {
+        let is_beaten = is_owner(dimension) || own.setting(dimension.name).is_some();
+        variable(environment::of_dimension(dimension), is_beaten)
+    });
 
     let of_environment = address_of_environment(url, domain).unwrap_or_else(|failure| {
         contradiction.get_or_insert(failure);
@@ -168,85 +168,66 @@ pub fn resolve(sources: Sources<'_>, stored: impl Fn(&str) -> Result<Option<Stor
             credential: Some(Sourced::new(token_of(&token.value)?, token.origin)),
             ..Bundle::at(of_environment)
         },
-        None => stored_bundle(&settings, config, of_environment, &stored, &mut contradiction)?,
+        None => stored_bundle(&own, config, of_environment, &stored, &mut contradiction)?,
     };
     let claims = credential.as_ref().and_then(|credential| Claims::read(credential.value.expose()));
-    let claimed = |pick: fn(&Claims) -> &Option<String>, claim| {
-        let value = claims.as_ref().and_then(|claims| pick(claims).clone());
-        value.map(|value| Sourced::new(value, Origin::Claim(claim)))
+    let claimed = |dimension: &Dimension| {
+        let claimed = claims.as_ref()?.setting(dimension.name)?;
+        Some(Sourced::new(claimed.value.clone(), Origin::Claim(claimed.claim)))
     };
+    let typed = |dimension: &'static Dimension| flag(globals.setting(dimension.name), dimension.name);
+    let mut from_directory = directory.map(|file| file.settings.clone()).unwrap_or_default();
 
-    let organizations = Organizations {
-        flag: flag(&globals.organization, "--organization"),
-        variable: organization_variable,
-        directory: from_directory(|file| &file.organization),
-        profile: from_profile(&settings.organization),
-        claim: claimed(|claims| &claims.organization, "organizationId"),
+    let owners = Owners {
+        flag: owner.and_then(typed),
+        variable: from_variables.take(0),
+        directory: from_directory.take(0),
+        profile: owner.and_then(|owner| from_profile(own.setting(owner.name))),
+        claim: owner.and_then(claimed),
     };
-    if let Some(failure) = organizations.contradiction(profile.as_ref()) {
+    if let Some(failure) = owners.contradiction(profile.as_ref()) {
         contradiction.get_or_insert(failure);
     }
-    // Where `--organization` names another one, what a layer selects inside its own is not there.
-    let directory_is_elsewhere = organizations.is_elsewhere(&organizations.directory);
-    let profile_is_elsewhere = organizations.is_elsewhere(&organizations.profile);
-    let organization = first("organization", organizations.into_candidates(), &mut overridden);
+    // Where a flag names another owner, what a layer selects inside its own is not there.
+    let directory_is_elsewhere = owners.is_elsewhere(&owners.directory);
+    let profile_is_elsewhere = owners.is_elsewhere(&owners.profile);
+    let owner_in_effect =
+        owner.and_then(|owner| first(owner.name, owners.into_candidates(), &mut overridden));
     let read_only = conflict::unread(sources).or_else(|| {
-        conflict::two_customers(sources, profile.as_ref(), organization.as_ref(), claims.as_ref(), &stored)
+        conflict::two_customers(sources, profile.as_ref(), owner_in_effect.as_ref(), claims.as_ref(), &stored)
     });
     // An explicit `--profile` also beats a directory that does not select it.
     let beaten = by_flag.is_some() && directory.is_some_and(|file| file.profile.is_none());
-    let mut inside = |name, value: Option<Sourced<String>>, is_elsewhere: bool| match value {
-        Some(setting) if is_elsewhere => {
-            overridden.push(Overridden { name, setting });
-            None
-        }
-        value => value,
-    };
-    let workspace_of_directory = inside(
-        "workspace",
-        from_directory(|file| &file.workspace).filter(|_| !(beaten && settings.workspace.is_some())),
-        directory_is_elsewhere,
-    );
-    let deployment_of_directory = inside(
-        "deployment",
-        from_directory(|file| &file.deployment).filter(|_| !(beaten && settings.deployment.is_some())),
-        directory_is_elsewhere,
-    );
-    let workspace_of_profile = inside("workspace", from_profile(&settings.workspace), profile_is_elsewhere);
-    let deployment_of_profile =
-        inside("deployment", from_profile(&settings.deployment), profile_is_elsewhere);
-    let workspace = first(
-        "workspace",
-        [
-            flag(&globals.workspace, "--workspace"),
-            workspace_variable,
-            workspace_of_directory,
-            workspace_of_profile,
-            claimed(|claims| &claims.workspace, "workspaceId"),
-        ],
-        &mut overridden,
-    );
-    let deployment = first(
-        "deployment",
-        [
-            flag(&globals.deployment, "--deployment"),
-            deployment_variable,
-            deployment_of_directory,
-            deployment_of_profile,
-        ],
-        &mut overridden,
-    );
-    let of_profile = from_profile(&settings.output).filter(|_| sources.on_terminal);
+    let mut chosen = Settings::default();
+    chosen.set(0, owner_in_effect);
+    for (place, dimension) in dimensions().iter().enumerate().skip(1) {
+        let mut inside = |value: Option<Sourced<String>>, is_elsewhere: bool| match value {
+            Some(setting) if is_elsewhere => {
+                overridden.push(Overridden { name: dimension.name, setting });
+                None
+            }
+            value => value,
+        };
+        let of_profile = own.setting(dimension.name);
+        let of_directory = from_directory.take(place).filter(|_| !(beaten && of_profile.is_some()));
+        let candidates = [
+            typed(dimension),
+            from_variables.take(place),
+            inside(of_directory, directory_is_elsewhere),
+            inside(from_profile(of_profile), profile_is_elsewhere),
+            claimed(dimension),
+        ];
+        chosen.set(place, first(dimension.name, candidates, &mut overridden));
+    }
+    let of_profile = from_profile(own.output.as_deref()).filter(|_| sources.on_terminal);
     let output = output(globals, environment, of_profile, &mut overridden)?;
     overridden.extend(directory.into_iter().flat_map(|file| file.overridden.iter().cloned()));
     Ok(Context {
         profile,
-        organization,
-        workspace,
-        deployment,
+        settings: chosen,
         output,
         address,
-        ca_file: settings.ca_file,
+        ca_file: own.ca_file,
         credential,
         source,
         session,
@@ -271,7 +252,7 @@ fn selection<'a>(sources: Sources<'a>, unused: &mut Vec<Unused>) -> Option<&'a D
     let own = file.profile.as_ref().map(|profile| profile.value.as_str());
     let reason = match (own, by_flag) {
         (Some(own), Some(flag)) if own != flag => "--profile wins".to_owned(),
-        (None, Some(_)) if file.organization.is_some() => "--profile wins".to_owned(),
+        (None, Some(_)) if file.settings.owner().is_some() => "--profile wins".to_owned(),
         (Some(own), None) if has_token => {
             format!("it is for the profile `{own}`; {ENV}_API_TOKEN is set, so no profile is in use")
         }
@@ -316,7 +297,7 @@ fn output(
     profile: Option<Sourced<String>>,
     overridden: &mut Vec<Overridden>,
 ) -> Result<Sourced<Format>> {
-    let flag = globals.output.clone().map(|value| Sourced::new(value, Origin::Flag("--output")));
+    let flag = globals.output.clone().map(|value| Sourced::new(value, Origin::Flag("output")));
     let chosen = first("output", [flag, environment.get(environment::OUTPUT), profile], overridden);
     let Some(chosen) = chosen else { return Ok(Sourced::new(Format::Table, Origin::Default)) };
     match Format::parse(&chosen.value) {

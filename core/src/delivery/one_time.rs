@@ -304,6 +304,6 @@ fn unknown(secret: &OneTimeSecret, record: &Record, reason: &str, refusal: Optio
     };
     advice
         .fold(failure, Failure::help)
-        .help("look at the tokens of the deployment before you try again: it may still happen")
+        .help("look at the list of tokens before you try again: it may still happen")
         .help(noted)
 }

@@ -29,7 +29,7 @@ use crate::{
         error::{Failure, Result, failed, plain_io, usage},
         redact,
     },
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
     sys::{
         child::{self, Limits},
         process::this_binary,
@@ -44,9 +44,14 @@ const MOST: usize = 1024 * 1024;
 const THREADS: usize = 3;
 /// So many descriptors a program needs to be started and read.
 const DESCRIPTORS: usize = 16;
-/// What is replaced in every command that delivers a token of a deployment.
-const KNOWN_FIELDS: &[&str] =
-    &["id", "name", "deployment_id", "deployment_name", "organization_id", "workspace_id"];
+/// What is replaced in every command that delivers a token: its ID and name, and those of what it belongs to.
+fn known_fields() -> Vec<String> {
+    let of_dimensions = dimensions()
+        .iter()
+        .rev()
+        .flat_map(|dimension| ["id", "name"].map(|what| format!("{}_{what}", dimension.name)));
+    ["id", "name"].map(str::to_owned).into_iter().chain(of_dimensions).collect()
+}
 
 /// The command of an option, looked at.
 #[derive(Debug)]
@@ -72,7 +77,8 @@ impl Program {
                 .help(format!("run a shell yourself: {option} {}", in_shell(command))));
         }
         let program = Self { option, words, ends_with_newline: false, reserved: Mutex::default() };
-        program.check_placeholders(KNOWN_FIELDS)?;
+        let known = known_fields();
+        program.check_placeholders(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
         if find(program.name()).is_none() {
             return Err(refused(format!("there is no program `{}`", program.name()))
                 .help("name one that is on the PATH, or its whole path"));
@@ -195,7 +201,7 @@ impl Program {
 
     fn refused_text(&self, reason: String) -> Failure {
         usage(format!("`{}`: {reason}", self.option)).help(format!(
-            "use the variable in a script of a shell: see `{APP} deployment token create --help`"
+            "use the variable in a script of a shell: see the page of the command, with `{APP} help`"
         ))
     }
 

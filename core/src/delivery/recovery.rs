@@ -48,7 +48,7 @@ pub struct Record {
     pub command: String,
     /// What became of the thing: `created`, `rotated`.
     pub action: String,
-    /// `id`, `name`, and where it is: `deployment_id`, `deployment_name` and so on.
+    /// `id`, `name`, and for each dimension that it belongs to `team_id`, `team_name` and so on.
     pub labels: BTreeMap<String, String>,
     /// Where the secret is in the answer.
     pub pointer: String,

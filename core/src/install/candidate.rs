@@ -3,13 +3,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use astro_plugin_protocol::{check, manifest::Manifest};
+use astro_plugin_protocol::manifest::Manifest;
 
 use crate::{
     base::{
         error::{Failure, Result, While, code, failed, plugin},
         hash,
     },
+    check,
     program::APP,
     store::{
         self,

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Api, ApiError, ApiErrors, Claims, Endpoints, Product, SignIn};
+use super::{Api, ApiError, ApiErrors, Authors, Endpoints, Product, Program, SignIn, Vocabulary};
 use crate::base::error::{Result, failed};
 
 pub(super) static PRODUCT: Product = Product {
-    name: "astro",
-    prefix: "ASTRO",
+    program: Program { name: "astro", prefix: "ASTRO", vocabulary: VOCABULARY },
     version: env!("CARGO_PKG_VERSION"),
     folder: "astro-host",
     directory_file: ".astro.toml",
@@ -19,10 +18,13 @@ pub(super) static PRODUCT: Product = Product {
         default_address: Some("https://api.example.com/v1"),
         base_path: "/v1",
         of_domain: Some(|domain| format!("https://api.{domain}/v1")),
+        token: None,
+        rates: None,
     },
     sign_in: &Neutral,
     api_errors: &Neutral,
     fallback: None,
+    authors: Authors::NONE,
 };
 
 struct Neutral;
@@ -30,16 +32,6 @@ struct Neutral;
 impl SignIn for Neutral {
     fn issuer(&self, _: &str, _: &dyn Fn(&str) -> Result<Value>) -> Result<Endpoints> {
         Err(failed("this program has no way to sign in"))
-    }
-
-    fn claims(&self, payload: &Value) -> Claims {
-        let text = |key: &str| payload[key].as_str().map(str::to_owned);
-        Claims {
-            organization: text("organization"),
-            workspace: text("workspace"),
-            token_id: text("jti"),
-            expires: payload["exp"].as_i64(),
-        }
     }
 }
 
@@ -50,3 +42,39 @@ impl ApiErrors for Neutral {
         ApiError { message: message.unwrap_or_default().to_owned(), ..ApiError::default() }
     }
 }
+
+#[cfg(not(test))]
+const VOCABULARY: Vocabulary = Vocabulary::NONE;
+
+/// What unit tests act on.
+#[cfg(test)]
+const VOCABULARY: Vocabulary = {
+    use super::Dimension;
+    use astro_plugin_protocol::names::WellKnown;
+
+    fn is_id(text: &str) -> bool {
+        text.len() == 25 && text.starts_with('c')
+    }
+    Vocabulary {
+        dimensions: &[
+            Dimension { name: "organization", claim: Some("/organization"), list: &["organizations"], is_id },
+            Dimension {
+                name: "workspace",
+                claim: Some("/workspace"),
+                list: &["organizations", "{organization}", "workspaces"],
+                is_id,
+            },
+            Dimension {
+                name: "deployment",
+                claim: None,
+                list: &["organizations", "{organization}", "deployments"],
+                is_id,
+            },
+        ],
+        words: &[
+            WellKnown { path: "deployment", aliases: &["de"], about: "Work with deployments" },
+            WellKnown { path: "deployment token", aliases: &["to"], about: "Manage tokens" },
+        ],
+        reserved: &[],
+    }
+};

@@ -4,7 +4,7 @@ use astro_plugin_protocol::message::FieldError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ApiError, ApiErrors, Claims, Endpoints, SignIn};
+use super::{ApiError, ApiErrors, Endpoints, SignIn};
 use crate::base::error::{Result, failed};
 
 /// Signing in at an issuer of OpenID Connect, found by discovery (OpenID Connect Discovery 1.0, section 4).
@@ -21,10 +21,12 @@ pub struct Oidc {
     pub audience: Option<&'static str>,
     /// The port on this machine that a browser may come back to; none for any.
     pub redirect_port: Option<u16>,
-    /// Where in a token's payload its organization is, as a JSON pointer.
-    pub organization: &'static str,
-    /// Where its workspace is.
-    pub workspace: &'static str,
+}
+
+impl Oidc {
+    /// The issuer that the API names.
+    pub const AT_THE_API: Self =
+        Self { issuer: None, client_id: "", scopes: &["openid"], audience: None, redirect_port: None };
 }
 
 /// An issuer's configuration; what is not here is not needed.
@@ -71,16 +73,6 @@ impl SignIn for Oidc {
             revoke: found.revocation_endpoint,
         })
     }
-
-    fn claims(&self, payload: &Value) -> Claims {
-        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        Claims {
-            organization: text(self.organization),
-            workspace: text(self.workspace),
-            token_id: text("/jti"),
-            expires: payload["exp"].as_i64(),
-        }
-    }
 }
 
 /// Problem details (RFC 9457), with `errors` as in its example of an extension.
@@ -110,15 +102,8 @@ mod tests {
 
     use super::*;
 
-    const OIDC: Oidc = Oidc {
-        issuer: None,
-        client_id: "cli",
-        scopes: &["openid"],
-        audience: None,
-        redirect_port: None,
-        organization: "/org/id",
-        workspace: "/ws",
-    };
+    const OIDC: Oidc =
+        Oidc { issuer: None, client_id: "cli", scopes: &["openid"], audience: None, redirect_port: None };
 
     #[test]
     fn the_issuer_is_found_through_the_api() {
@@ -146,10 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_where_the_product_says() {
-        let claims = OIDC.claims(&json!({"org": {"id": "o"}, "jti": "t", "exp": 7}));
-        assert_eq!((claims.organization.as_deref(), claims.workspace), (Some("o"), None));
-        assert_eq!((claims.token_id.as_deref(), claims.expires), (Some("t"), Some(7)));
+    fn claims_are_where_the_dimensions_point() {
+        crate::product::set_neutral();
+        let claims = OIDC.claims(&json!({"organization": "o", "deployment": "d", "jti": "t", "exp": 7}));
+        assert_eq!((claims.owner(), claims.settings.len()), (Some("o"), 1));
+        assert_eq!(claims.token_id.map(|claimed| claimed.value).as_deref(), Some("t"));
+        assert_eq!(claims.expires, Some(7));
     }
 
     #[test]

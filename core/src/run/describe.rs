@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
-use astro_plugin_protocol::{check, manifest::Manifest};
+use astro_plugin_protocol::manifest::Manifest;
 
 use crate::{
     base::error::{Result, While, code, plugin},
+    check,
     sys::{
         child::{self, Limits},
         process::this_binary,

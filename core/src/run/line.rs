@@ -7,7 +7,7 @@ use crate::{
     base::error::{Result, plugin, usage},
     cli::help,
     env::Env,
-    official,
+    fallback,
     output::Format,
     parse::{self, Parsed},
     program::APP,
@@ -83,7 +83,7 @@ fn invoke_usable(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &Owne
 
 pub(crate) fn group_page(env: &Env, path: &str, found: &Found) -> String {
     let about = found.set.groups.iter().find(|group| group.path == path).map_or("", |group| &group.about);
-    let more = official::more_commands(&env.dirs, path);
+    let more = fallback::more_commands(&env.dirs, path);
     let owners = found.owners_below(path);
     help::group(&env.binary, path, about, &found.set, &owners, more.as_deref(), env.layout())
 }

@@ -19,7 +19,7 @@ use crate::{
     base::error::{Failure, Result, plugin, usage},
     config::{Config, environment},
     console::report,
-    context::Context,
+    context::{Context, settings},
     env::Env,
     exit_code,
     globals::Globals,
@@ -37,8 +37,9 @@ use crate::{
 const PROFILE: &str = "profile";
 
 pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &Owner) -> Result<i32> {
-    if let Some(organization) = &parsed.globals.organization {
-        return Err(usage(format!("`--organization {organization}` cannot be used for several profiles"))
+    let widest = settings::owner().map(|widest| widest.name);
+    if let Some((word, value)) = widest.and_then(|widest| Some((widest, parsed.globals.setting(widest)?))) {
+        return Err(usage(format!("`--{word} {value}` cannot be used for several profiles"))
             .help("each profile has its own"));
     }
     // Of several profiles none has the say.

@@ -149,21 +149,23 @@ pub(super) fn run_of(
 }
 
 pub(crate) fn context_for_plugin(env: &Env, context: &Context, plugin: &str) -> invocation::Context {
-    let setting = |value: &Option<context::Sourced<String>>| value.as_ref().map(context::Sourced::to_setting);
     let dirs = env.dirs.as_ref().ok();
-    invocation::Context {
-        profile: setting(&context.profile),
-        organization: setting(&context.organization),
-        workspace: setting(&context.workspace),
-        deployment: setting(&context.deployment),
+    let mut resolved = invocation::Context {
+        profile: context.profile.as_ref().map(context::Sourced::to_setting),
         output: context.output.value.name().to_owned(),
         token_id: context.token_id().map(str::to_owned),
         state_dir: dirs
             .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
             .unwrap_or_default(),
         private_home: dirs.is_some_and(|dirs| dirs.private_home),
+        ..invocation::Context::default()
+    };
+    for (dimension, setting) in context.settings.chosen() {
+        resolved.set(dimension.name, setting.to_setting());
     }
+    resolved
 }
+
 /// What chose the format, for people: an option that they typed, or where the format came from.
 pub(crate) fn chosen_format<'a>(globals: &'a Globals, origin: &'a str) -> Chosen<'a> {
     match (&globals.output_option, &globals.output) {

@@ -9,7 +9,7 @@ use crate::{
     config,
     credential::{self, Secret, Stored},
     net::address::Address,
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
 };
 
 /// `profile.put`
@@ -55,9 +55,9 @@ pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
         config::set(profile, "owner", Some(owner));
         config::set(profile, "start", put.start.as_deref());
         config::set(profile, "credential", Some(&put.name));
-        config::set(profile, "organization", put.organization.as_deref());
-        config::set(profile, "workspace", put.workspace.as_deref());
-        config::set(profile, "deployment", put.deployment.as_deref());
+        for dimension in dimensions() {
+            config::set(profile, dimension.name, put.setting(dimension.name));
+        }
         let credential = config::table(document, "credentials", &put.name)?;
         config::set(credential, "owner", Some(owner));
         config::set(credential, "address", Some(address.as_str()));

@@ -1,22 +1,16 @@
 //! `context.select`: what later commands act on. Nothing is switched behind the back of another shell: what a flag or
 //! a variable chose is not changed.
 
-use astro_plugin_protocol::{
-    names,
-    service::{ContextSelect, ContextSelectAnswer},
-};
+use astro_plugin_protocol::service::{ContextSelect, ContextSelectAnswer};
 use serde_json::Value;
 
 use super::{Call, to_value};
 use crate::{
     base::error::{Failure, Result, failed, usage},
     config,
-    context::{Effect, Origin, Sourced, directory},
-    program::{APP, ENV},
+    context::{Effect, Origin, directory},
+    program::{self, APP, ENV, dimensions},
 };
-
-/// What can be selected.
-const KEYS: &[&str] = &["organization", "workspace", "deployment"];
 
 /// `context.select`
 pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
@@ -24,10 +18,10 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
         return Err(failed("the command does not declare that it changes profiles"));
     }
     for (key, value) in &select.values {
-        if !KEYS.contains(&key.as_str()) {
+        let Some(dimension) = program::vocabulary().dimension(key) else {
             return Err(failed(format!("`{key}` cannot be selected")));
-        }
-        if value.as_ref().is_some_and(|value| !names::is_id(value)) {
+        };
+        if value.as_ref().is_some_and(|value| !(dimension.is_id)(value)) {
             return Err(failed(format!("what is selected as {key} is not an ID")));
         }
     }
@@ -60,22 +54,16 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
     };
     let values: Vec<(&str, Option<&str>)> =
         select.values.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-    let origin_of = |key: &str| {
-        let setting: &Option<Sourced<String>> = match key {
-            "organization" => &context.organization,
-            "workspace" => &context.workspace,
-            _ => &context.deployment,
-        };
-        setting.as_ref().map(|setting| &setting.origin)
-    };
+    let origin_of = |key: &str| context.settings.get(key).map(|setting| &setting.origin);
     context.allow(Effect::Write)?;
     // A directory file that selected what is switched keeps selecting it.
     let selected = switched(select);
     let directory = context.directory.as_ref();
-    let file = selected.and_then(|key| directory?.value(key)).and_then(|setting| match &setting.origin {
-        Origin::Directory { path, .. } => Some(path.clone()),
-        _ => None,
-    });
+    let file =
+        selected.and_then(|key| directory?.settings.get(key)).and_then(|setting| match &setting.origin {
+            Origin::Directory { path, .. } => Some(path.clone()),
+            _ => None,
+        });
     // What belonged to the former one goes where it is: in the directory files, too, when the profile is switched.
     let mut changed = false;
     let is_cleared = |key: &str| values.iter().any(|(cleared, value)| *cleared == key && value.is_none());
@@ -133,11 +121,12 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
 
 /// Which of the values is what the user switched; the others change with it.
 fn switched(select: &ContextSelect) -> Option<&'static str> {
-    if select.values.contains_key("organization") {
-        return Some("organization");
+    let widest = dimensions().first()?.name;
+    if select.values.contains_key(widest) {
+        return Some(widest);
     }
     let has_id = |key: &str| select.values.get(key).is_some_and(Option::is_some);
-    ["deployment", "workspace"].into_iter().find(|key| has_id(key))
+    dimensions().iter().rev().map(|dimension| dimension.name).find(|key| has_id(key))
 }
 
 /// The options that say the same.
@@ -168,6 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_switched_is_told_from_what_changes_with_it() {
+        crate::product::set_neutral();
         let (id, none) = (Some("cm00000000test0000000000x"), None);
         for (values, expected) in [
             (&[("organization", id), ("workspace", id), ("deployment", none)][..], "organization"),

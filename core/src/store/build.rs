@@ -3,11 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use astro_plugin_protocol::{
-    check,
-    manifest::{Group, Manifest},
-    names,
-};
+use astro_plugin_protocol::manifest::{Group, Manifest};
 
 use super::{
     Kind, Store,
@@ -20,7 +16,8 @@ use crate::{
         error::{Failure, Result, While, code, plugin, with_causes},
         failpoint, files,
     },
-    program::APP,
+    check,
+    program::{self, APP},
 };
 
 /// An index in memory: file names and contents.
@@ -312,7 +309,8 @@ impl Claims {
                 claims.words.insert(above.to_owned());
                 let own = manifest.groups.iter().find(|group| group.path == above);
                 let own = own.map(|group| group.aliases.clone()).unwrap_or_default();
-                let known = names::well_known(above).map(|known| known.aliases).unwrap_or_default();
+                let known =
+                    program::vocabulary().well_known(above).map(|known| known.aliases).unwrap_or_default();
                 let aliases: Vec<String> =
                     own.into_iter().chain(known.iter().map(|alias| (*alias).to_owned())).collect();
                 for spelling in check::spellings(above, &aliases).into_iter().skip(1) {
@@ -345,7 +343,7 @@ impl Claims {
 /// The text of a shared word is the table's, else the first plugin's that has one.
 fn add_group(groups: &mut Vec<Group>, path: &str, manifest: &Manifest) {
     let own = manifest.groups.iter().find(|group| group.path == path);
-    let known = names::well_known(path);
+    let known = program::vocabulary().well_known(path);
     let position = groups.iter().position(|group| group.path == path);
     match position {
         Some(at) if known.is_none() && groups[at].about.is_empty() => {

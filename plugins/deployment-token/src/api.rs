@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
+use astro_plugin_api::{Place, prelude::*};
 use astro_plugin_sdk::{
-    Context, Error, Named, Place, Result, join,
+    Context, Error, Named, Result, join,
     protocol::service::{OneTimeSecret, Settle},
     serde_json::json,
 };

@@ -1,6 +1,7 @@
 //! Where a token is, in words: what a question shows before anything happens, and what `create` tells.
 
-use astro_plugin_sdk::{Place, protocol::invocation::Source};
+use astro_plugin_api::Place;
+use astro_plugin_sdk::protocol::invocation::Source;
 
 use crate::{
     api::{Api, ApiToken},

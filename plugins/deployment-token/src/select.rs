@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, future::Future};
 
+use astro_plugin_api::{Place, is_id};
 use astro_plugin_sdk::{
-    Candidate, Completing, Context, Error, Place, Result, Spec, clap, is_id, join, protocol::time::minute,
+    Candidate, Completing, Context, Error, Result, Spec, clap, join, protocol::time::minute,
 };
 
 use crate::{

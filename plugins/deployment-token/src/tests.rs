@@ -1,8 +1,9 @@
 //! The commands against a host in this process.
 
+use astro_plugin_api::testing::{DEPLOYMENT, ORGANIZATION, WORKSPACE, host as astro};
 use astro_plugin_sdk::{
     serde_json::{Value, json},
-    testing::{DEPLOYMENT, Host, ORGANIZATION, WORKSPACE},
+    testing::Host,
 };
 
 const TOKEN: &str = "cm00000000test0000000000t";
@@ -29,7 +30,7 @@ fn host(tokens: &[Value]) -> Host {
         "id": DEPLOYMENT, "name": "Ingest", "workspaceId": WORKSPACE, "workspaceName": "Data Platform",
     });
     let with_value = token(TOKEN, "ci", &json!({"token": "value"}));
-    let mut host = Host::new(crate::plugin())
+    let mut host = astro(crate::plugin())
         .get(&path(""), json!({"id": ORGANIZATION, "name": "Acme"}))
         .get(&path(&format!("/deployments/{DEPLOYMENT}")), deployment.clone())
         .list(&path("/deployments"), "deployments", json!([deployment]))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use astro_plugin_api::Place;
 use astro_plugin_sdk::{
-    Error, Named, Place, Result, View,
+    Error, Named, Result, View,
     protocol::message::{Failure, code},
 };
 use serde::Serialize;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use astro_plugin_api::{DEPLOYMENT, WORKSPACE, prelude::*};
 use astro_plugin_sdk::{
     clap, join,
     prelude::*,
@@ -168,7 +169,7 @@ async fn all(ctx: &Context, organization: &str, workspace: Option<&str>) -> Resu
         call = call.query("workspaceIds", workspace);
     }
     let mut found: Vec<Deployment> = call.pages("deployments", "id").await?;
-    let in_use = ctx.resolved().deployment.as_ref();
+    let in_use = ctx.setting(DEPLOYMENT);
     found.iter_mut().for_each(|deployment| deployment.current = is_meant(in_use, deployment));
     let workspace = workspace.and_then(|id| {
         let name = found.iter().find(|one| one.workspace_id == id)?.workspace_name.clone()?;
@@ -188,8 +189,7 @@ async fn organization_name(ctx: &Context, organization: &str) -> Option<String> 
 
 /// That others are not shown, unless the workspace was typed for this very command.
 async fn tell_of_others(ctx: &Context, workspace: &str, rows: &[Deployment]) -> Result<()> {
-    let Some(setting) = ctx.resolved().workspace.as_ref().filter(|setting| setting.source != Source::Flag)
-    else {
+    let Some(setting) = ctx.setting(WORKSPACE).filter(|setting| setting.source != Source::Flag) else {
         return Ok(());
     };
     let shown = match rows.first().and_then(|row| row.workspace_name.as_ref()) {
@@ -220,7 +220,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::Deployment)
+            .kind("target", ValueKind::setting(DEPLOYMENT))
             .example("astro deployment inspect Reports", "Show a deployment")
             .example("astro deployment inspect -o json", "The one in use, for a program")
             .see_also("deployment list")
@@ -285,7 +285,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::Deployment)
+            .kind("target", ValueKind::setting(DEPLOYMENT))
             .example("astro deployment switch Reports", "Act on another deployment from now on")
             .example("astro deployment switch Reports --workspace Analytics", "The one of a workspace")
             .see_also("deployment list")
@@ -296,7 +296,7 @@ impl Command for Switch {
     async fn run(self, ctx: Context) -> Result<()> {
         let organization = ctx.organization_id().await?;
         // A workspace that was typed says where to look; the one in use does not: its deployments are no others.
-        let workspace = ctx.resolved().workspace.as_ref();
+        let workspace = ctx.setting(WORKSPACE);
         let is_typed = workspace.is_some_and(|setting| setting.source == Source::Flag);
         let within = if is_typed { ctx.workspace_id(&organization).await? } else { None };
         let all = all(&ctx, &organization, within.as_deref()).await?;

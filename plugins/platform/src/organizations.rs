@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use astro_plugin_sdk::{clap, is_id, prelude::*};
+use astro_plugin_api::{ORGANIZATION, WORKSPACE, is_id, prelude::*};
+use astro_plugin_sdk::{clap, prelude::*};
 
 use crate::{
     subject,
@@ -116,7 +117,7 @@ impl Named for Organization {
 async fn all(ctx: &Context) -> Result<Vec<Organization>> {
     let mut found: Vec<Organization> =
         ctx.http().get(["organizations"]).query("sorts", "name:asc").pages("organizations", "id").await?;
-    let in_use = ctx.resolved().organization.as_ref();
+    let in_use = ctx.setting(ORGANIZATION);
     found.iter_mut().for_each(|organization| organization.current = is_meant(in_use, organization));
     ctx.remember(found.iter().filter(|organization| organization.current).map(named)).await;
     Ok(found)
@@ -175,7 +176,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::Organization)
+            .kind("target", ValueKind::setting(ORGANIZATION))
             .example("astro organization inspect", "Show the organization in use")
             .example("astro organization inspect Acme -o json", "Another one, for a program")
             .see_also("organization list")
@@ -189,7 +190,7 @@ impl Command for Inspect {
             Some(target) => find(&ctx, "organization", Some(target), &all(&ctx).await?).await?.id.clone(),
         };
         let mut details: Details = ctx.http().get(["organizations", id.as_str()]).json().await?;
-        details.current = is_meant(ctx.resolved().organization.as_ref(), &details);
+        details.current = is_meant(ctx.setting(ORGANIZATION), &details);
         ctx.remember([named(&details)]).await;
         let view = View::record()
             .id("id", "ID")
@@ -217,7 +218,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::Organization)
+            .kind("target", ValueKind::setting(ORGANIZATION))
             .example("astro organization switch Acme", "Act in another organization from now on")
             .example("astro organization switch Acme --workspace Data", "In a workspace of it")
             .see_also("organization list")
@@ -229,7 +230,7 @@ impl Command for Switch {
         let all = all(&ctx).await?;
         let organization = find(&ctx, "organization", self.target.as_deref(), &all).await?;
         // A workspace that was typed belongs to the new organization; any other is of the former one.
-        let typed = ctx.resolved().workspace.as_ref().filter(|workspace| workspace.origin == "--workspace");
+        let typed = ctx.setting(WORKSPACE).filter(|workspace| workspace.origin == "--workspace");
         let workspace = match typed {
             Some(workspace) => {
                 let all = workspaces::all(&ctx, &organization.id).await?;

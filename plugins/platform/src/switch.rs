@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use astro_plugin_api::is_id;
 use astro_plugin_sdk::{
-    is_id,
     prelude::*,
     protocol::{
         self,

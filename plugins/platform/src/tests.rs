@@ -1,8 +1,9 @@
 //! The commands against a host in this process. Switching needs a real one.
 
+use astro_plugin_api::testing::{DEPLOYMENT, ORGANIZATION, WORKSPACE, host as astro};
 use astro_plugin_sdk::{
     serde_json::{Value, json},
-    testing::{DEPLOYMENT, Host, ORGANIZATION, WORKSPACE},
+    testing::Host,
 };
 
 fn path(rest: &str) -> String {
@@ -23,7 +24,7 @@ fn host() -> Host {
         "isScimEnabled": false,
     });
     let workspace = |id: &str, name: &str| json!({"id": id, "name": name, "organizationId": ORGANIZATION, "organizationName": "Acme"});
-    Host::new(crate::plugin())
+    astro(crate::plugin())
         .get(&path(""), organization.clone())
         .list("organizations", "organizations", json!([organization]))
         .list(

@@ -1,6 +1,7 @@
 //! `astro workspace list`, `inspect` and `switch`
 
-use astro_plugin_sdk::{clap, is_id, prelude::*};
+use astro_plugin_api::{WORKSPACE, is_id, prelude::*};
+use astro_plugin_sdk::{clap, prelude::*};
 
 use crate::{
     subject,
@@ -107,7 +108,7 @@ impl Named for Workspace {
 pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspace>> {
     let call = ctx.http().get(["organizations", organization, "workspaces"]).query("sorts", "name:asc");
     let mut found: Vec<Workspace> = call.pages("workspaces", "id").await?;
-    let in_use = ctx.resolved().workspace.as_ref();
+    let in_use = ctx.setting(WORKSPACE);
     found.iter_mut().for_each(|workspace| workspace.current = is_meant(in_use, workspace));
     ctx.remember(found.iter().filter(|workspace| workspace.current).map(named)).await;
     Ok(found)
@@ -168,7 +169,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::Workspace)
+            .kind("target", ValueKind::setting(WORKSPACE))
             .example("astro workspace inspect", "Show the workspace in use")
             .example("astro workspace inspect Reports -o json", "Another one, for a program")
             .see_also("workspace list")
@@ -177,7 +178,7 @@ impl Command for Inspect {
 
     async fn run(self, ctx: Context) -> Result<()> {
         let organization = ctx.organization_id().await?;
-        let in_use = ctx.resolved().workspace.as_ref().map(|workspace| workspace.value.as_str());
+        let in_use = ctx.setting(WORKSPACE).map(|workspace| workspace.value.as_str());
         let wanted = self.target.as_deref().or(in_use).ok_or_else(|| {
             Error::usage("no workspace is given")
                 .help("name one: astro workspace inspect ID|NAME")
@@ -198,7 +199,7 @@ impl Command for Inspect {
             return Err(Error::usage(format!("more than one workspace has the name `{wanted}`"))
                 .help(format!("name one by its ID: {} or {}", details.id, other.id)));
         }
-        details.current = is_meant(ctx.resolved().workspace.as_ref(), &details);
+        details.current = is_meant(ctx.setting(WORKSPACE), &details);
         ctx.remember([named(&details)]).await;
         let view = View::record()
             .id("id", "ID")
@@ -224,7 +225,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::Workspace)
+            .kind("target", ValueKind::setting(WORKSPACE))
             .example("astro workspace switch Reports", "Act in another workspace from now on")
             .see_also("workspace list")
             .see_also("profile edit")

@@ -312,10 +312,10 @@ mod tests {
             let mut ids = connection.prepare(&format!("SELECT id FROM {table}")).expect("table");
             for id in ids.query_map([], |row| row.get::<_, String>(0)).expect("rows") {
                 let id = id.expect("text");
-                assert!(astro_plugin_sdk::is_id(&id), "{table}: {id} ({})", id.len());
+                assert!(astro_plugin_api::is_id(&id), "{table}: {id} ({})", id.len());
             }
         }
-        assert!(astro_plugin_sdk::is_id(&new_id()));
+        assert!(astro_plugin_api::is_id(&new_id()));
     }
 
     #[test]

@@ -36,5 +36,5 @@ export_plugin!(
 #[cfg(test)]
 #[test]
 fn it_keeps_the_rules_of_plugins() {
-    astro_plugin_sdk::testing::conformance(plugin());
+    astro_plugin_api::testing::conformance(plugin());
 }

@@ -1,11 +1,14 @@
 //! What was typed for the global options, read out of the parsed command line and nothing more.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use astro_plugin_protocol::duration::Scale;
 use clap::ArgMatches;
 
-use crate::error::{Result, usage};
+use crate::{
+    error::{Result, usage},
+    program,
+};
 
 /// The global options as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,12 +23,8 @@ pub struct Globals {
     pub output: Option<String>,
     /// The option of the command that stands for `-o/--output`, when one did.
     pub output_option: Option<String>,
-    /// `--organization`
-    pub organization: Option<String>,
-    /// `--workspace`
-    pub workspace: Option<String>,
-    /// `--deployment`
-    pub deployment: Option<String>,
+    /// The options of the program's dimensions: for each that was given, its name and the value.
+    pub settings: BTreeMap<&'static str, String>,
     /// `-y/--yes`
     pub yes: bool,
     /// `--no-input`
@@ -47,6 +46,11 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// What was typed for a dimension.
+    pub fn setting(&self, dimension: &str) -> Option<&str> {
+        self.settings.get(dimension).map(String::as_str)
+    }
+
     /// How long a request may take with its repetitions, and a program that takes a token: `--timeout`, or a minute.
     pub fn time_limit(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_secs(60))
@@ -76,15 +80,17 @@ impl Globals {
         if profiles.iter().any(String::is_empty) || profiles.len() < 2 {
             profiles.clear();
         }
+        let mut settings = BTreeMap::new();
+        for dimension in program::dimensions() {
+            settings.extend(text(dimension.name)?.map(|value| (dimension.name, value)));
+        }
         let globals = Self {
             profile: if profiles.is_empty() { text("profile")? } else { None },
             profiles,
             all_profiles: several && flag("all-profiles"),
             output: text("output")?,
             output_option: None,
-            organization: text("organization")?,
-            workspace: text("workspace")?,
-            deployment: text("deployment")?,
+            settings,
             yes: flag("yes"),
             no_input: flag("no-input"),
             color: text("color")?,
@@ -123,7 +129,7 @@ impl Globals {
     }
 
     fn check_choices(&self) -> Result<()> {
-        for global in astro_plugin_protocol::names::GLOBALS {
+        for global in program::globals() {
             let value = match global.long {
                 "output" => self.output.as_deref(),
                 "color" => self.color.as_deref(),

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod canonical;
+pub mod check;
 pub mod error;
 pub mod escape;
 pub mod exit_code;
@@ -29,3 +30,19 @@ pub mod suggest;
 pub mod time;
 pub mod tree;
 pub mod wording;
+
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::names::{Dimension, Vocabulary, WellKnown};
+
+    /// That of the program in the tests of this crate.
+    pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
+        dimensions: &[dimension("organization"), dimension("workspace"), dimension("deployment")],
+        words: &[WellKnown { path: "deployment", aliases: &["de"], about: "Work with deployments" }],
+        reserved: &[],
+    };
+
+    const fn dimension(name: &'static str) -> Dimension {
+        Dimension { name, claim: None, list: &[], is_id: |_| false }
+    }
+}

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use crate::{
     error::{Failure, Result, code},
     globals::Globals,
-    program::APP,
+    program::{self, APP},
     scan,
     secret::Options,
     suggest,
@@ -98,9 +98,7 @@ pub fn unknown_option(args: &[String], path: &str, word: usize) -> Option<Failur
     let known = options(None);
     if let Some((switch, value)) = scan::switch_with_value(args)
         && switch == option
-        && astro_plugin_protocol::names::GLOBALS
-            .iter()
-            .any(|global| global.short.is_some_and(|short| switch.ends_with(short)))
+        && program::globals().iter().any(|global| global.short.is_some_and(|short| switch.ends_with(short)))
     {
         let problem = UsageProblem::UnexpectedValue { option: switch, value: value.to_owned() };
         return Some(refused(&problem, path, &known));
@@ -138,7 +136,7 @@ pub fn options(command: Option<&Command>) -> Vec<String> {
         .into_iter()
         .flat_map(|command| &command.args)
         .flat_map(|arg| arg.long.iter().chain(&arg.aliases));
-    let global = astro_plugin_protocol::names::GLOBALS.iter().map(|global| global.long.to_owned());
+    let global = program::globals().iter().map(|global| global.long.to_owned());
     let added = command.into_iter().flat_map(Command::host_options);
     own.cloned()
         .chain(added.map(|option| option.long.to_owned()))

@@ -8,7 +8,27 @@
 
 use std::{fmt, sync::OnceLock};
 
-static NAMES: OnceLock<(&'static str, &'static str)> = OnceLock::new();
+use astro_plugin_protocol::names::{Dimension, GLOBALS, Global, Vocabulary};
+
+static PROGRAM: OnceLock<&'static Program> = OnceLock::new();
+
+/// What a program calls itself and what it is about.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name, as it is typed.
+    pub name: &'static str,
+    /// What the names of its environment variables begin with, without the underscore.
+    pub prefix: &'static str,
+    /// The names that it adds to those of every host.
+    pub vocabulary: Vocabulary,
+}
+
+/// The program until one is set.
+const UNNAMED: Program = Program { name: "astro", prefix: "ASTRO", vocabulary: VOCABULARY };
+#[cfg(not(test))]
+const VOCABULARY: Vocabulary = Vocabulary::NONE;
+#[cfg(test)]
+const VOCABULARY: Vocabulary = crate::tests::VOCABULARY;
 
 /// The name of the program, as it is typed.
 #[derive(Debug, Clone, Copy)]
@@ -23,19 +43,70 @@ pub const APP: App = App;
 /// The beginning of its variables' names, for texts.
 pub const ENV: Env = Env;
 
-/// Sets both. Only the first call counts: texts that were made already keep their names.
-pub fn set(name: &'static str, prefix: &'static str) {
-    let _ = NAMES.set((name, prefix));
+/// Sets the program. Only the first call counts: texts that were made already keep their names.
+pub fn set(program: &'static Program) {
+    let _ = PROGRAM.set(program);
+}
+
+fn program() -> &'static Program {
+    PROGRAM.get().copied().unwrap_or(&UNNAMED)
 }
 
 /// The name of the program.
 pub fn name() -> &'static str {
-    NAMES.get().map_or("astro", |(name, _)| name)
+    program().name
 }
 
 /// The beginning of its variables' names.
 pub fn prefix() -> &'static str {
-    NAMES.get().map_or("ASTRO", |(_, prefix)| prefix)
+    program().prefix
+}
+
+/// The names that it adds to those of every host.
+pub fn vocabulary() -> &'static Vocabulary {
+    &program().vocabulary
+}
+
+/// What its commands act on, from the widest to the narrowest.
+pub fn dimensions() -> &'static [Dimension] {
+    program().vocabulary.dimensions
+}
+
+/// Its global options: those of every host, and one for each dimension after the first two.
+pub fn globals() -> &'static [Global] {
+    static OF_PROGRAM: OnceLock<Vec<Global>> = OnceLock::new();
+    static OF_NONE: OnceLock<Vec<Global>> = OnceLock::new();
+    let known = if PROGRAM.get().is_some() { &OF_PROGRAM } else { &OF_NONE };
+    known.get_or_init(|| {
+        let (first, rest) = GLOBALS.split_at(2);
+        first
+            .iter()
+            .copied()
+            .chain(dimensions().iter().map(of_dimension))
+            .chain(rest.iter().copied())
+            .collect()
+    })
+}
+
+/// The option of a dimension. The texts live as long as the process, as those of the other options do.
+fn of_dimension(dimension: &Dimension) -> Global {
+    let leaked = |text: String| -> &'static str { text.leak() };
+    let name = dimension.name;
+    Global {
+        long: name,
+        short: None,
+        aliases: vec![leaked(format!("{name}-id"))].leak(),
+        value: Some("ID|NAME"),
+        repeatable: false,
+        choices: &[],
+        env: Some(leaked(format!("ASTRO_{}_ID", name.to_uppercase()))),
+        help: leaked(format!("Act in this {name}")),
+    }
+}
+
+/// The global option with this long name.
+pub fn global(long: &str) -> Option<&'static Global> {
+    globals().iter().find(|global| global.long == long)
 }
 
 /// The name of one of its variables: `OUTPUT` is `ASTRO_OUTPUT`.

@@ -4,11 +4,11 @@
 
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Choice, Command, Group, ValueKind},
-    names::{GLOBALS, Global},
+    names::Global,
 };
 use clap::{ArgAction, builder::PossibleValue};
 
-use crate::program::APP;
+use crate::program::{APP, globals};
 
 /// The commands that may be typed: those below one first word, or all of the built-in ones.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ impl CommandSet {
             .disable_help_flag(true)
             .disable_help_subcommand(true)
             .disable_version_flag(true)
-            .args(GLOBALS.iter().map(global));
+            .args(globals().iter().map(global));
         self.add_children(root, "")
     }
 
@@ -114,7 +114,7 @@ pub fn leaf(command: &Command) -> clap::Command {
     clap::Command::new(format!("{APP}"))
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .args(GLOBALS.iter().map(|option| global(option).global(false)))
+        .args(globals().iter().map(|option| global(option).global(false)))
         .args(command.args.iter().map(argument))
         .args(command.host_options().map(|option| global(option).global(false)))
 }

@@ -9,12 +9,12 @@ use crate::{
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     names::{
         self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
-        SEVERAL_OPTIONS,
+        SEVERAL_OPTIONS, Vocabulary,
     },
 };
 
-/// Every problem of a manifest, each a sentence fragment that names the object.
-pub fn problems(manifest: &Manifest) -> Vec<String> {
+/// Every problem of a manifest for a program with these names of its own, each a sentence fragment that names the object.
+pub fn problems(manifest: &Manifest, vocabulary: &Vocabulary) -> Vec<String> {
     let mut found: Vec<String> = manifest.problems.iter().map(|problem| shown_up_to(500, problem)).collect();
     if !names::is_name(&manifest.name) {
         found.push(format!("the plugin name `{}` is not a letter or digit followed by letters, digits, `-`, `_` or `.`, at most 64 in all", shown(&manifest.name)));
@@ -32,7 +32,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         found.push("it brings no command".to_owned());
     }
     for group in &manifest.groups {
-        path_problems(&group.path, &group.aliases, &mut found);
+        path_problems(&group.path, &group.aliases, vocabulary, &mut found);
         line_problems(&format!("the help line of `{}`", shown(&group.path)), &group.about, &mut found);
     }
     let min_host = manifest.min_host.as_deref();
@@ -41,7 +41,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
     }
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for command in &manifest.commands {
-        path_problems(&command.path, &command.aliases, &mut found);
+        path_problems(&command.path, &command.aliases, vocabulary, &mut found);
         for spelling in spellings(&command.path, &command.aliases) {
             if let Some(other) = owners.insert(spelling.clone(), &command.path) {
                 found.push(format!(
@@ -51,7 +51,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
             }
         }
         line_problems(&format!("the help line of `{}`", shown(&command.path)), &command.about, &mut found);
-        command_problems(command, &mut found);
+        command_problems(command, vocabulary, &mut found);
     }
     config_problems(manifest, &mut found);
     for command in &manifest.commands {
@@ -101,7 +101,7 @@ fn line_problems(what: &str, line: &str, found: &mut Vec<String>) {
     }
 }
 
-fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
+fn path_problems(path: &str, aliases: &[String], vocabulary: &Vocabulary, found: &mut Vec<String>) {
     let words: Vec<&str> = path.split(' ').collect();
     for word in words.iter().copied().chain(aliases.iter().map(String::as_str)) {
         if !names::is_word(word) {
@@ -112,11 +112,11 @@ fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
             ));
         }
     }
-    // `de list` would be a word of its own beside `deployment`, of which `de` is another spelling.
+    // `cl list` would be a word of its own beside `cluster`, of which `cl` is another spelling.
     let mut at = String::new();
     for word in &words {
         let spelled = if at.is_empty() { (*word).to_owned() } else { format!("{at} {word}") };
-        match names::well_known_alias(&at, word) {
+        match vocabulary.well_known_alias(&at, word) {
             Some(known) => {
                 found.push(format!("`{}` is another spelling of `{}`", shown(&spelled), known.path));
                 break;
@@ -127,7 +127,7 @@ fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
     let above = path.rfind(' ').map_or("", |end| &path[..end]);
     for alias in aliases {
         let spelled = if above.is_empty() { alias.clone() } else { format!("{above} {alias}") };
-        let known = names::well_known(&spelled).or_else(|| names::well_known_alias(above, alias));
+        let known = vocabulary.well_known(&spelled).or_else(|| vocabulary.well_known_alias(above, alias));
         if let Some(known) = known.filter(|known| known.path != path) {
             found.push(format!(
                 "the alias `{}` of `{}` belongs to `{}`",
@@ -147,14 +147,14 @@ fn path_problems(path: &str, aliases: &[String], found: &mut Vec<String>) {
         .chain(aliases.iter().map(String::as_str).filter(|_| words.len() == 1));
     for first in firsts {
         if BUILTIN_WORDS.contains(&first) {
-            found.push(format!("the word `{first}` belongs to astro itself"));
-        } else if RESERVED_WORDS.contains(&first) {
-            found.push(format!("the word `{first}` is reserved for astro"));
+            found.push(format!("the word `{first}` belongs to the host itself"));
+        } else if RESERVED_WORDS.contains(&first) || vocabulary.reserved.contains(&first) {
+            found.push(format!("the word `{first}` is reserved for the host"));
         }
     }
 }
 
-fn command_problems(command: &Command, found: &mut Vec<String>) {
+fn command_problems(command: &Command, vocabulary: &Vocabulary, found: &mut Vec<String>) {
     let path = &command.path;
     let (mut ids, mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut positionals_end = None;
@@ -165,21 +165,22 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
         if arg.id.is_empty() || !ids.insert(arg.id.as_str()) {
             say("has the id of another one or none");
         }
-        if GLOBALS.iter().any(|global| global.long == arg.id) {
+        let is_id = |global: &names::Global| global.long == arg.id;
+        if GLOBALS.iter().any(is_id) || vocabulary.dimension(&arg.id).is_some() {
             say("has the id of a global option");
         }
         for long in arg.long.iter().chain(&arg.aliases) {
             if !is_long(long) {
                 say("has a long name that is not of the form [a-z][a-z0-9-]*");
             }
-            if names::global(long).is_some() {
+            if vocabulary.is_global(long) {
                 say("takes the name of a global option");
             }
             if SECRET_OPTIONS.iter().chain(SEVERAL_OPTIONS).any(|option| option.long == long.as_str()) {
-                say("takes the name of an option that astro gives to commands with a one-time secret");
+                say("takes the name of an option that the host gives to commands with a one-time secret");
             }
             if RESERVED_LONGS.contains(&long.as_str()) && !RESERVED_BUT_LENT.contains(&long.as_str()) {
-                say("takes a name that is reserved for astro");
+                say("takes a name that is reserved for the host");
             }
             if !longs.insert(long.as_str()) {
                 say("has the long name of another one");
@@ -220,7 +221,7 @@ fn command_problems(command: &Command, found: &mut Vec<String>) {
 
 fn arity_problems<'a>(arg: &'a Arg, say: &mut impl FnMut(&str), positionals_end: &mut Option<&'a str>) {
     match arg.arity {
-        Arity::Unknown => say("has an arity that this astro does not know"),
+        Arity::Unknown => say("has an arity that this host does not know"),
         Arity::Positional | Arity::Trailing => {
             if arg.long.is_some() || arg.short.is_some() {
                 say("has a name and a place");
@@ -273,9 +274,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::names::{Dimension, WellKnown};
     use crate::{
         manifest::{ConfigKey, ConfigKind, ExitCode, Group, Revisions},
         service::View,
+    };
+
+    const TEAM: Dimension =
+        Dimension { name: "team", claim: None, list: &["teams"], is_id: |text| text.starts_with('t') };
+    const VOCABULARY: Vocabulary = Vocabulary {
+        dimensions: &[TEAM],
+        words: &[
+            WellKnown { path: "cluster", aliases: &["clusters", "cl"], about: "Work with clusters" },
+            WellKnown { path: "cluster token", aliases: &["to"], about: "Manage the tokens of a cluster" },
+        ],
+        reserved: &["billing"],
     };
 
     fn good() -> Manifest {
@@ -301,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_good_manifest_has_no_problems() {
-        assert_eq!(problems(&good()), Vec::<String>::new());
+        assert_eq!(problems(&good(), &VOCABULARY), Vec::<String>::new());
     }
 
     /// Each row spoils the good manifest in one way and names a part of the message it must get.
@@ -314,9 +327,9 @@ mod tests {
             ("protocol range", |m| m.protocol.min = 2),
             ("no command", |m| m.commands.clear()),
             ("`Lint`", |m| m.commands[0].path = "airflow Lint".into()),
-            ("belongs to astro", |m| m.commands[0].path = "profile list".into()),
-            ("reserved for astro", |m| m.commands[0].path = "mcp".into()),
-            ("belongs to astro", |m| {
+            ("belongs to the host", |m| m.commands[0].path = "profile list".into()),
+            ("reserved for the host", |m| m.commands[0].path = "mcp".into()),
+            ("belongs to the host", |m| {
                 m.commands[0].path = "x".into();
                 m.commands[0].aliases = vec!["help".into()];
             }),
@@ -331,11 +344,14 @@ mod tests {
                 twin.path = "airflow".into();
                 m.commands.push(twin);
             }),
-            ("name of a global", |m| m.commands[0].args[0].long = Some("deployment-id".into())),
+            ("name of a global", |m| m.commands[0].args[0].long = Some("team-id".into())),
+            ("name of a global", |m| m.commands[0].args[0].aliases = vec!["team".into()]),
             ("id of a global", |m| m.commands[0].args[0].id = "profile".into()),
+            ("id of a global", |m| m.commands[0].args[0].id = "team".into()),
+            ("reserved for the host", |m| m.commands[0].path = "billing list".into()),
             ("short name of a global", |m| m.commands[0].args[0].short = Some('o')),
             ("not a letter", |m| m.commands[0].args[0].short = Some('1')),
-            ("reserved for astro", |m| m.commands[0].args[0].long = Some("dry-run".into())),
+            ("reserved for the host", |m| m.commands[0].args[0].long = Some("dry-run".into())),
             ("one-time secret", |m| m.commands[0].args[0].long = Some("token-file".into())),
             ("without a long name", |m| m.commands[0].args[0].long = None),
             ("arity", |m| m.commands[0].args[0].arity = Arity::Unknown),
@@ -373,18 +389,18 @@ mod tests {
             ("not one line", |m| m.commands[0].about = "a\nb".into()),
             ("minimum host `new`", |m| m.min_host = Some("new".into())),
             ("no argument `expiraton`", |m| m.problems = vec!["there is no argument `expiraton`".into()]),
-            ("`de` is another spelling of `deployment`", |m| m.commands[0].path = "de frob".into()),
-            ("`deployment to` is another spelling", |m| m.commands[0].path = "deployment to frob".into()),
-            ("the alias `deployment` of `air` belongs to", |m| {
+            ("`cl` is another spelling of `cluster`", |m| m.commands[0].path = "cl frob".into()),
+            ("`cluster to` is another spelling", |m| m.commands[0].path = "cluster to frob".into()),
+            ("the alias `cluster` of `air` belongs to", |m| {
                 m.groups =
-                    vec![Group { path: "air".into(), about: "x".into(), aliases: vec!["deployment".into()] }];
+                    vec![Group { path: "air".into(), about: "x".into(), aliases: vec!["cluster".into()] }];
             }),
             ("`Air`", |m| m.groups = vec![Group { path: "Air".into(), ..Group::default() }]),
         ];
         for (expected, spoil) in rows {
             let mut manifest = good();
             spoil(&mut manifest);
-            let found = problems(&manifest);
+            let found = problems(&manifest, &VOCABULARY);
             assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:?}");
         }
     }
@@ -396,7 +412,7 @@ mod tests {
             manifest.name = name;
             manifest.commands[0].path = path;
             manifest.commands[0].args[0].long = Some(long);
-            for problem in problems(&manifest) {
+            for problem in problems(&manifest, &VOCABULARY) {
                 prop_assert!(!problem.chars().any(char::is_control), "{:?}", problem);
             }
         }

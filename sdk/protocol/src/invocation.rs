@@ -5,6 +5,8 @@
 //! | [`kind::RUN`] | [`Run`] | [`Outcome`] |
 //! | [`kind::COMPLETE`] | [`Complete`] | [`Candidates`] |
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The kinds of invocation. A plugin answers an unknown one with the code `unimplemented`.
@@ -83,11 +85,13 @@ impl Candidate {
 pub struct Context {
     /// The profile in use.
     pub profile: Option<Setting>,
-    /// ID or name of the organization.
+    /// For each dimension of the program, by its name, what is chosen: an ID or a name. What is not chosen is not there.
+    pub settings: BTreeMap<String, Setting>,
+    /// The setting `organization`, for plugins of revision 1.
     pub organization: Option<Setting>,
-    /// ID or name of the workspace.
+    /// The setting `workspace`, for plugins of revision 1.
     pub workspace: Option<Setting>,
-    /// ID or name of the deployment.
+    /// The setting `deployment`, for plugins of revision 1.
     pub deployment: Option<Setting>,
     /// `table`, `json` or `clean`.
     pub output: String,
@@ -99,13 +103,37 @@ pub struct Context {
     pub private_home: bool,
 }
 
+impl Context {
+    /// What is chosen for a dimension. A host of revision 1 says it in one of three fields.
+    pub fn setting(&self, dimension: &str) -> Option<&Setting> {
+        let of_revision_1 = match dimension {
+            "organization" => self.organization.as_ref(),
+            "workspace" => self.workspace.as_ref(),
+            "deployment" => self.deployment.as_ref(),
+            _ => None,
+        };
+        self.settings.get(dimension).or(of_revision_1)
+    }
+
+    /// Sets what is chosen for a dimension, for plugins of every revision.
+    pub fn set(&mut self, dimension: &str, setting: Setting) {
+        match dimension {
+            "organization" => self.organization = Some(setting.clone()),
+            "workspace" => self.workspace = Some(setting.clone()),
+            "deployment" => self.deployment = Some(setting.clone()),
+            _ => {}
+        }
+        self.settings.insert(dimension.to_owned(), setting);
+    }
+}
+
 /// A value of the context and where it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Setting {
     /// The value.
     pub value: String,
-    /// In words, such as `--deployment`, `ASTRO_DEPLOYMENT_ID` or ``profile `prod` ``; for people.
+    /// In words, such as `--team`, `ASTRO_TEAM_ID` or ``profile `prod` ``; for people.
     pub origin: String,
     /// Which layer it came from; for programs.
     pub source: Source,

@@ -25,6 +25,7 @@ pub mod names;
 pub mod naming;
 pub mod plugin_file;
 pub mod plugin_index;
+mod selection;
 pub mod service;
 pub mod text;
 pub mod time;

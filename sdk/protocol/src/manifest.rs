@@ -1,7 +1,7 @@
 //! What a plugin says about itself. Everything before a command runs (help, listing, completion, parsing)
 //! is answered from this data; no plugin code is executed for it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::config_key::{ConfigKey, ConfigKind};
 use crate::{
@@ -36,6 +36,9 @@ pub struct Manifest {
     /// The oldest host it works with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_host: Option<String>,
+    /// The program that it is for, by its name; it works with any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     /// Texts of words above its commands (`airflow` in `airflow lint`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
@@ -281,9 +284,9 @@ impl Arity {
     }
 }
 
-/// What a value is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What a value is. In a manifest it is one word, a setting `setting:team`. `organization`, `workspace` and `deployment` are
+/// settings in the spelling of revision 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ValueKind {
     /// Any text.
     #[default]
@@ -294,20 +297,58 @@ pub enum ValueKind {
     File,
     /// Asked of the plugin (invocation `complete`) while a shell completes it.
     Dynamic,
-    /// A profile; completed by the host, as are the next three.
+    /// A profile; completed by the host.
     Profile,
-    /// ID or name of an organization.
-    Organization,
-    /// ID or name of a workspace.
-    Workspace,
-    /// ID or name of a deployment.
-    Deployment,
+    /// ID or name of what one of the program's dimensions is about; completed by the host.
+    Setting(String),
     /// A kind of a newer manifest; treated as text.
-    #[serde(other)]
     Unknown,
 }
 
+/// The settings that revision 1 has words of their own for.
+const SETTINGS_OF_REVISION_1: &[&str] = &["organization", "workspace", "deployment"];
+
+impl Serialize for ValueKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text => serializer.serialize_str("text"),
+            Self::Bool => serializer.serialize_str("bool"),
+            Self::File => serializer.serialize_str("file"),
+            Self::Dynamic => serializer.serialize_str("dynamic"),
+            Self::Profile => serializer.serialize_str("profile"),
+            Self::Setting(name) if SETTINGS_OF_REVISION_1.contains(&name.as_str()) => {
+                serializer.serialize_str(name)
+            }
+            Self::Setting(name) => serializer.collect_str(&format_args!("setting:{name}")),
+            Self::Unknown => serializer.serialize_str("unknown"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ValueKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(match &*word {
+            "text" => Self::Text,
+            "bool" => Self::Bool,
+            "file" => Self::File,
+            "dynamic" => Self::Dynamic,
+            "profile" => Self::Profile,
+            word if SETTINGS_OF_REVISION_1.contains(&word) => Self::Setting(word.to_owned()),
+            word => match word.strip_prefix("setting:") {
+                Some(name) => Self::Setting(name.to_owned()),
+                None => Self::Unknown,
+            },
+        })
+    }
+}
+
 impl ValueKind {
+    /// A setting of the program's dimension of this name.
+    pub fn setting(name: &str) -> Self {
+        Self::Setting(name.to_owned())
+    }
+
     fn is_text(&self) -> bool {
         *self == Self::Text
     }

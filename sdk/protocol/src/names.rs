@@ -33,7 +33,8 @@ const FLAG: Global = Global {
     help: "",
 };
 
-/// The global options, in the order `astro help globals` shows them.
+/// The global options of every program, in the order `astro help globals` shows them. Those of its dimensions stand after
+/// the first two ([`Vocabulary`]).
 pub const GLOBALS: &[Global] = &[
     Global {
         long: "profile",
@@ -49,30 +50,6 @@ pub const GLOBALS: &[Global] = &[
         choices: &["table", "json", "clean"],
         env: Some("ASTRO_OUTPUT"),
         help: "Write the result as a table for people, as json, or as clean values for scripts",
-        ..FLAG
-    },
-    Global {
-        long: "organization",
-        aliases: &["organization-id"],
-        value: Some("ID|NAME"),
-        env: Some("ASTRO_ORGANIZATION_ID"),
-        help: "Act in this organization",
-        ..FLAG
-    },
-    Global {
-        long: "workspace",
-        aliases: &["workspace-id"],
-        value: Some("ID|NAME"),
-        env: Some("ASTRO_WORKSPACE_ID"),
-        help: "Act in this workspace",
-        ..FLAG
-    },
-    Global {
-        long: "deployment",
-        aliases: &["deployment-id"],
-        value: Some("ID|NAME"),
-        env: Some("ASTRO_DEPLOYMENT_ID"),
-        help: "Act on this deployment",
         ..FLAG
     },
     Global { long: "yes", short: Some('y'), help: "Answer yes to every question", ..FLAG },
@@ -120,7 +97,7 @@ pub const SECRET_OPTIONS: &[Global] = &[
     Global {
         long: "token-exec",
         value: Some("COMMAND"),
-        help: "Run this program with the token, and nothing else, on its standard input. The variables ASTRO_SECRET_NAME, ASTRO_SECRET_ID, ASTRO_SECRET_DEPLOYMENT_ID and so on say what it belongs to; `{name}`, `{id}` and `{deployment_id}` put the same into its words. Use it for secret managers: a program tells by its exit code that it stored the token",
+        help: "Run this program with the token, and nothing else, on its standard input. The variables ASTRO_SECRET_NAME, ASTRO_SECRET_ID and so on say what it belongs to; `{name}`, `{id}` and so on put the same into its words. Use it for secret managers: a program tells by its exit code that it stored the token",
         ..FLAG
     },
     Global {
@@ -220,29 +197,73 @@ pub struct WellKnown {
     pub about: &'static str,
 }
 
-/// The well-known words.
-pub const WELL_KNOWN: &[WellKnown] = &[
-    WellKnown { path: "organization", aliases: &["organizations", "org"], about: "Work with organizations" },
-    WellKnown { path: "workspace", aliases: &["workspaces", "wo"], about: "Work with workspaces" },
-    WellKnown { path: "deployment", aliases: &["deployments", "de"], about: "Work with deployments" },
-    WellKnown { path: "deployment token", aliases: &["to"], about: "Manage the API tokens of a deployment" },
-];
-
-/// The entry of [`WELL_KNOWN`] for a path.
-pub fn well_known(path: &str) -> Option<&'static WellKnown> {
-    WELL_KNOWN.iter().find(|word| word.path == path)
+/// A level of what a program's commands act on, such as a team or a cluster of it. It is a global option (`--team`, also
+/// `--team-id`), a variable (`ASTRO_TEAM_ID`), a key of profiles and directory files, and a value of the context.
+#[derive(Debug, Clone, Copy)]
+pub struct Dimension {
+    /// What it is called: a word.
+    pub name: &'static str,
+    /// Where a token's payload says it, as a JSON pointer (RFC 6901).
+    pub claim: Option<&'static str>,
+    /// The path of the API's list of them, below its base. `{team}` stands for the ID of a wider dimension; the last
+    /// segment is also the key of the rows in the response, which have `id` and `name`.
+    pub list: &'static [&'static str],
+    /// Whether a text looks like an ID and not like a name: an ID is never looked up before it is used.
+    pub is_id: fn(&str) -> bool,
 }
 
-/// The well-known word of which `word` is another spelling, below the path `above` (`""` for first words).
-pub fn well_known_alias(above: &str, word: &str) -> Option<&'static WellKnown> {
-    WELL_KNOWN.iter().find(|known| {
-        known.path.rsplit_once(' ').map_or("", |(parent, _)| parent) == above && known.aliases.contains(&word)
-    })
+impl Dimension {
+    /// A dimension whose values are IDs, whatever they look like: none is looked up by its name.
+    pub const fn new(name: &'static str, list: &'static [&'static str], claim: &'static str) -> Self {
+        Self { name, claim: Some(claim), list, is_id: is_name }
+    }
+
+    /// The key of the rows of its list.
+    pub fn plural(&self) -> &'static str {
+        self.list.last().copied().unwrap_or(self.name)
+    }
 }
 
-/// The global option with this long name or alias.
-pub fn global(long: &str) -> Option<&'static Global> {
-    GLOBALS.iter().find(|global| global.long == long || global.aliases.contains(&long))
+/// The names that a program adds to those of every host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Vocabulary {
+    /// What its commands act on, from the widest to the narrowest; each is a part of the one before it. A credential
+    /// belongs to one of the first.
+    pub dimensions: &'static [Dimension],
+    /// Words that several of its plugins share.
+    pub words: &'static [WellKnown],
+    /// First words that no plugin may take.
+    pub reserved: &'static [&'static str],
+}
+
+impl Vocabulary {
+    /// That of a program without names of its own.
+    pub const NONE: Self = Self { dimensions: &[], words: &[], reserved: &[] };
+
+    /// The dimension with this name.
+    pub fn dimension(&self, name: &str) -> Option<&'static Dimension> {
+        self.dimensions.iter().find(|dimension| dimension.name == name)
+    }
+
+    /// The shared word at a path.
+    pub fn well_known(&self, path: &str) -> Option<&'static WellKnown> {
+        self.words.iter().find(|word| word.path == path)
+    }
+
+    /// The shared word of which `word` is another spelling, below the path `above` (`""` for first words).
+    pub fn well_known_alias(&self, above: &str, word: &str) -> Option<&'static WellKnown> {
+        self.words.iter().find(|known| {
+            known.path.rsplit_once(' ').map_or("", |(parent, _)| parent) == above
+                && known.aliases.contains(&word)
+        })
+    }
+
+    /// Whether a long name without dashes is a global option, or another spelling of one.
+    pub fn is_global(&self, long: &str) -> bool {
+        let of_dimension = |long: &str| self.dimension(long.strip_suffix("-id").unwrap_or(long)).is_some();
+        GLOBALS.iter().any(|global| global.long == long || global.aliases.contains(&long))
+            || of_dimension(long)
+    }
 }
 
 /// Whether a word may stand in a command path: `[a-z][a-z0-9-]{0,31}`.
@@ -251,14 +272,6 @@ pub fn is_word(text: &str) -> bool {
     bytes.next().is_some_and(|first| first.is_ascii_lowercase())
         && text.len() <= 32
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-/// Whether a text looks like an ID of the API and not like a name: `c` and 24 lower-case letters or digits. An ID
-/// is never looked up before it is used.
-pub fn is_id(text: &str) -> bool {
-    text.len() == 25
-        && text.starts_with('c')
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// Whether a text may name a profile, a credential or a plugin: a letter or digit, then letters, digits,

@@ -10,7 +10,7 @@ pub struct Named {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// ID of the thing that it belongs to: the workspace of a deployment, the organization of a workspace.
+    /// ID of the thing that it belongs to, such as the team of a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// When the API answered so, in seconds since 1970-01-01T00:00:00Z; the host sets it.

@@ -29,7 +29,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use crate::naming::{Named, Names, NamesKnown};
+pub use crate::{
+    naming::{Named, Names, NamesKnown},
+    selection::{ContextSelect, ContextSelectAnswer, ProfilePut, ProfilePutAnswer},
+};
 
 /// An authenticated request to the API of the profile in use.
 pub const HTTP_REQUEST: &str = "http.request";
@@ -115,7 +118,7 @@ pub struct OneTimeSecret {
     pub pointer: String,
     /// What becomes of the thing, such as `created` or `rotated`.
     pub action: String,
-    /// By what a person knows the thing again: `id`, `name`, `deployment_id`; never the secret.
+    /// By what a person knows the thing again: `id`, `name`, and `team_id`, `team_name` for a dimension; never the secret.
     pub labels: BTreeMap<String, String>,
     /// A former value is replaced: a file that holds it may be, too.
     pub replaces: bool,
@@ -380,63 +383,4 @@ pub struct Select {
 pub struct Clock {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub unix_ms: i64,
-}
-
-/// Creates or changes a profile that belongs to this plugin, with its credential.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProfilePut {
-    /// Name of the profile and of its credential.
-    pub name: String,
-    /// Base of the API, a loopback address ending in `/v1`.
-    pub address: String,
-    /// The token; it goes to the credential store.
-    pub token: String,
-    /// Organization id.
-    pub organization: Option<String>,
-    /// Workspace id.
-    pub workspace: Option<String>,
-    /// Deployment id.
-    pub deployment: Option<String>,
-    /// The path of the command that starts what listens at the address, such as `sandbox start`. It is named in errors
-    /// when nothing listens there.
-    pub start: Option<String>,
-}
-
-/// The token is not part of what a log or a panic may show.
-impl std::fmt::Debug for ProfilePut {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ProfilePut")
-            .field("name", &self.name)
-            .field("address", &self.address)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What became of a [`ProfilePut`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProfilePutAnswer {
-    /// It is now the default profile: only in a private `ASTRO_HOME` that had none.
-    pub active: bool,
-}
-
-/// Changes what later commands act on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ContextSelect {
-    /// `organization`, `workspace`, `deployment`: the ID, or null to take the value out. What is not named stays. What
-    /// is switched is the organization where one is named, else the deployment where it has an ID, else the workspace.
-    pub values: BTreeMap<String, Option<String>>,
-}
-
-/// What became of a [`ContextSelect`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ContextSelectAnswer {
-    /// Where it was written, in words: ``profile `prod` `` or the path of a directory file.
-    pub place: String,
-    /// Something else was there before.
-    pub changed: bool,
 }

@@ -1,7 +1,7 @@
 //! What every plugin must do, and what its help promises.
 
+use astro_plugin_cli::check;
 use astro_plugin_protocol::{
-    check,
     invocation::{Complete, Run},
     manifest::{Arity, Command, Example, ValueKind},
     message::{Failure, code},

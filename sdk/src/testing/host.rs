@@ -28,13 +28,6 @@ use serde_json::Value;
 use super::{Formats, Ran, script::Script, services::Services};
 use crate::{Plugin, bridge};
 
-/// The organization of a [`Host`].
-pub const ORGANIZATION: &str = "cm00000000test0000000000o";
-/// The workspace of a [`Host`].
-pub const WORKSPACE: &str = "cm00000000test0000000000w";
-/// The deployment of a [`Host`].
-pub const DEPLOYMENT: &str = "cm00000000test0000000000d";
-
 /// A host that runs commands of a plugin in this process and answers what they ask for by a script.
 ///
 /// Nothing is read from or written to the machine it runs on, and nothing is sent: a request that is not in the script is
@@ -49,30 +42,29 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host with this plugin, an organization, a workspace and a deployment in use, and nobody at the terminal.
+    /// A host with this plugin, without settings, and nobody at the terminal.
     pub fn new(plugin: Plugin) -> Self {
-        let setting = |value: &str| {
-            Some(Setting { value: value.to_owned(), origin: "the test".to_owned(), source: Source::Profile })
-        };
-        let context = invocation::Context {
-            organization: setting(ORGANIZATION),
-            workspace: setting(WORKSPACE),
-            deployment: setting(DEPLOYMENT),
-            ..invocation::Context::default()
-        };
         // It has to live as long as anything the command leaves behind.
         let plugin: &'static Plugin = Box::leak(Box::new(plugin));
         Self {
             manifest: plugin.manifest(),
             plugin,
-            context,
+            context: invocation::Context::default(),
             script: Arc::default(),
             interactive: false,
             width: None,
         }
     }
 
-    /// Answers a GET of this path below the API's base (`organizations/ID/deployments`) with a body, as often as it
+    /// Chooses an ID or a name for a dimension of the program ([`set_program`](super::set_program)).
+    #[must_use]
+    pub fn setting(mut self, dimension: &str, value: &str) -> Self {
+        let origin = "the test".to_owned();
+        self.context.set(dimension, Setting { value: value.to_owned(), origin, source: Source::Profile });
+        self
+    }
+
+    /// Answers a GET of this path below the API's base (`teams/ID/clusters`) with a body, as often as it
     /// comes.
     #[must_use]
     pub fn get(self, path: &str, body: Value) -> Self {
@@ -313,21 +305,20 @@ impl Host {
     }
 
     fn context_for(&self, parsed: &Parsed<'_>, format: Format) -> invocation::Context {
-        let flag = |typed: &Option<String>, name: &str, otherwise: &Option<Setting>| match typed {
-            Some(value) => {
-                Some(Setting { value: value.clone(), origin: format!("--{name}"), source: Source::Flag })
-            }
-            None => otherwise.clone(),
+        let flag = |value: &str, name: &str| Setting {
+            value: value.to_owned(),
+            origin: format!("--{name}"),
+            source: Source::Flag,
         };
         let globals = &parsed.globals;
-        invocation::Context {
-            profile: flag(&globals.profile, "profile", &self.context.profile),
-            organization: flag(&globals.organization, "organization", &self.context.organization),
-            workspace: flag(&globals.workspace, "workspace", &self.context.workspace),
-            deployment: flag(&globals.deployment, "deployment", &self.context.deployment),
-            output: format.name().to_owned(),
-            ..self.context.clone()
+        let mut context = invocation::Context { output: format.name().to_owned(), ..self.context.clone() };
+        if let Some(profile) = &globals.profile {
+            context.profile = Some(flag(profile, "profile"));
         }
+        for (dimension, value) in &globals.settings {
+            context.set(dimension, flag(value, dimension));
+        }
+        context
     }
 
     /// Services for a message that belongs to no line.

@@ -7,27 +7,26 @@
 //! use astro_plugin_sdk::{prelude::*, testing::{self, Host}};
 //! use serde_json::json;
 //!
-//! /// List the deployments
+//! /// List the clusters
 //! #[derive(Args)]
 //! struct Names {}
 //!
 //! #[derive(Serialize, Deserialize)]
-//! struct Deployment {
+//! struct Cluster {
 //!     id: String,
 //!     name: String,
 //! }
 //!
 //! impl Command for Names {
 //!     const PATH: &'static str = "names";
-//!     type Output = Vec<Deployment>;
+//!     type Output = Vec<Cluster>;
 //!
 //!     fn declare(spec: &mut Spec) {
-//!         spec.needs_api().output(View::list("deployments")).example("astro names", "List them");
+//!         spec.needs_api().output(View::list("clusters")).example("astro names", "List them");
 //!     }
 //!
-//!     async fn run(self, ctx: Context) -> Result<Vec<Deployment>> {
-//!         let organization = ctx.organization_id().await?;
-//!         ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await
+//!     async fn run(self, ctx: Context) -> Result<Vec<Cluster>> {
+//!         ctx.http().get(["clusters"]).pages("clusters", "id").await
 //!     }
 //! }
 //!
@@ -35,14 +34,16 @@
 //!     Plugin::new("names", "1.0.0").command::<Names>()
 //! }
 //!
-//! let path = format!("organizations/{}/deployments", testing::ORGANIZATION);
-//! let host = Host::new(plugin()).list(&path, "deployments", json!([{"id": "c1", "name": "etl"}]));
+//! let host = Host::new(plugin()).list("clusters", "clusters", json!([{"id": "c1", "name": "etl"}]));
 //! assert_eq!(host.run("astro names -o clean").ok(), "c1\tetl\n");
 //!
 //! // One line each: the rules that a host has for a plugin, and every example of its help.
 //! testing::conformance(plugin());
 //! testing::examples(&host);
 //! ```
+//!
+//! The program that a plugin is for may have dimensions, words and a name of its own: [`set_program`]. For Astro's API the
+//! crate `astro-plugin-api` does that.
 //!
 //! [`Sandbox`] runs the built plugin in the installed `astro` against a local API, with a real server and database.
 
@@ -53,7 +54,13 @@ mod sandbox;
 mod script;
 mod services;
 
+pub use astro_plugin_cli::program::{Program, set as set_program};
 pub use conformance::{conformance, examples};
-pub use host::{DEPLOYMENT, Host, ORGANIZATION, WORKSPACE};
+pub use host::Host;
 pub use ran::{Formats, Ran};
 pub use sandbox::Sandbox;
+
+/// A host with this plugin in which nothing is chosen, as [`Host::new`].
+pub fn host(plugin: crate::Plugin) -> Host {
+    Host::new(plugin)
+}

@@ -21,7 +21,7 @@ pub(crate) const ORDER: &[&str] = &[
     "host",
     "delivery",
     "services",
-    "official",
+    "fallback",
     "run",
     "install",
     "author",

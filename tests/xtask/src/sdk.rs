@@ -10,7 +10,7 @@ use std::{
 use crate::shell::{Result, root};
 
 /// The packages below `sdk`, which is one itself.
-const MEMBERS: &[&str] = &["abi", "cli", "protocol"];
+const MEMBERS: &[&str] = &["abi", "astro", "cli", "protocol"];
 
 /// Writes the sources below a directory. A file that is the same already is left alone, so that nothing is built again.
 pub(crate) fn install(to: &Path) -> Result {

@@ -120,6 +120,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
             "-p",
             "astro-plugin-sdk",
             "-p",
+            "astro-plugin-api",
+            "-p",
             "astro-host",
             "-p",
             "astro",

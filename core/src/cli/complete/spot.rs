@@ -3,10 +3,10 @@
 use astro_plugin_protocol::{
     invocation::Candidate,
     manifest::{Arg, Arity, Command, ValueKind, read_bool},
-    names::{GLOBALS, Global},
+    names::Global,
 };
 
-use crate::tree::CommandSet;
+use crate::{program, tree::CommandSet};
 
 /// An argument whose values have to be found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +100,8 @@ impl<'a> Line<'a> {
         let command = self.command();
         let own = command.into_iter().flat_map(|command| &command.args).filter_map(Choice::of_arg);
         let added = command.into_iter().flat_map(Command::host_options);
-        let mut all: Vec<Choice<'a>> = own.chain(added.chain(GLOBALS).map(Choice::of_global)).collect();
+        let mut all: Vec<Choice<'a>> =
+            own.chain(added.chain(program::globals()).map(Choice::of_global)).collect();
         if command.is_some_and(|command| command.several_profiles) {
             all.iter_mut()
                 .filter(|option| option.id == "profile")
@@ -137,7 +138,7 @@ impl<'a> Line<'a> {
             self.is_over |= positional.is_some_and(|arg| arg.arity == Arity::Trailing);
             return None;
         }
-        // `astro deployment help create` is another way to write `astro help deployment create`.
+        // `astro cluster help create` is another way to write `astro help cluster create`.
         let (path, taken) = self.set.locate(&words(&self.path, word));
         let count = words(&self.path, word).len();
         if taken == count {
@@ -272,7 +273,7 @@ impl<'a> Choice<'a> {
             takes: Takes::Value,
             is_repeated: arg.repeated,
             is_hidden: arg.hidden,
-            kind: arg.kind,
+            kind: arg.kind.clone(),
             values,
         }
     }
@@ -298,7 +299,7 @@ impl<'a> Choice<'a> {
         let known = self.values.iter().filter(|one| one.value.starts_with(typed)).cloned().collect();
         let is_asked =
             !matches!(self.kind, ValueKind::Text | ValueKind::Bool | ValueKind::File | ValueKind::Unknown);
-        let asked = Asked { kind: self.kind, arg: self.id.to_owned(), typed: typed.clone() };
+        let asked = Asked { kind: self.kind.clone(), arg: self.id.to_owned(), typed: typed.clone() };
         Spot {
             known,
             asked: Some(asked).filter(|_| is_asked && self.values.is_empty()),
@@ -311,10 +312,8 @@ impl<'a> Choice<'a> {
 fn kind_of_global(long: &str) -> ValueKind {
     match long {
         "profile" => ValueKind::Profile,
-        "organization" => ValueKind::Organization,
-        "workspace" => ValueKind::Workspace,
-        "deployment" => ValueKind::Deployment,
         "token-file" => ValueKind::File,
+        long if program::vocabulary().dimension(long).is_some() => ValueKind::setting(long),
         _ => ValueKind::Text,
     }
 }

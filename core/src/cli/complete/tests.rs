@@ -55,7 +55,7 @@ fn set() -> CommandSet {
     };
     let inspect = Command {
         path: "deployment inspect".into(),
-        args: vec![place("target", ValueKind::Deployment)],
+        args: vec![place("target", ValueKind::setting("deployment"))],
         ..Command::default()
     };
     let info = Command {
@@ -102,6 +102,7 @@ fn offered(line: &str) -> String {
 
 #[test]
 fn what_may_stand_at_the_cursor_is_offered() {
+    crate::product::set_neutral();
     for (line, expected) in [
         // Words, and no options among them.
         ("astro ", "deployment info run"),
@@ -178,6 +179,7 @@ fn options_are_offered_where_nothing_else_can_stand() {
 /// The rest of the word as bash has to be handed it: it begins a new word at `=` and `:`.
 #[test]
 fn bash_gets_what_follows_its_last_break() {
+    crate::product::set_neutral();
     let values =
         [Candidate::new("co:lon", ""), Candidate::new("Data Platform", ""), Candidate::new("-v", "")];
     for (line, expected) in [
@@ -203,6 +205,7 @@ fn bash_gets_what_follows_its_last_break() {
 /// zsh and fish quote by themselves and show a line of help.
 #[test]
 fn zsh_and_fish_get_values_with_their_help() {
+    crate::product::set_neutral();
     let values = vec![
         Candidate::new("co:lon", "a: b"),
         Candidate::new("back\\slash", ""),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     base::error::{Failure, Result, code, failed, usage},
     config::Config,
-    official,
+    fallback,
     product::product,
     program::APP,
     suggest,
@@ -80,7 +80,7 @@ pub(super) fn checked(
                 .help(format!("see the profiles with `{APP} profile list`")))
         }
         "official.command" => {
-            official::checked(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
+            fallback::checked(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
         }
         "default_profile" => Ok(value.into()),
         "trust.require" => one_of(key, value, REQUIRE),

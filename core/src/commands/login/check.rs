@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     base::error::{Failure, Result, auth, with_causes},
+    context::settings,
     credential::Secret,
     net::{
         address::Address,
@@ -26,7 +27,7 @@ const LARGEST_REASON: usize = 64 * 1024;
 /// What is known of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// The API knows it; the organization that it named first, as its ID and name.
+    /// The API knows it; what it named first of the widest dimension, as its ID and name.
     Accepted(Option<(String, String)>),
     /// The API could not be asked, for this reason.
     Not(String),
@@ -40,9 +41,10 @@ pub(super) fn check(address: &Address, trust: &Trust, token: &Secret) -> Result<
     }
 }
 
-/// Every token may ask for the organizations it belongs to: the answer may be empty, or that the token may not.
+/// Every token may ask for what it belongs to in the widest dimension: the answer may be empty, or that the token may not.
 fn ask(address: &Address, trust: &Trust, token: &Secret) -> Result<(u16, Vec<u8>)> {
-    let text = format!("{address}/organizations?limit=1");
+    let list = settings::owner().map(|widest| format!("/{}?limit=1", widest.list.join("/")));
+    let text = format!("{address}{}", list.unwrap_or_default());
     let url = Url::parse(&text).map_err(|error| auth(format!("`{text}`: {error}")))?;
     let client = client::client(&url, trust, Purpose::Credential)?;
     let request = client
@@ -81,7 +83,7 @@ fn verdict(status: u16, body: &[u8]) -> Result<Checked> {
         }
         // It knows who asks, and says what that one may not.
         (200..300 | 403, Value::Object(_)) => {
-            let first = &answer["organizations"][0];
+            let first = settings::owner().map_or(&Value::Null, |widest| &answer[widest.plural()][0]);
             let text = |key: &str| first[key].as_str().map(str::to_owned);
             Ok(Checked::Accepted(text("id").zip(text("name"))))
         }
@@ -96,6 +98,7 @@ mod tests {
 
     #[test]
     fn only_a_refusal_of_the_api_itself_keeps_a_token_from_being_stored() {
+        crate::product::set_neutral();
         for (status, body, is_checked) in [
             (200, r#"{"organizations":[]}"#, true),
             (403, r#"{"message":"Forbidden","requestId":"r","statusCode":403}"#, true),

@@ -23,7 +23,7 @@ use crate::{
     commands::Builtin,
     config::{self, Config, Credential, Dirs, environment},
     console::report,
-    context::{Claims, Environment, Origin, Sources, names::beside},
+    context::{Claims, Environment, Origin, Sources, names::beside, settings},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     net::{
         address::Address,
@@ -115,14 +115,14 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         source: source.name().to_owned(),
         command: request.text("command").map(str::to_owned),
     };
-    let (mut unchecked, mut organization_name) = (None, None);
+    let (mut unchecked, mut named) = (None, None);
     let mut checked = |token: &Secret| -> Result<()> {
         match check::check(&address, &trust, token)? {
             Checked::Not(reason) => {
                 refuse_expired(token)?;
                 unchecked = Some(reason);
             }
-            Checked::Accepted(organization) => organization_name = organization,
+            Checked::Accepted(first) => named = first,
         }
         Ok(())
     };
@@ -194,10 +194,10 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     if let Some(reason) = unchecked {
         env.console.notice(&format!("The token was not checked: {reason}."));
     }
-    if let Some(organization) = claims.and_then(|claims| claims.organization) {
-        let named = organization_name.filter(|(id, _)| *id == organization);
-        let organization = beside(&organization, named.as_ref().map(|(_, name)| name.as_str()));
-        env.console.notice(&format!("The token belongs to the organization {organization}."));
+    if let (Some(widest), Some(owner)) = (settings::owner(), claims.as_ref().and_then(Claims::owner)) {
+        let named = named.filter(|(id, _)| id == owner);
+        let owner = beside(owner, named.as_ref().map(|(_, name)| name.as_str()));
+        env.console.notice(&format!("The token belongs to the {} {owner}.", widest.name));
     }
     env.console.notice(&match users.as_slice() {
         [] => match &given {

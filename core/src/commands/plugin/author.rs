@@ -30,9 +30,13 @@ pub(super) fn commands() -> Vec<Builtin> {
 
 fn new_command() -> Builtin {
     let template = Arg {
-        choices: choices(scaffold::NAMES),
+        choices: choices(&scaffold::names()),
         default: Some("minimal".to_owned()),
-        ..option("template", "TEMPLATE", "What the command does: greet, ask the API, or work for a while")
+        ..option(
+            "template",
+            "TEMPLATE",
+            "What the command does at first: greet, for example, or work for a while",
+        )
     };
     let license = Arg {
         choices: choices(scaffold::LICENSES),
@@ -184,7 +188,8 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
                 .help(format!("use one of: {}", all.join(", ")))
         })
     };
-    let (template, license) = (choice("template", scaffold::NAMES)?, choice("license", scaffold::LICENSES)?);
+    let (template, license) =
+        (choice("template", &scaffold::names())?, choice("license", scaffold::LICENSES)?);
     let (given, version) = (request.text("sdk-path"), request.text("sdk-version"));
     if given.is_some() && version.is_some() {
         return Err(usage("`--sdk-path` and `--sdk-version` cannot be used together"));

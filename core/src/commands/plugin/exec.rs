@@ -178,16 +178,12 @@ fn of_file(request: &Request<'_>, path: &Path, allowed: bool) -> Result<(Known, 
 /// The global options that stood before the words, so that they hold for the command, too.
 fn typed(globals: &Globals) -> Vec<String> {
     let mut words = Vec::new();
-    for (name, value) in [
-        ("profile", &globals.profile),
-        ("output", &globals.output),
-        ("organization", &globals.organization),
-        ("workspace", &globals.workspace),
-        ("deployment", &globals.deployment),
-        ("color", &globals.color),
-    ] {
+    for (name, value) in
+        [("profile", &globals.profile), ("output", &globals.output), ("color", &globals.color)]
+    {
         words.extend(value.as_ref().map(|value| format!("--{name}={value}")));
     }
+    words.extend(globals.settings.iter().map(|(name, value)| format!("--{name}={value}")));
     words.extend(globals.timeout.map(|timeout| format!("--timeout={}s", timeout.as_secs())));
     for (name, given) in [
         ("yes", globals.yes),

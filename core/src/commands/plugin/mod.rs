@@ -13,7 +13,6 @@ mod outcome;
 use std::path::Path;
 
 use astro_plugin_protocol::{
-    check,
     manifest::Manifest,
     service::{Column, ColumnKind, View},
 };
@@ -27,6 +26,7 @@ use crate::{
         files, hash,
         time::timestamp,
     },
+    check,
     commands::Builtin,
     console::report,
     install::{Installer, Options, resolve},
@@ -81,7 +81,7 @@ pub(super) fn commands() -> Vec<Builtin> {
             "Show what a plugin is and brings, without loading it",
             vec![what],
             &[
-                ("astro plugin info deployment-token", "Show an installed plugin"),
+                ("astro plugin info lint", "Show an installed plugin"),
                 ("astro plugin info hello.astro-plugin", "Show a plugin file"),
             ],
             info,

@@ -8,7 +8,7 @@ use crate::{
     context::{Directory, directory},
     output::Format,
     product::product,
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
 };
 
 pub(super) fn command() -> Builtin {
@@ -46,11 +46,8 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
         return Err(no_profile(name, &config));
     }
     let globals = &request.parsed.globals;
-    let ids = [
-        ("organization", globals.organization.as_deref()),
-        ("workspace", globals.workspace.as_deref()),
-        ("deployment", globals.deployment.as_deref()),
-    ];
+    let ids: Vec<(&str, Option<&str>)> =
+        dimensions().iter().map(|dimension| (dimension.name, globals.setting(dimension.name))).collect();
     if let Some((key, Some(value))) = ids.iter().find(|(_, value)| value.is_some() && !request.flag("here")) {
         return Err(usage(format!("`--{key}` has no effect here: a default holds no {key}"))
             .help(format!("for this directory: {APP} profile use {name} --here --{key} {value}"))
@@ -84,7 +81,7 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
             let path = directory::set(&dir, &chosen.collect::<Vec<_>>())?;
             env.console.notice(&format!("`{}` now chooses the profile `{name}`.", path.display()));
             if let Ok(Some(file)) = Directory::of_process(Some(&dirs)) {
-                for ids in [&file.organization, &file.workspace, &file.deployment].into_iter().flatten() {
+                for (_, ids) in file.settings.chosen() {
                     env.console.notice(&format!("`{}` from {} stays in effect.", ids.value, ids.origin));
                 }
             }

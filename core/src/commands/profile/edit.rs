@@ -9,16 +9,19 @@ use crate::{
     config::{self, Config, environment},
     context::Directory,
     net::tls,
-    program::{APP, ENV},
+    program::{APP, ENV, dimensions},
 };
 
 /// What can be taken out of a profile.
-const KEYS: &[&str] = &["credential", "organization", "workspace", "deployment", "output", "ca_file"];
+fn keys() -> Vec<&'static str> {
+    let names = dimensions().iter().map(|dimension| dimension.name);
+    ["credential"].into_iter().chain(names).chain(["output", "ca_file"]).collect()
+}
 
 pub(super) fn edit_command() -> Builtin {
     let unset = Arg {
         repeated: true,
-        choices: choices(KEYS),
+        choices: choices(&keys()),
         ..option("unset", "KEY", "Take a value out of the profile; may be repeated")
     };
     let mut command = super::command(
@@ -36,7 +39,12 @@ pub(super) fn edit_command() -> Builtin {
         ],
         edit,
     );
-    command.long_about = "Change a profile.\n\nOrganization, workspace, deployment and output format are given with the global options. What is not given stays as it is.".to_owned();
+    let given = super::settable();
+    let (first, rest) = given.split_at(1);
+    command.long_about = format!(
+        "Change a profile.\n\n{}{rest} are given with the global options. What is not given stays as it is.",
+        first.to_uppercase()
+    );
     command
 }
 
@@ -57,27 +65,33 @@ pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
     let globals = &request.parsed.globals;
     let name = request.required("name")?;
     let unset: Vec<&str> = request.texts("unset");
-    if let Some(unknown) = unset.iter().find(|key| !KEYS.contains(key)) {
+    if let Some(unknown) = unset.iter().find(|key| !keys().contains(key)) {
         return Err(usage(format!("`--unset {unknown}`: a profile has no `{unknown}`"))
-            .help(format!("it has: {}", KEYS.join(", "))));
+            .help(format!("it has: {}", keys().join(", "))));
     }
     let ca_file = request.text("ca-file").map(std::path::absolute).transpose();
     let ca_file = ca_file.map_err(|error| usage(format!("`--ca-file`: {error}")))?;
     ca_file.iter().try_for_each(|path| tls::check_file("--ca-file", path))?;
     let wanted = [
         ("credential", request.text("credential").map(str::to_owned)),
-        ("organization", globals.organization.clone()),
-        ("workspace", globals.workspace.clone()),
-        ("deployment", globals.deployment.clone()),
         ("output", globals.output.clone()),
         ("ca_file", ca_file.map(|path| path.to_string_lossy().into_owned())),
     ];
+    let settings = dimensions()
+        .iter()
+        .map(|dimension| (dimension.name, globals.setting(dimension.name).map(str::to_owned)));
+    let wanted: Vec<(&str, Option<String>)> = wanted.into_iter().chain(settings).collect();
     if let Some((key, _)) = wanted.iter().find(|(key, value)| value.is_some() && unset.contains(key)) {
         return Err(usage(format!("`{key}` is given and unset at the same time")));
     }
     if unset.is_empty() && wanted.iter().all(|(_, value)| value.is_none()) {
         return Err(usage(format!("nothing to change in the profile `{name}`"))
-            .help(format!("such as: {APP} profile edit {name} --deployment <ID|NAME>"))
+            .help(match dimensions().last() {
+                Some(narrowest) => {
+                    format!("such as: {APP} profile edit {name} --{} <ID|NAME>", narrowest.name)
+                }
+                None => format!("such as: {APP} profile edit {name} --credential NAME"),
+            })
             .help(format!("see `{APP} profile edit --help`")));
     }
     let dirs = env.dirs.clone()?;

@@ -3,7 +3,7 @@
 //! * this file: what there is, and adding, showing and removing;
 //! * [`choose`]: which profile a shell, a directory or everybody uses;
 //! * [`mod@edit`]: changing and renaming;
-//! * [`transfer`]: export, import, and the official CLI's contexts.
+//! * [`transfer`]: export, import, and the contexts of another program.
 
 mod choose;
 mod edit;
@@ -21,10 +21,13 @@ use crate::{
     base::error::{Failure, Result, failed, usage},
     commands::Builtin,
     config::{self, Config, Dirs, Profile},
-    context::names::{LEVELS_OF_PLACE, Names, beside},
+    context::{
+        names::{Names, beside},
+        settings,
+    },
     net::{address::Address, tls},
     output::Format,
-    program::APP,
+    program::{APP, dimensions},
     suggest,
 };
 
@@ -56,7 +59,10 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         add,
     );
-    add.long_about = format!("Add a profile.\n\nA credential is stored first, with `{APP} login`. The profile names the credential it uses, and the organization, workspace, deployment and output format given with the global options. `-o` is the format of the profile's commands on a terminal.").to_owned();
+    add.long_about = format!(
+        "Add a profile.\n\nA credential is stored first, with `{APP} login`. The profile names the credential it uses, and the {} given with the global options. `-o` is the format of the profile's commands on a terminal.",
+        settable()
+    );
     let mut list = command(
         "profile list",
         "List the profiles",
@@ -125,9 +131,9 @@ pub(super) fn add(request: &Request<'_>) -> Result<i32> {
         }
         let profile = config::table(document, "profiles", name)?;
         config::set(profile, "credential", credential.as_deref());
-        config::set(profile, "organization", globals.organization.as_deref());
-        config::set(profile, "workspace", globals.workspace.as_deref());
-        config::set(profile, "deployment", globals.deployment.as_deref());
+        for dimension in dimensions() {
+            config::set(profile, dimension.name, globals.setting(dimension.name));
+        }
         config::set(profile, "output", globals.output.as_deref());
         config::set(profile, "ca_file", ca_file.as_ref().map(|path| path.to_string_lossy()).as_deref());
         Ok(known.profiles.is_empty())
@@ -218,56 +224,52 @@ fn row(name: &str, profile: &Profile, config: &Config, dirs: &Dirs, format: Form
         "default": config.default_profile.as_deref() == Some(name),
         "credential": credential,
         "address": address,
-        "organization": profile.organization,
-        "workspace": profile.workspace,
-        "deployment": profile.deployment,
-        "output": profile.output,
-        "owner": profile.owner,
-        "ca_file": profile.ca_file,
     });
     // Names are those of the address that the credential is sent to.
     let address = address.and_then(|address| Address::parse(address, "config.toml").ok());
     let names = address.map_or_else(Names::none, |address| Names::at(Some(dirs), &address));
-    for level in LEVELS_OF_PLACE {
-        let value = row[level].as_str().map(str::to_owned);
-        let found = names.of(value.as_deref());
-        match (format, &value) {
-            (Format::Table, Some(value)) => row[level] = beside(value, found.as_deref()).into(),
-            _ => row[format!("{level}_name")] = found.into(),
-        }
+    let settings = || dimensions().iter().map(|dimension| (dimension.name, profile.setting(dimension.name)));
+    for (name, value) in settings() {
+        row[name] = match (format, value) {
+            (Format::Table, Some(value)) => beside(value, names.of(Some(value)).as_deref()).into(),
+            (_, value) => value.into(),
+        };
+    }
+    row["output"] = profile.output.as_deref().into();
+    row["owner"] = profile.owner.as_deref().into();
+    row["ca_file"] = json!(profile.ca_file);
+    for (name, value) in settings().filter(|(_, value)| format != Format::Table || value.is_none()) {
+        row[format!("{name}_name")] = names.of(value).into();
     }
     row
 }
 
 fn view() -> View {
+    let names = || dimensions().iter().map(|dimension| dimension.name);
+    let first = ["name", "default", "credential", "address"];
+    let columns = [
+        column("name", ColumnKind::Id),
+        column("default", ColumnKind::Id),
+        column("credential", ColumnKind::Text),
+        Column { optional: true, ..column("address", ColumnKind::Text) },
+    ];
     View {
-        columns: vec![
-            column("name", ColumnKind::Id),
-            column("default", ColumnKind::Id),
-            column("credential", ColumnKind::Text),
-            Column { optional: true, ..column("address", ColumnKind::Text) },
-            column("organization", ColumnKind::Text),
-            column("workspace", ColumnKind::Text),
-            column("deployment", ColumnKind::Text),
-            Column { optional: true, ..column("output", ColumnKind::Text) },
-        ],
-        clean: [
-            "name",
-            "default",
-            "credential",
-            "address",
-            "organization",
-            "workspace",
-            "deployment",
-            "output",
-            "organization_name",
-            "workspace_name",
-            "deployment_name",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        columns: columns
+            .into_iter()
+            .chain(names().map(|name| column(name, ColumnKind::Text)))
+            .chain([Column { optional: true, ..column("output", ColumnKind::Text) }])
+            .collect(),
+        clean: (first.into_iter().chain(names()).chain(["output"]).map(str::to_owned))
+            .chain(names().map(|name| format!("{name}_name")))
+            .collect(),
         ..View::default()
     }
+}
+
+/// What a profile is given with global options, in words.
+fn settable() -> String {
+    let names = dimensions().iter().map(|dimension| dimension.name.to_owned());
+    settings::listed(&names.chain(["output format".to_owned()]).collect::<Vec<_>>())
 }
 
 fn check_name(name: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use astro_plugin_protocol::{
     names,
     service::View,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::no_profile;
 use crate::{
@@ -24,10 +24,9 @@ use crate::{
     config::{self, Config, Profile},
     credential,
     net::address::Address,
-    official::own_context::{self, OwnContext},
     output::Format,
-    product::product,
-    program::APP,
+    product::{Fallback, OtherProfile, product},
+    program::{APP, dimensions},
 };
 
 /// What travels: profiles, and for each credential they use the address it belongs to. No token, no source, no
@@ -39,19 +38,57 @@ struct Portable {
     credentials: BTreeMap<String, PortableCredential>,
 }
 
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct PortableProfile {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workspace: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deployment: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
+/// What a profile is given on the command line, by its [`portable_keys`].
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+struct PortableProfile(BTreeMap<PortableKey, String>);
+
+/// In the order in which they are written.
+fn portable_keys() -> impl Iterator<Item = &'static str> {
+    ["credential"].into_iter().chain(dimensions().iter().map(|dimension| dimension.name)).chain(["output"])
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PortableKey(&'static str);
+
+impl<'de> Deserialize<'de> for PortableKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let typed = String::deserialize(deserializer)?;
+        portable_keys().find(|key| *key == typed).map(Self).ok_or_else(|| {
+            let known: Vec<String> = portable_keys().map(|key| format!("`{key}`")).collect();
+            D::Error::custom(format!("unknown field `{typed}`, expected one of {}", known.join(", ")))
+        })
+    }
+}
+
+impl Serialize for PortableProfile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(portable_keys().filter_map(|key| Some((key, self.get(key)?))))
+    }
+}
+
+impl PortableProfile {
+    fn of<'a>(values: impl IntoIterator<Item = (&'static str, Option<&'a str>)>) -> Self {
+        let set = values.into_iter().filter_map(|(key, value)| Some((PortableKey(key), value?.to_owned())));
+        Self(set.collect())
+    }
+
+    fn get(&self, key: &'static str) -> Option<&str> {
+        self.0.get(&PortableKey(key)).map(String::as_str)
+    }
+}
+
+impl From<&Profile> for PortableProfile {
+    fn from(profile: &Profile) -> Self {
+        Self::of(portable_keys().map(|key| {
+            let value = match key {
+                "credential" => profile.credential.as_deref(),
+                "output" => profile.output.as_deref(),
+                dimension => profile.setting(dimension),
+            };
+            (key, value)
+        }))
+    }
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -129,14 +166,12 @@ pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
                 "The certificates of `{name}` (`ca_file`) are a file of this machine and stay here."
             ));
         }
-        let Profile { credential, organization, workspace, deployment, output, .. } = profile.clone();
         if let Some((name, known)) =
-            credential.as_ref().and_then(|name| config.credentials.get_key_value(name))
+            profile.credential.as_ref().and_then(|name| config.credentials.get_key_value(name))
         {
             portable.credentials.insert(name.clone(), PortableCredential { address: known.address.clone() });
         }
-        let profile = PortableProfile { credential, organization, workspace, deployment, output };
-        portable.profiles.insert(name.clone(), profile);
+        portable.profiles.insert(name.clone(), profile.into());
     }
     let text = match format {
         Format::Json => {
@@ -152,12 +187,14 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
     let env = request.env;
     let dirs = env.dirs.clone()?;
     let file = request.text("file");
-    let portable = if product().fallback.is_some() && request.flag("from-official") {
-        let path = file.map_or_else(official_file, |file| Ok(PathBuf::from(file)))?;
-        of_official(&path, &text_of(&path)?)?
+    let fallback = product().fallback.filter(|_| request.flag("from-official"));
+    let portable = if let Some(fallback) = fallback {
+        let path = file.map_or_else(|| official_file(fallback), |file| Ok(PathBuf::from(file)))?;
+        of_official(fallback, &path, &text_of(&path)?)?
     } else {
         let Some(file) = file else {
-            return Err(usage(format!("`{APP} profile import` needs a file, or `--from-official`"))
+            let or = if product().fallback.is_some() { ", or `--from-official`" } else { "" };
+            return Err(usage(format!("`{APP} profile import` needs a file{or}"))
                 .help(format!("write one with `{APP} profile export > profiles.toml`")));
         };
         let text = match file {
@@ -226,7 +263,7 @@ fn add(dirs: &config::Dirs, portable: &Portable) -> Result<Vec<String>> {
         for (name, profile) in &portable.profiles {
             match known.profiles.get(name) {
                 None => added.push(name.clone()),
-                Some(own) if is_same(own, profile) => {}
+                Some(own) if PortableProfile::from(own) == *profile => {}
                 Some(_) => others.push(format!("`{name}`")),
             }
         }
@@ -237,16 +274,11 @@ fn add(dirs: &config::Dirs, portable: &Portable) -> Result<Vec<String>> {
         for name in &added {
             let profile = &portable.profiles[name];
             let table = config::table(document, "profiles", name)?;
-            let values = [
-                ("credential", &profile.credential),
-                ("organization", &profile.organization),
-                ("workspace", &profile.workspace),
-                ("deployment", &profile.deployment),
-                ("output", &profile.output),
-            ];
-            values.iter().for_each(|(key, value)| config::set(table, key, value.as_deref()));
+            for key in portable_keys() {
+                config::set(table, key, profile.get(key));
+            }
             let credential =
-                profile.credential.as_ref().and_then(|name| portable.credentials.get_key_value(name));
+                profile.get("credential").and_then(|name| portable.credentials.get_key_value(name));
             if let Some((name, credential)) =
                 credential.filter(|(name, _)| !known.credentials.contains_key(*name))
             {
@@ -256,12 +288,6 @@ fn add(dirs: &config::Dirs, portable: &Portable) -> Result<Vec<String>> {
         }
         Ok(added)
     })
-}
-
-fn is_same(own: &Profile, other: &PortableProfile) -> bool {
-    let Profile { credential, organization, workspace, deployment, output, .. } = own;
-    (credential, organization, workspace, deployment, output)
-        == (&other.credential, &other.organization, &other.workspace, &other.deployment, &other.output)
 }
 
 /// Reads an exported text, TOML or JSON. What is in it is checked before anything is written.
@@ -276,37 +302,37 @@ fn parse(file: &str, text: &str) -> Result<Portable> {
             refused(format!("{place}: {reason}"))
         })?
     };
-    let named = portable.profiles.keys().chain(portable.credentials.keys());
-    let named = named.chain(portable.profiles.values().filter_map(|profile| profile.credential.as_ref()));
+    let named = portable.profiles.keys().chain(portable.credentials.keys()).map(String::as_str);
+    let named = named.chain(portable.profiles.values().filter_map(|profile| profile.get("credential")));
     if let Some(bad) = named.into_iter().find(|name| !names::is_name(name)) {
         return Err(refused(format!("`{bad}` is not a name")));
     }
-    let output = portable.profiles.values().filter_map(|profile| profile.output.as_deref());
+    let output = portable.profiles.values().filter_map(|profile| profile.get("output"));
     if let Some(bad) = output.into_iter().find(|name| Format::parse(name).is_none()) {
         return Err(refused(format!("`{bad}` is not an output format")));
     }
     Ok(portable)
 }
 
-fn of_official(path: &Path, text: &str) -> Result<Portable> {
-    let mut official = OwnContext::parse(path, text)?;
+fn of_official(fallback: &Fallback, path: &Path, text: &str) -> Result<Portable> {
+    let found = (fallback.read)(text).map_err(|line| {
+        let line = line.map_or_else(String::new, |line| format!(": line {line}"));
+        failed(format!(
+            "`{}` cannot be read as the configuration of {}{line}",
+            path.display(),
+            fallback.title
+        ))
+    })?;
     let mut portable = Portable::default();
-    for (slot, context) in std::mem::take(&mut official.contexts) {
-        let domain =
-            context.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| slot.replace('_', "."));
-        let address = official.address(&domain)?;
-        if !names::is_name(&domain) {
-            return Err(failed(format!("`{}`: the domain `{domain}` cannot name a profile", path.display())));
+    for OtherProfile { name, address, settings } in found {
+        let address = Address::parse(&address, &format!("`{}`", path.display()))?;
+        if !names::is_name(&name) {
+            return Err(failed(format!("`{}`: `{name}` cannot name a profile", path.display())));
         }
-        let filled = |value: Option<String>| value.filter(|value| !value.trim().is_empty());
-        let profile = PortableProfile {
-            credential: Some(domain.clone()),
-            organization: filled(context.organization),
-            workspace: filled(context.workspace),
-            ..PortableProfile::default()
-        };
-        portable.profiles.insert(domain.clone(), profile);
-        portable.credentials.insert(domain, PortableCredential { address: address.to_string() });
+        let chosen = settings.iter().map(|(key, value)| (*key, Some(value.as_str())));
+        let profile = PortableProfile::of([("credential", Some(name.as_str()))].into_iter().chain(chosen));
+        portable.profiles.insert(name.clone(), profile);
+        portable.credentials.insert(name, PortableCredential { address: address.to_string() });
     }
     if portable.profiles.is_empty() {
         return Err(failed(format!("`{}` has no contexts", path.display())));
@@ -314,8 +340,8 @@ fn of_official(path: &Path, text: &str) -> Result<Portable> {
     Ok(portable)
 }
 
-fn official_file() -> Result<PathBuf> {
-    own_context::file().ok_or_else(|| {
+fn official_file(fallback: &Fallback) -> Result<PathBuf> {
+    (fallback.file)().ok_or_else(|| {
         usage("the home directory is not known")
             .help(format!("name the file: {APP} profile import --from-official FILE"))
     })
@@ -331,6 +357,7 @@ mod tests {
 
     #[test]
     fn an_export_is_imported_as_it_was() {
+        crate::product::set_neutral();
         let text = "[profiles.a]\ncredential = \"a\"\norganization = \"Acme\"\n\n[credentials.a]\naddress = \"https://api.a.example/v1\"\n";
         let portable = parse("x", text).expect("read");
         assert_eq!(toml::to_string(&portable).expect("written"), text);
@@ -349,34 +376,10 @@ mod tests {
             "[profiles.a]\noutput = \"xml\"",
             "[official]\ncommand = \"sh\"",
             "default_profile = \"a\"",
+            "[profiles.a]\nteam = \"x\"",
             "{\"profiles\":[]}",
         ] {
             assert!(parse("x", text).is_err(), "{text}");
-        }
-    }
-
-    /// The shape that `contract` and the official CLI's own tests have; the token is in nothing that is said.
-    #[test]
-    fn the_official_file() {
-        let text = "context: astronomer.io\ncontexts:\n  astronomer_io:\n    domain: astronomer.io\n    token: Bearer eyJ.secret.x\n    refreshtoken: r\n    expiresin: 2027-01-01T00:00:00Z\n    user_email: a@b.c\n    organization: cm0org\n    organization_product: HOSTED\n    workspace: cm0ws\n    last_used_workspace: cm0ws\n  localhost:\n    domain: localhost\n    organization: \"\"\nlocal: {core: \"http://localhost:8888\", platform: cloud}\ntelemetry: {enabled: \"true\"}\n";
-        let portable = of_official(Path::new("config.yaml"), text).expect("read");
-        let own = &portable.profiles["astronomer.io"];
-        assert_eq!((own.organization.as_deref(), own.workspace.as_deref()), (Some("cm0org"), Some("cm0ws")));
-        assert_eq!(portable.credentials["astronomer.io"].address, "https://api.astronomer.io/v1");
-        assert_eq!(portable.credentials["localhost"].address, "http://localhost:8888/v1");
-        assert_eq!(portable.profiles["localhost"].organization, None);
-        for text in [
-            "contexts:\n  a: [eyJ.secret.x\n",
-            "contexts: eyJ.secret.x",
-            "- eyJ.secret.x",
-            "contexts:\n  a: eyJ.secret.x",
-        ] {
-            let broken = of_official(Path::new("c"), text).expect_err("refused");
-            assert!(broken.message.contains("official CLI's configuration"), "{broken:?}");
-            assert!(!format!("{broken:?}").contains("secret"), "{broken:?}");
-        }
-        for text in ["", "context: x", "contexts: {}"] {
-            assert!(of_official(Path::new("c"), text).expect_err("refused").message.contains("no contexts"));
         }
     }
 }

@@ -3,13 +3,16 @@
 //! * A file without a profile belongs to the profile of the next file above that names one.
 //! * The selection is made of the nearest file and those above it that belong to the same profile: an ID is of a
 //!   profile's customer and never goes with another profile. The first file that names another profile ends it.
-//! * In it the nearer file wins, key by key. A value that lies in a replaced one goes with it: a workspace and a
-//!   deployment with their organization, a deployment with its workspace.
+//! * In it the nearer file wins, key by key. A value that lies in a replaced one goes with it: what is of a
+//!   narrower dimension belongs to the wider one.
 
 use std::path::PathBuf;
 
 use super::{Directory, Sourced, Unused, owner::Objection};
-use crate::context::Overridden;
+use crate::{
+    context::{Overridden, Settings},
+    program::dimensions,
+};
 
 /// The files that were read so far, from the nearest upwards.
 #[derive(Default)]
@@ -46,10 +49,8 @@ impl Layers {
     /// chose, too.
     pub(super) fn pass(&mut self, path: PathBuf, objection: Objection) {
         let Objection { reason, counts } = objection;
-        let is_chosen = |value: fn(&Directory) -> &Option<Sourced<String>>| {
-            self.own.iter().any(|file| value(file).is_some())
-        };
-        let is_settled = is_chosen(|file| &file.profile) && is_chosen(|file| &file.deployment);
+        let is_settled =
+            self.profile().is_some() && self.own.iter().any(|file| file.settings.narrowest().is_some());
         let may_differ = counts && !is_settled;
         self.unused.push(Unused { path, reason, may_differ });
     }
@@ -83,34 +84,37 @@ impl Layers {
 }
 
 /// What `above` selects, as far as a nearer file leaves it.
-fn refined(mut above: Directory, nearer: Directory) -> Directory {
-    let differs = |new: &Option<Sourced<String>>, old: &Option<Sourced<String>>| {
-        new.as_ref().is_some_and(|new| old.as_ref().is_none_or(|old| old.value != new.value))
-    };
+fn refined(mut above: Directory, mut nearer: Directory) -> Directory {
     let mut overridden = std::mem::take(&mut above.overridden);
-    let mut leave = |name, value: Option<Sourced<String>>| {
-        overridden.extend(value.map(|setting| Overridden { name, setting }));
-    };
-    let is_elsewhere = differs(&nearer.organization, &above.organization);
-    if is_elsewhere {
-        leave("workspace", above.workspace.take());
-    }
-    if is_elsewhere || differs(&nearer.workspace, &above.workspace) {
-        leave("deployment", above.deployment.take());
-    }
-    let mut either = |name, new: Option<Sourced<String>>, old: Option<Sourced<String>>| match new {
-        Some(new) => {
-            leave(name, old.filter(|old| old.value != new.value));
-            Some(new)
+    let profile = nearest("profile", nearer.profile, above.profile, &mut overridden);
+    let mut settings = Settings::default();
+    // What lies in something that a nearer file replaces goes with it.
+    let mut is_elsewhere = false;
+    for (place, dimension) in dimensions().iter().enumerate() {
+        let (new, mut old) = (nearer.settings.take(place), above.settings.take(place));
+        let is_replaced =
+            new.as_ref().is_some_and(|new| old.as_ref().is_none_or(|old| old.value != new.value));
+        if is_elsewhere {
+            overridden.extend(old.take().map(|setting| Overridden { name: dimension.name, setting }));
         }
-        None => old,
-    };
-    let profile = either("profile", nearer.profile, above.profile);
-    let organization = either("organization", nearer.organization, above.organization);
-    let workspace = either("workspace", nearer.workspace, above.workspace);
-    let deployment = either("deployment", nearer.deployment, above.deployment);
+        settings.set(place, nearest(dimension.name, new, old, &mut overridden));
+        is_elsewhere |= is_replaced;
+    }
     let files = [above.files, nearer.files].concat();
-    Directory { files, profile, organization, workspace, deployment, overridden, unused: Vec::new() }
+    Directory { files, profile, settings, overridden, unused: Vec::new() }
+}
+
+/// The value of the nearer file; another one above it is overridden.
+fn nearest(
+    name: &'static str,
+    nearer: Option<Sourced<String>>,
+    above: Option<Sourced<String>>,
+    overridden: &mut Vec<Overridden>,
+) -> Option<Sourced<String>> {
+    let Some(nearer) = nearer else { return above };
+    let replaced = above.filter(|above| above.value != nearer.value);
+    overridden.extend(replaced.map(|setting| Overridden { name, setting }));
+    Some(nearer)
 }
 
 #[cfg(test)]
@@ -133,6 +137,7 @@ mod tests {
     /// not used.
     #[test]
     fn files_of_one_profile_are_one_selection() {
+        crate::product::set_neutral();
         type Row<'a> = (&'a [&'a str], &'a str, &'a str);
         let rows: &[Row<'_>] = &[
             (&["profile='a'"], "a0 - - -", ""),
@@ -157,15 +162,16 @@ mod tests {
         ];
         for (files, expected, unused) in rows {
             let found = selected(files);
-            let value = |value: &Option<Sourced<String>>| match value {
+            let value = |value: Option<&Sourced<String>>| match value {
                 Some(value) => {
                     let origin = value.origin.to_string();
                     format!("{}{}", value.value, &origin[1..2])
                 }
                 None => "-".to_owned(),
             };
-            let all = [&found.profile, &found.organization, &found.workspace, &found.deployment].map(value);
-            assert_eq!(all.join(" "), *expected, "{files:?}");
+            let all = std::iter::once(found.profile.as_ref())
+                .chain(found.settings.iter().map(|(_, setting)| setting));
+            assert_eq!(all.map(value).collect::<Vec<_>>().join(" "), *expected, "{files:?}");
             let left: Vec<String> = found
                 .unused
                 .iter()
@@ -178,6 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_not_used_is_named_with_its_reason() {
+        crate::product::set_neutral();
         let found = selected(&["profile='a'", "deployment='r'", "profile='b'"]);
         let reasons: Vec<&str> = found.unused.iter().map(|unused| unused.reason.as_str()).collect();
         let reason = "it is for the profile `b`, and /0/.astro.toml line 1 chooses `a`";
@@ -185,7 +192,7 @@ mod tests {
         let found = selected(&["workspace='v'", "workspace='w'\ndeployment='s'"]);
         let left: Vec<String> =
             found.overridden.iter().map(|left| format!("{} {}", left.name, left.setting.value)).collect();
-        assert_eq!(left, ["deployment s", "workspace w"]);
+        assert_eq!(left, ["workspace w", "deployment s"]);
         let found = selected(&["profile='a'", "deployment='r'"]);
         assert!(found.unused[0].reason.starts_with("it names no profile"), "{found:?}");
     }
@@ -193,6 +200,7 @@ mod tests {
     /// A file that is not read counts as long as the nearer ones leave something open.
     #[test]
     fn a_file_that_is_not_read_may_differ_below_every_profile() {
+        crate::product::set_neutral();
         for (nearer, counts, may_differ) in [
             ("", true, true),
             ("deployment='r'", true, true),
@@ -209,13 +217,14 @@ mod tests {
             let found = layers.selection().expect("a selection");
             let unused: Vec<bool> = found.unused.iter().map(|unused| unused.may_differ).collect();
             assert_eq!(unused, [may_differ], "{nearer}");
-            assert!(found.workspace.is_some(), "{nearer}");
+            assert!(found.settings.get("workspace").is_some(), "{nearer}");
         }
     }
 
     /// No file above another profile's is read.
     #[test]
     fn another_profile_ends_the_selection() {
+        crate::product::set_neutral();
         let mut layers = Layers::default();
         for (text, is_complete) in [("deployment='r'", false), ("profile='a'", false), ("profile='b'", true)]
         {

@@ -20,8 +20,7 @@ fn token(organization: &str) -> String {
 fn setup() -> Config {
     let profile = |letter: &str, organization: &str| Profile {
         credential: Some(letter.to_owned()),
-        organization: Some(organization.to_owned()),
-        workspace: Some(format!("w-{letter}")),
+        settings: [("organization", organization.to_owned()), ("workspace", format!("w-{letter}"))].into(),
         output: Some("json".to_owned()),
         ..Profile::default()
     };
@@ -98,13 +97,13 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
         (_, layer) => format!("{layer:?}").to_lowercase(),
     };
     for layer in layers {
-        let text = Some(value(*layer));
+        let text = value(*layer);
         match (layer, key) {
-            (Flag, "profile") => globals.profile = text,
-            (Flag, "organization") => globals.organization = text,
-            (Flag, "workspace") => globals.workspace = text,
-            (Flag, "deployment") => globals.deployment = text,
-            (Flag, _) => globals.output = text,
+            (Flag, "profile") => globals.profile = Some(text),
+            (Flag, "organization") => drop(globals.settings.insert("organization", text)),
+            (Flag, "workspace") => drop(globals.settings.insert("workspace", text)),
+            (Flag, "deployment") => drop(globals.settings.insert("deployment", text)),
+            (Flag, _) => globals.output = Some(text),
             (Variable, "profile") => variables.push(("ASTRO_PROFILE", "variable")),
             (Variable, "organization") => variables.push(("ASTRO_ORGANIZATION_ID", ORG_A)),
             (Variable, "workspace") => variables.push(("ASTRO_WORKSPACE_ID", "variable")),
@@ -119,10 +118,10 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
             (InProfile, key) => {
                 let profile = config.profiles.get_mut("default").expect("there");
                 match key {
-                    "organization" => profile.organization = text,
-                    "workspace" => profile.workspace = text,
-                    "deployment" => profile.deployment = text,
-                    _ => profile.output = text,
+                    "organization" => drop(profile.settings.insert("organization", text)),
+                    "workspace" => drop(profile.settings.insert("workspace", text)),
+                    "deployment" => drop(profile.settings.insert("deployment", text)),
+                    _ => profile.output = Some(text),
                 }
             }
             (Claim, _) => {}
@@ -141,9 +140,14 @@ fn with_layers(key: &str, layers: &[Layer]) -> Context {
     resolve(sources, stored).expect("resolves")
 }
 
+fn origin_of(context: &Context, name: &str) -> Option<Origin> {
+    context.settings.get(name).map(|setting| setting.origin.clone())
+}
+
 /// The full table: for every key every pair of layers, and the weaker one is told as overridden.
 #[test]
 fn of_two_layers_the_stronger_one_wins() {
+    crate::product::set_neutral();
     let mut pairs = 0;
     for (key, layers) in KEYS {
         for (at, strong) in layers.iter().enumerate() {
@@ -151,9 +155,9 @@ fn of_two_layers_the_stronger_one_wins() {
                 let context = with_layers(key, &[*strong, *weak]);
                 let origin = match *key {
                     "profile" => context.profile.map(|profile| profile.origin),
-                    "organization" => context.organization.map(|organization| organization.origin),
-                    "workspace" => context.workspace.map(|workspace| workspace.origin),
-                    "deployment" => context.deployment.map(|deployment| deployment.origin),
+                    "organization" => origin_of(&context, "organization"),
+                    "workspace" => origin_of(&context, "workspace"),
+                    "deployment" => origin_of(&context, "deployment"),
                     _ => Some(context.output.origin),
                 };
                 let found = match origin.expect("there is one") {
@@ -180,16 +184,18 @@ fn of_two_layers_the_stronger_one_wins() {
 
 #[test]
 fn a_profile_flag_beats_variables_for_what_the_profile_sets() {
+    crate::product::set_neutral();
     let flag = Globals { profile: Some("a".into()), ..Globals::default() };
     let context =
         resolved(&flag, &[("ASTRO_WORKSPACE_ID", "w-env"), ("ASTRO_DEPLOYMENT_ID", "d-env")], &setup());
-    assert_eq!(context.workspace.expect("there is one").value, "w-a");
-    assert_eq!(context.deployment.expect("there is one").value, "d-env");
+    assert_eq!(context.settings.get("workspace").expect("there is one").value, "w-a");
+    assert_eq!(context.settings.get("deployment").expect("there is one").value, "d-env");
 }
 
 /// What a directory selects belongs together: with another profile none of it is taken.
 #[test]
 fn a_directory_for_another_profile_selects_nothing() {
+    crate::product::set_neutral();
     let file = |text: &str| Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("read");
     let of_a = file("profile = \"a\"\nworkspace = \"w-dir\"\ndeployment = \"d-dir\"");
     let ids = file("workspace = \"w-dir\"\ndeployment = \"d-dir\"");
@@ -215,9 +221,9 @@ fn a_directory_for_another_profile_selects_nothing() {
     ];
     for (at, (file, globals, variables, workspace, deployment, is_ignored)) in rows.iter().enumerate() {
         let context = resolved_in(globals, variables, Some(file), &setup());
-        let value = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
-        assert_eq!(value(&context.workspace).as_deref(), *workspace, "row {at}");
-        assert_eq!(value(&context.deployment).as_deref(), *deployment, "row {at}");
+        let value = |context: &Context, name| context.settings.get(name).map(|found| found.value.clone());
+        assert_eq!(value(&context, "workspace").as_deref(), *workspace, "row {at}");
+        assert_eq!(value(&context, "deployment").as_deref(), *deployment, "row {at}");
         let told = context.ignored.iter().any(|line| line.starts_with("/p/.astro.toml"));
         assert_eq!(told, *is_ignored, "row {at}: {:?}", context.ignored);
     }
@@ -226,14 +232,15 @@ fn a_directory_for_another_profile_selects_nothing() {
 /// A sign-in may belong to several organizations and does not say which: the layer that chose it says, or a person.
 #[test]
 fn a_token_without_claims_takes_its_organization_from_its_own_layer() {
+    crate::product::set_neutral();
     let mut config = setup();
     config.default_profile = Some("a".to_owned());
-    config.profiles.values_mut().for_each(|profile| profile.organization = None);
+    config.profiles.values_mut().for_each(|profile| drop(profile.settings.remove("organization")));
     let file = |text: &str| Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("read");
     let of_b = file(&format!("organization = \"{ORG_B}\""));
     let both = file(&format!("profile = \"a\"\norganization = \"{ORG_B}\""));
     let variable = ("ASTRO_ORGANIZATION_ID", ORG_B);
-    let flag = Globals { organization: Some(ORG_B.to_owned()), ..Globals::default() };
+    let flag = Globals { settings: [("organization", ORG_B.to_owned())].into(), ..Globals::default() };
     let none = Globals::default();
     type Row<'a> = (&'a Globals, &'a [(&'static str, &'a str)], Option<&'a Directory>, bool);
     let rows: &[Row<'_>] = &[
@@ -264,6 +271,7 @@ fn a_token_without_claims_takes_its_organization_from_its_own_layer() {
 /// A token that does not say whose it is gets no organization from a directory.
 #[test]
 fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
+    crate::product::set_neutral();
     let text = format!("organization = \"{ORG_B}\"");
     let file = Directory::parse(std::path::Path::new("/p/.astro.toml"), &text).expect("read");
     let a = token(ORG_A);
@@ -299,18 +307,20 @@ fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
 
 #[test]
 fn a_token_in_the_environment_means_no_profile() {
+    crate::product::set_neutral();
     let mut config = setup();
     config.default_profile = Some("b".into());
     let a = token(ORG_A);
     let context = resolved(&Globals::default(), &[("ASTRO_API_TOKEN", &a), ("ASTRO_PROFILE", "b")], &config);
     assert!(context.profile.is_none());
     assert_eq!(context.address.value, Address::hosted());
-    assert_eq!(context.organization.expect("claimed").value, ORG_A);
+    assert_eq!(context.settings.get("organization").expect("claimed").value, ORG_A);
     assert!(context.ignored[0].starts_with("ASTRO_PROFILE"), "{:?}", context.ignored);
 }
 
 #[test]
 fn a_profile_flag_beats_the_variables_and_says_which() {
+    crate::product::set_neutral();
     let flag = Globals { profile: Some("b".into()), ..Globals::default() };
     let a = token(ORG_A);
     let context = resolved(
@@ -324,8 +334,8 @@ fn a_profile_flag_beats_the_variables_and_says_which() {
         &setup(),
     );
     assert_eq!(context.address.value.as_str(), SITE_B);
-    assert_eq!(context.organization.as_ref().expect("own").value, ORG_B);
-    assert_eq!(context.deployment.as_ref().expect("not set by the profile").value, "d");
+    assert_eq!(context.settings.get("organization").expect("own").value, ORG_B);
+    assert_eq!(context.settings.get("deployment").expect("not set by the profile").value, "d");
     assert_eq!(context.ignored.len(), 3, "{:?}", context.ignored);
 }
 
@@ -375,6 +385,7 @@ fn unknown_names_and_values_keep_everything_from_being_sent() {
 /// either nothing may be sent, or credential, organization and address are of one customer.
 #[test]
 fn two_customers_are_never_mixed() {
+    crate::product::set_neutral();
     let (a, b) = (token(ORG_A), token(ORG_B));
     let choice = |index: usize, a: &'static str, b: &'static str| [None, Some(a), Some(b)][index];
     let directories: Vec<Option<Directory>> = [
@@ -398,7 +409,10 @@ fn two_customers_are_never_mixed() {
         let digit = |place: u32| case / 3usize.pow(place) % 3;
         let globals = Globals {
             profile: choice(digit(0), "a", "b").map(str::to_owned),
-            organization: choice(digit(1), ORG_A, ORG_B).map(str::to_owned),
+            settings: choice(digit(1), ORG_A, ORG_B)
+                .map(|id| ("organization", id.to_owned()))
+                .into_iter()
+                .collect(),
             ..Globals::default()
         };
         let mut variables: Vec<(&'static str, &str)> = Vec::new();
@@ -415,7 +429,7 @@ fn two_customers_are_never_mixed() {
         sent += 1;
         let customer = if secret.expose() == a { ("a", ORG_A, SITE_A) } else { ("b", ORG_B, SITE_B) };
         assert_eq!(
-            context.organization.as_ref().expect("an organization").value,
+            context.settings.get("organization").expect("an organization").value,
             customer.1,
             "{case}: {context:?}"
         );

@@ -1,6 +1,7 @@
 //! `astro deployment token create`
 
-use astro_plugin_sdk::{Place, clap, join, prelude::*, protocol::text::is_control};
+use astro_plugin_api::Place;
+use astro_plugin_sdk::{clap, join, prelude::*, protocol::text::is_control};
 use jiff::Timestamp;
 
 use super::{DESCRIPTION_LENGTH, NAME_LENGTH, automated_process, clean_output, common};

@@ -1,6 +1,7 @@
 //! `astro deployment token delete`
 
-use astro_plugin_sdk::{Place, View, clap, prelude::*};
+use astro_plugin_api::Place;
+use astro_plugin_sdk::{View, clap, prelude::*};
 
 use super::common;
 use crate::{

@@ -1,6 +1,7 @@
 //! `astro deployment token list`
 
-use astro_plugin_sdk::{Named, Period, Place, Scale, clap, join, prelude::*, protocol::invocation::Source};
+use astro_plugin_api::{DEPLOYMENT, Place, prelude::*};
+use astro_plugin_sdk::{Named, Period, Scale, clap, join, prelude::*, protocol::invocation::Source};
 use jiff::Timestamp;
 
 use super::common;
@@ -63,7 +64,7 @@ impl Command for List {
     async fn run(self, ctx: Context) -> Result<()> {
         let mut tokens: Vec<Token> = if self.all_deployments {
             if let Some(deployment) =
-                ctx.resolved().deployment.as_ref().filter(|deployment| deployment.source == Source::Flag)
+                ctx.setting(DEPLOYMENT).filter(|deployment| deployment.source == Source::Flag)
             {
                 let message =
                     format!("`--all-deployments` and `{}` cannot be used together", deployment.origin);

@@ -138,6 +138,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/v1/organizations", get(endpoint(|call, _| organizations::list(call))))
         .route(ORGANIZATION, get(in_organization(organizations::get)))
         .route(&below("/workspaces"), get(in_organization(workspaces::list)))
+        .route(&below("/workspaces/{workspace}"), get(on_one(workspaces::get)))
         .route(&below("/deployments"), get(in_organization(deployments::list)))
         .route(&below("/deployments/{deployment}"), get(on_one(deployments::get)))
         .route(&below("/roles"), get(in_organization(roles::list)))

@@ -1,14 +1,17 @@
-//! ListWorkspaces: those the caller can see.
+//! ListWorkspaces: those the caller can see; GetWorkspace.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, Caller, Reach, Refusal,
+    Answer, Call, Caller, Reach, Refusal, json_body,
     organizations::SORTABLE,
     page::{Source, filter},
     people,
 };
+
+const COLUMNS: &str = "id, name, description, organization_id, created_at,
+    (SELECT name FROM organizations o WHERE o.id = organization_id)";
 
 pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
     let visible = visible(call.connection, &call.caller, organization)?;
@@ -22,12 +25,22 @@ pub(super) fn list(call: &mut Call<'_>, organization: &str) -> Answer {
     let source = Source {
         key: "workspaces",
         table: "workspaces",
-        columns: "id, name, description, organization_id, created_at, (SELECT name FROM organizations o WHERE o.id = organization_id)",
+        columns: COLUMNS,
         condition: &condition,
         sortable: SORTABLE,
         max_limit: Some(1000),
     };
     call.query.page(call.connection, &source, [organization], to_json)
+}
+
+/// GetWorkspace.
+pub(super) fn get(call: &mut Call<'_>, organization: &str, id: &str) -> Answer {
+    exists(call.connection, organization, id)?;
+    if !visible(call.connection, &call.caller, organization)?.iter().any(|visible| visible == id) {
+        return Err(Refusal::forbidden("The token does not reach this workspace"));
+    }
+    let sql = format!("SELECT {COLUMNS} FROM workspaces WHERE id = ?1");
+    json_body(&call.connection.query_row(&sql, [id], to_json)?)
 }
 
 /// The workspaces a caller reaches, also through one of their deployments.

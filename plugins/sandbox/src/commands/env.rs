@@ -1,5 +1,6 @@
 //! `astro sandbox env`.
 
+use astro_plugin_api::ORGANIZATION;
 use astro_plugin_sdk::{clap, prelude::*, protocol::invocation::Source};
 
 use super::{administrator, open};
@@ -42,7 +43,7 @@ impl Command for Env {
             return Err(Error::new("the sandbox is not running").help("start it with `astro sandbox start`"));
         };
         // Only a flag chooses: the organization of whatever profile is in use means nothing here.
-        let chosen = ctx.resolved().organization.as_ref().filter(|setting| setting.source == Source::Flag);
+        let chosen = ctx.setting(ORGANIZATION).filter(|setting| setting.source == Source::Flag);
         let found = administrator(&open(&instance)?, chosen.map(|setting| setting.value.as_str()))?;
         let variables = Variables {
             astro_api_url: running.address(),

@@ -16,6 +16,7 @@ pub(crate) use stop::Stop;
 
 use std::time::Duration;
 
+use astro_plugin_api::{DEPLOYMENT, ORGANIZATION, WORKSPACE};
 use astro_plugin_sdk::{Context, Error, Result, View, clap, protocol::service::ProfilePut};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -140,15 +141,17 @@ fn administrator(connection: &Connection, organization: Option<&str>) -> Result<
 /// Writes the profile `sandbox` for the running server.
 async fn put_profile(ctx: &Context, instance: &Instance, running: &Running) -> Result<()> {
     let found = administrator(&open(instance)?, None)?;
+    let settings =
+        [(ORGANIZATION, found.organization), (WORKSPACE, found.workspace), (DEPLOYMENT, found.deployment)];
+    let settings = settings.map(|(dimension, id)| (dimension.to_owned(), id)).into();
     let answer = ctx
         .put_profile(ProfilePut {
             name: PROFILE.to_owned(),
             address: running.address(),
             token: found.token,
-            organization: Some(found.organization),
-            workspace: Some(found.workspace),
-            deployment: Some(found.deployment),
+            settings,
             start: Some("sandbox start".to_owned()),
+            ..ProfilePut::default()
         })
         .await?;
     if answer.active {

@@ -1,16 +1,15 @@
 //! What a user types and gets, in this process. Programs are never run here: the script says what they print.
 
-use astro_plugin_sdk::{
-    ProcessEnd,
-    testing::{self, Host},
-};
+use {{kit}}::conformance;
+use astro_plugin_sdk::{ProcessEnd, testing::Host};
 
 use super::plugin;
 
 /// A host whose git knows the file of this module.
 fn host() -> Host {
     let listed = format!("{}\0", file!());
-    Host::new(plugin()).program("git", ProcessEnd { code: Some(0), stdout: listed, ..ProcessEnd::default() })
+    let git = ProcessEnd { code: Some(0), stdout: listed, ..ProcessEnd::default() };
+    {{kit}}::host(plugin()).program("git", git)
 }
 
 #[test]
@@ -36,5 +35,5 @@ fn a_limit_that_is_none_is_refused() {
 
 #[test]
 fn it_keeps_the_rules_of_plugins() {
-    testing::conformance(plugin());
+    conformance(plugin());
 }

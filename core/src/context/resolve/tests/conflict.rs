@@ -10,14 +10,15 @@ fn file(text: &str) -> Directory {
 /// Reading goes on with what the variable or the flag chose; nothing is changed until `--profile` says so.
 #[test]
 fn nothing_is_changed_for_another_customer_than_the_directorys() {
+    crate::product::set_neutral();
     let named = setup();
     let mut unnamed = setup();
-    unnamed.profiles.values_mut().for_each(|profile| profile.organization = None);
+    unnamed.profiles.values_mut().for_each(|profile| drop(profile.settings.remove("organization")));
     let mut opaque = unnamed.clone();
     opaque.credentials.values_mut().for_each(|credential| credential.source = "keyring".to_owned());
     let mut shared = named.clone();
     shared.profiles.get_mut("b").expect("there").credential = Some("a".to_owned());
-    shared.profiles.values_mut().for_each(|profile| profile.organization = None);
+    shared.profiles.values_mut().for_each(|profile| drop(profile.settings.remove("organization")));
     let (of_a, of_nobody) = (file("profile = \"a\""), file("profile = \"colleague\""));
     let of_name = file("profile = \"a\"\norganization = \"Acme\"");
     let of_organization = file(&format!("organization = \"{ORG_A}\""));
@@ -25,7 +26,7 @@ fn nothing_is_changed_for_another_customer_than_the_directorys() {
     let none = Globals::default();
     let flags = |profile: Option<&str>, organization: Option<&str>| Globals {
         profile: profile.map(str::to_owned),
-        organization: organization.map(str::to_owned),
+        settings: organization.map(|value| ("organization", value.to_owned())).into_iter().collect(),
         ..Globals::default()
     };
     let organization_b = flags(None, Some(ORG_B));
@@ -77,8 +78,9 @@ fn nothing_is_changed_for_another_customer_than_the_directorys() {
 /// What to type next is typed, and gets further.
 #[test]
 fn the_advice_is_sound() {
+    crate::product::set_neutral();
     let mut config = setup();
-    config.profiles.values_mut().for_each(|profile| profile.organization = None);
+    config.profiles.values_mut().for_each(|profile| drop(profile.settings.remove("organization")));
     config.default_profile = Some("a".to_owned());
     let directory = file(&format!("organization = \"{ORG_A}\""));
     let opaque = |_: &str| {
@@ -91,7 +93,7 @@ fn the_advice_is_sound() {
             Sources { globals, environment, directory: Some(&directory), config: &config, on_terminal: true };
         resolve(sources, opaque).expect("resolves")
     };
-    let mut globals = Globals { organization: Some(ORG_B.to_owned()), ..Globals::default() };
+    let mut globals = Globals { settings: [("organization", ORG_B.to_owned())].into(), ..Globals::default() };
     let refused = resolve_with(&globals).allow(Effect::Write).expect_err("refused");
     assert!(refused.help[0].ends_with(&format!("--profile a --organization {ORG_B}")), "{refused:?}");
     globals.profile = Some("a".to_owned());
@@ -101,8 +103,10 @@ fn the_advice_is_sound() {
 /// IDs inside an organization do not go with another one that a flag names.
 #[test]
 fn a_flag_for_another_organization_leaves_the_ids_of_the_former() {
+    crate::product::set_neutral();
     let mut config = setup();
-    config.profiles.get_mut("a").expect("there").deployment = Some("d-a".to_owned());
+    let profile = config.profiles.get_mut("a").expect("there");
+    profile.settings.insert("deployment", "d-a".to_owned());
     let directory = file(&format!("organization = \"{ORG_A}\"\ndeployment = \"d-dir\""));
     for (directory, organization, expected) in [
         (None, ORG_A, (Some("w-a"), Some("d-a"))),
@@ -112,7 +116,7 @@ fn a_flag_for_another_organization_leaves_the_ids_of_the_former() {
     ] {
         let globals = Globals {
             profile: Some("a".to_owned()),
-            organization: Some(organization.to_owned()),
+            settings: [("organization", organization.to_owned())].into(),
             ..Globals::default()
         };
         let opaque = |_: &str| {
@@ -123,8 +127,8 @@ fn a_flag_for_another_organization_leaves_the_ids_of_the_former() {
         let sources =
             Sources { globals: &globals, environment, directory, config: &config, on_terminal: true };
         let context = resolve(sources, opaque).expect("resolves");
-        let value = |value: &Option<Sourced<String>>| value.as_ref().map(|value| value.value.clone());
-        let found = (value(&context.workspace), value(&context.deployment));
+        let value = |context: &Context, name| context.settings.get(name).map(|found| found.value.clone());
+        let found = (value(&context, "workspace"), value(&context, "deployment"));
         assert_eq!((found.0.as_deref(), found.1.as_deref()), expected, "{organization}");
     }
 }
@@ -132,6 +136,7 @@ fn a_flag_for_another_organization_leaves_the_ids_of_the_former() {
 /// A file of another user is not read: nothing is changed until a flag says where, or its directory is trusted.
 #[test]
 fn nothing_is_changed_beside_a_file_that_is_not_read() {
+    crate::product::set_neutral();
     let mut config = setup();
     config.default_profile = Some("a".to_owned());
     config.trust.directories = vec!["/srv/a b".to_owned()];
@@ -152,11 +157,17 @@ fn nothing_is_changed_beside_a_file_that_is_not_read() {
         ("nothing was chosen", &directory, Globals::default(), &[], false),
         ("it cannot differ", &harmless, Globals::default(), &[], true),
         ("a profile", &directory, flag(|globals| globals.profile = Some("b".to_owned())), &[], true),
-        ("a deployment", &directory, flag(|globals| globals.deployment = Some("d".to_owned())), &[], true),
+        (
+            "a deployment",
+            &directory,
+            flag(|globals| drop(globals.settings.insert("deployment", "d".to_owned()))),
+            &[],
+            true,
+        ),
         (
             "an organization",
             &directory,
-            flag(|globals| globals.organization = Some(ORG_A.to_owned())),
+            flag(|globals| drop(globals.settings.insert("organization", ORG_A.to_owned()))),
             &[],
             false,
         ),

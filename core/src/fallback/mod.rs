@@ -1,9 +1,8 @@
-//! The official Astro CLI beside this one: it gets the lines whose words no plugin has.
+//! Another program of the same field, such as the official CLI of the API: it gets the lines whose words no plugin has.
 //!
-//! [`own_context`]: its own `config.yaml`, which is only read. [`notice`]: what is said once per shell.
+//! [`notice`]: what is said once per shell.
 
 mod notice;
-pub(crate) mod own_context;
 
 use std::{
     os::unix::{fs::MetadataExt, process::CommandExt},
@@ -32,7 +31,7 @@ pub(crate) fn unknown_below<'w>(set: &CommandSet, words: &[&'w str]) -> Option<(
     set.command(&path).is_none().then_some((path, word))
 }
 
-/// Becomes the official CLI, when one is configured, for a line in which `word` is not known below `path`: unless it is
+/// Becomes that program, when one is configured, for a line in which `word` is not known below `path`: unless it is
 /// one slip away from a word that is. It gets the arguments and the environment as they are, with `ASTRO_API_TOKEN`,
 /// which it reads itself; nothing that is stored here is handed over, and nothing comes back.
 pub(crate) fn hand_over(env: &Env, args: &[String], set: &CommandSet, path: &str, word: &str) -> Result<()> {
@@ -47,7 +46,7 @@ pub(crate) fn hand_over(env: &Env, args: &[String], set: &CommandSet, path: &str
         .cause(plain_io(&error.to_string())))
 }
 
-/// Adds to the failure for an unknown word what the official CLI has to do with it.
+/// Adds to the failure for an unknown word what the other program has to do with it.
 pub(crate) fn explained(
     mut failure: Failure,
     dirs: &Result<Dirs>,
@@ -59,7 +58,7 @@ pub(crate) fn explained(
         let program = command.to_string_lossy();
         let line = shlex::try_join(std::iter::once(&*program).chain(args.iter().map(String::as_str)));
         return match line {
-            Ok(line) => failure.help(format!("to run it with the official Astro CLI: {line}")),
+            Ok(line) => failure.help(format!("to run it with {}: {line}", title())),
             Err(_) => failure,
         };
     }
@@ -67,11 +66,10 @@ pub(crate) fn explained(
     if words.iter().any(|(above, words)| *above == path && words.contains(&word)) {
         let line = if path.is_empty() { word.to_owned() } else { format!("{path} {word}") };
         let advice = [
-            format!("`{line}` is a command of the official Astro CLI, a separate program"),
+            format!("`{line}` is a command of {}, a separate program", title()),
             format!(
-                "to hand such commands to it: {APP} config set official.command /PATH/OF/THE/OFFICIAL/astro"
-            )
-            .to_owned(),
+                "to hand such commands to it: {APP} config set official.command /PATH/OF/THE/OFFICIAL/{APP}"
+            ),
         ];
         failure.help.retain(|help| !help.starts_with("did you mean"));
         failure.help.splice(0..0, advice);
@@ -79,12 +77,17 @@ pub(crate) fn explained(
     failure
 }
 
-/// What a help page says of words that are not on it; none where no official CLI is configured.
+/// What a help page says of words that are not on it; none where no other program is configured.
 pub(crate) fn more_commands(dirs: &Result<Dirs>, path: &str) -> Option<String> {
     let program = configured(dirs)?;
     let words = std::iter::once(program.to_str()?).chain(path.split_whitespace()).chain(["--help"]);
     let line = shlex::try_join(words).ok()?;
-    Some(format!("Every other word goes to the official Astro CLI; see its commands with `{line}`"))
+    Some(format!("Every other word goes to {}; see its commands with `{line}`", title()))
+}
+
+/// What it is called.
+pub(crate) fn title() -> &'static str {
+    product().fallback.map_or("the other program", |fallback| fallback.title)
 }
 
 /// What is configured. A configuration that cannot be read is reported by the commands that need it.
@@ -92,13 +95,11 @@ fn configured(dirs: &Result<Dirs>) -> Option<PathBuf> {
     Config::load(dirs.as_ref().ok()?).ok()?.official.command
 }
 
-/// The official CLI's program: a whole path, so that no directory on the PATH decides what runs.
+/// The other program: a whole path, so that no directory on the PATH decides what runs.
 pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     let refused = |reason: &str| {
         crate::base::error::config(format!("`official.command` cannot be `{}`: {reason}", path.display()))
-            .help(format!(
-                "set it to the whole path of the official Astro CLI: {APP} config set official.command PATH"
-            ))
+            .help(format!("set it to the whole path of {}: {APP} config set official.command PATH", title()))
     };
     if !path.is_absolute() {
         return Err(refused("it is not an absolute path"));

@@ -1,9 +1,10 @@
 //! What a user types and gets: with a scripted API in this process, and with a real one in the sandbox.
 
+use astro_plugin_api::testing::{self, ORGANIZATION};
 use astro_plugin_sdk::{
     sandbox,
     serde_json::json,
-    testing::{self, Host, ORGANIZATION},
+    testing::{Host, examples},
 };
 
 use super::plugin;
@@ -15,7 +16,7 @@ fn host() -> Host {
         {"id": "c2", "name": "reports", "status": "UNHEALTHY"},
         {"id": "c1", "name": "etl", "status": "HEALTHY"},
     ]);
-    Host::new(plugin()).list(&path, "deployments", rows)
+    testing::host(plugin()).list(&path, "deployments", rows)
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn names_are_completed() {
 
 #[test]
 fn every_example_works() {
-    testing::examples(&host());
+    examples(&host());
 }
 
 #[test]

@@ -1,31 +1,33 @@
-//! What is said before a line goes to the official CLI: whose sign-in and context it uses. Once per shell, and again when
-//! what there is to say has changed: another profile of another organization, say.
+//! What is said before a line goes to the other program: whose sign-in and context it uses. Once per shell, and again when
+//! what there is to say has changed: another profile of another customer, say.
 //!
 //! A shell is the parent process, by its number and the time it was started at (proc(5), field 22 of `stat`): numbers are
 //! used again, the two together are not. What a shell was told is in `STATE/official/PID-START`.
 
 use std::{fs, path::Path};
 
-use super::own_context::{self, OwnContext};
 use crate::{
     base::files,
-    config::Dirs,
+    config::{Dirs, environment},
     console::escaped,
-    context::{Context, Origin},
+    context::{Context, Origin, settings},
     env::Env,
     globals::Globals,
+    product::{OtherProfile, product},
+    program::APP,
 };
 
 /// Says it, when this shell was not told the same before.
 pub(super) fn say_once(env: &Env, program: &Path) {
-    let Ok(dirs) = &env.dirs else { return };
-    let Some(file) = own_context::file() else { return };
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (Ok(dirs), Some(fallback)) = (&env.dirs, product().fallback) else { return };
+    let Some(file) = (fallback.file)() else { return };
+    let variable = |variable| environment::variable(variable).ok().flatten();
+    let text_of_file = files::read(&file).ok().flatten().unwrap_or_default();
     let facts = Facts {
-        own: OwnContext::of_user(&file),
-        domain: variable("ASTRO_DOMAIN"),
-        token: variable("ASTRO_API_TOKEN").is_some(),
-        url: variable("ASTRO_API_URL"),
+        title: fallback.title,
+        own: (fallback.in_use)(&text_of_file, variable(environment::DOMAIN).as_deref()),
+        token: variable(environment::API_TOKEN).is_some(),
+        url: variable(environment::API_URL),
         // Without an answer there is nothing to compare with; the commands that need it say why.
         here: env.resolver().context_at_hand(&Globals::default()).ok(),
     };
@@ -38,37 +40,38 @@ pub(super) fn say_once(env: &Env, program: &Path) {
 
 /// What the text depends on.
 struct Facts {
-    own: OwnContext,
-    /// `ASTRO_DOMAIN`
-    domain: Option<String>,
-    /// `ASTRO_API_TOKEN` is set.
+    /// What the program is called.
+    title: &'static str,
+    /// Whom it would act as.
+    own: OtherProfile,
+    /// There is a token in the environment.
     token: bool,
-    /// `ASTRO_API_URL`
+    /// The address in the environment.
     url: Option<String>,
     /// What is in effect here.
     here: Option<Context>,
 }
 
 fn text(program: &Path, file: &Path, facts: &Facts) -> Vec<String> {
-    let (program, file) = (program.display(), file.display());
-    let domain = facts.own.domain(facts.domain.as_deref());
+    let (program, file, title) = (program.display(), file.display(), facts.title);
     let mut lines = vec![format!(
-        "This goes to the official Astro CLI ({program}), which uses its own sign-in and context ({file}), not the profiles of astro. (Shown once per shell.)"
+        "This goes to {title} ({program}), which uses its own sign-in and context ({file}), not the profiles of {APP}. (Shown once per shell.)"
     )];
     if facts.token {
-        // Its organization is then that of the token, as it is here.
-        lines.push(format!("It reads ASTRO_API_TOKEN, too, and stores it in {file}."));
-        let address = facts.own.address(&domain).ok();
-        if let (Some(url), Some(address)) = (&facts.url, address)
-            && url.trim_end_matches('/') != address.as_str()
-        {
-            lines.push(format!("It does not read ASTRO_API_URL: it sends the token to {address}."));
+        // What it belongs to is then that of the token, as it is here.
+        lines.push(format!("It reads {}, too, and stores it in {file}.", environment::API_TOKEN));
+        let address = &facts.own.address;
+        if facts.url.as_ref().is_some_and(|url| url.trim_end_matches('/') != address.as_str()) {
+            let variable = environment::API_URL;
+            lines.push(format!("It does not read {variable}: it sends the token to {address}."));
         }
         return lines;
     }
-    let organization = facts.here.as_ref().and_then(|here| here.organization.as_ref());
-    if let (Some(theirs), Some(ours)) = (facts.own.organization(&domain), organization)
-        && theirs != ours.value
+    let Some(owner) = settings::owner() else { return lines };
+    let theirs = facts.own.settings.iter().find(|(name, _)| *name == owner.name);
+    let ours = facts.here.as_ref().and_then(|here| here.settings.owner());
+    if let (Some((word, theirs)), Some(ours)) = (theirs, ours)
+        && *theirs != ours.value
     {
         let here = facts.here.as_ref().and_then(|here| here.profile.as_ref());
         let here = match (here, &ours.origin) {
@@ -77,7 +80,7 @@ fn text(program: &Path, file: &Path, facts: &Facts) -> Vec<String> {
             }
             (_, origin) => format!("that of {origin}"),
         };
-        lines.push(format!("Its organization is {theirs}; {here} is {}.", ours.value));
+        lines.push(format!("Its {word} is {theirs}; {here} is {}.", ours.value));
     }
     lines
 }
@@ -132,7 +135,12 @@ fn is_news(dirs: &Dirs, shell: &Shell, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Sourced, credential::Source, net::address::Address, output::Format};
+    use crate::{
+        context::{Settings, Sourced},
+        credential::Source,
+        net::address::Address,
+        output::Format,
+    };
 
     fn dirs(home: &Path) -> Dirs {
         Dirs {
@@ -175,9 +183,10 @@ mod tests {
     fn here(profile: &str, organization: &str) -> Context {
         Context {
             profile: Some(Sourced::new(profile.to_owned(), Origin::DefaultProfile)),
-            organization: Some(Sourced::new(organization.to_owned(), Origin::Profile(profile.to_owned()))),
-            workspace: None,
-            deployment: None,
+            settings: Settings::of(|dimension| {
+                let origin = Origin::Profile(profile.to_owned());
+                (dimension.name == "organization").then(|| Sourced::new(organization.to_owned(), origin))
+            }),
             output: Sourced::new(Format::Table, Origin::Default),
             address: Sourced::new(Address::hosted(), Origin::Default),
             ca_file: None,
@@ -197,34 +206,37 @@ mod tests {
 
     #[test]
     fn both_organizations_are_named_when_they_differ() {
-        let own = "context: astronomer.io\ncontexts:\n  astronomer_io: {organization: cm0globex}\n";
-        let own = || OwnContext::parse(Path::new("c"), own).expect("read");
-        let facts = |organization, token, url: Option<&str>, domain: Option<&str>| Facts {
-            own: own(),
-            domain: domain.map(str::to_owned),
+        crate::product::set_neutral();
+        let facts = |organization, token, url: Option<&str>, is_known: bool| Facts {
+            title: "the other CLI",
+            own: OtherProfile {
+                name: "cloud".to_owned(),
+                address: "https://api.example.com/v1".to_owned(),
+                settings: is_known.then(|| ("organization", "cm0globex".to_owned())).into_iter().collect(),
+            },
             token,
             url: url.map(str::to_owned),
             here: Some(here("acme", organization)),
         };
-        let hosted = "https://api.astronomer.io/v1";
+        let hosted = "https://api.example.com/v1";
         for (facts, expected) in [
             (
-                facts("cm0acme", false, None, None),
+                facts("cm0acme", false, None, true),
                 Some("Its organization is cm0globex; that of the profile `acme` is cm0acme."),
             ),
-            (facts("cm0globex", false, None, None), None),
-            (facts("cm0acme", false, None, Some("localhost")), None),
+            (facts("cm0globex", false, None, true), None),
+            (facts("cm0acme", false, None, false), None),
             (
-                facts("cm0acme", true, None, None),
+                facts("cm0acme", true, None, true),
                 Some("It reads ASTRO_API_TOKEN, too, and stores it in /h/config.yaml."),
             ),
             (
-                facts("cm0acme", true, Some(hosted), None),
+                facts("cm0acme", true, Some(hosted), true),
                 Some("It reads ASTRO_API_TOKEN, too, and stores it in /h/config.yaml."),
             ),
             (
-                facts("cm0acme", true, Some("http://127.0.0.1:1/v1"), None),
-                Some("It does not read ASTRO_API_URL: it sends the token to https://api.astronomer.io/v1."),
+                facts("cm0acme", true, Some("http://127.0.0.1:1/v1"), true),
+                Some("It does not read ASTRO_API_URL: it sends the token to https://api.example.com/v1."),
             ),
         ] {
             let lines = text(Path::new("/bin/o"), Path::new("/h/config.yaml"), &facts);

@@ -1,3 +1,4 @@
+use astro_plugin_api::prelude::*;
 use astro_plugin_sdk::prelude::*;
 
 /// {{about}}

@@ -1,17 +1,18 @@
-//! The organization, which every layer may name and on which all must agree.
-
-use astro_plugin_protocol::names;
+//! The widest dimension: a credential belongs to one of it, every layer may name it, and all must agree.
 
 use crate::{
     base::error::{Failure, auth},
     config::environment,
-    context::{Origin, Sourced},
+    context::{
+        Origin, Sourced,
+        settings::{self, is_id},
+    },
     program::{APP, ENV},
 };
 
-/// Which organization each layer names. Whoever names one brings the credential for it, so that layers may not
+/// Which one each layer names. Whoever names one brings the credential for it, so that layers may not
 /// disagree; only a flag is a person's own word for this one command.
-pub(super) struct Organizations {
+pub(super) struct Owners {
     pub(super) flag: Option<Sourced<String>>,
     pub(super) variable: Option<Sourced<String>>,
     pub(super) directory: Option<Sourced<String>>,
@@ -19,15 +20,16 @@ pub(super) struct Organizations {
     pub(super) claim: Option<Sourced<String>>,
 }
 
-impl Organizations {
+impl Owners {
     /// Why nothing may be sent. `profile` chose the credential; without one it is the environment's.
     pub(super) fn contradiction(&self, profile: Option<&Sourced<String>>) -> Option<Failure> {
         let differ = |one: &Option<Sourced<String>>, other: &Option<Sourced<String>>| match (one, other) {
             (Some(one), Some(other)) if are_different(&one.value, &other.value, self.claim.is_some()) => {
-                Some(two_organizations(one, other))
+                Some(two_owners(one, other))
             }
             _ => None,
         };
+        let word = word();
         let layers = if self.flag.is_some() {
             None
         } else {
@@ -39,8 +41,8 @@ impl Organizations {
             let wanted = [&self.flag, &self.variable, &self.directory, &self.profile].into_iter().flatten().next()?;
             match &self.claim {
                 // A name is looked up among the organizations that the token sees.
-                Some(own) if names::is_id(&wanted.value) && wanted.value != own.value => {
-                    Some(two_organizations(wanted, own))
+                Some(own) if is_id(&wanted.value) && wanted.value != own.value => {
+                    Some(two_owners(wanted, own))
                 }
                 // A token that does not say whose it is takes its organization from where it was chosen, or from a
                 // person's own word.
@@ -50,16 +52,16 @@ impl Organizations {
                         None => environment::API_TOKEN.to_string(),
                     };
                     let failure = auth(format!(
-                        "the organization `{}` is from {}, and the credential is of {whose}, which names none; nothing was sent",
+                        "the {word} `{}` is from {}, and the credential is of {whose}, which names none; nothing was sent",
                         wanted.value, wanted.origin
                     ))
-                    .help(format!("for this command: --organization {}", wanted.value));
+                    .help(format!("for this command: --{word} {}", wanted.value));
                     Some(match profile {
                         Some(profile) => failure.help(format!(
-                            "for good: {APP} profile edit {} --organization {}",
+                            "for good: {APP} profile edit {} --{word} {}",
                             profile.value, wanted.value
                         )),
-                        None => failure.help(format!("or set {ENV}_ORGANIZATION_ID beside {ENV}_API_TOKEN")),
+                        None => failure.help(format!("or set {ENV}_{}_ID beside {ENV}_API_TOKEN", word.to_uppercase())),
                     })
                 }
                 _ => None,
@@ -67,7 +69,7 @@ impl Organizations {
         })
     }
 
-    /// Whether `--organization` names another one than this layer.
+    /// Whether a flag names another one than this layer.
     pub(super) fn is_elsewhere(&self, layer: &Option<Sourced<String>>) -> bool {
         match (&self.flag, layer) {
             (Some(flag), Some(own)) => are_different(&flag.value, &own.value, self.claim.is_some()),
@@ -80,15 +82,15 @@ impl Organizations {
     }
 }
 
-/// Whether two organizations are two. A name and an ID can mean the same: where the token says whose it is, that is
+/// Whether two are different ones. A name and an ID can mean the same: where the token says whose it is, that is
 /// found out when the name is looked up.
 fn are_different(one: &str, other: &str, is_claimed: bool) -> bool {
-    one != other && (names::is_id(one) == names::is_id(other) || !is_claimed)
+    one != other && (is_id(one) == is_id(other) || !is_claimed)
 }
 
-/// Whether an organization comes from the layer that chose the credential.
-fn is_of_same_layer(organization: &Origin, profile: Option<&Origin>) -> bool {
-    match (organization, profile) {
+/// Whether a value comes from the layer that chose the credential.
+fn is_of_same_layer(value: &Origin, profile: Option<&Origin>) -> bool {
+    match (value, profile) {
         (Origin::Flag(_) | Origin::Profile(_), _)
         | (Origin::Variable(_), None | Some(Origin::Variable(_))) => true,
         // Files that belong to different profiles are not in one selection.
@@ -97,10 +99,19 @@ fn is_of_same_layer(organization: &Origin, profile: Option<&Origin>) -> bool {
     }
 }
 
-fn two_organizations(one: &Sourced<String>, other: &Sourced<String>) -> Failure {
+fn two_owners(one: &Sourced<String>, other: &Sourced<String>) -> Failure {
     auth(format!(
-        "two organizations: `{}` from {} and `{}` from {}; nothing was sent",
-        one.value, one.origin, other.value, other.origin
+        "two {}s: `{}` from {} and `{}` from {}; nothing was sent",
+        word(),
+        one.value,
+        one.origin,
+        other.value,
+        other.origin
     ))
     .help(format!("choose one bundle with --profile, or unset the variable; see `{APP} context`"))
+}
+
+/// What the dimension is called.
+fn word() -> &'static str {
+    settings::owner().map_or("owner", |owner| owner.name)
 }
