@@ -115,8 +115,7 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     let texts = template.files.iter().chain(COMMON);
     let license_file = license.map(|text| ("LICENSE", text));
-    for (name, text) in
-        texts.map(|(name, text)| (*name, filled(text, wanted, template.about))).chain(license_file)
+    for (name, text) in texts.map(|(name, text)| (*name, filled(text, wanted, template))).chain(license_file)
     {
         let path = wanted.dir.join(name);
         files::write_shared(&path, text.as_bytes())?;
@@ -172,7 +171,7 @@ fn above(command: &str) -> impl Iterator<Item = &str> {
     check::ancestors(command)
 }
 
-fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
+fn filled(text: &str, wanted: &Wanted<'_>, template: &Template) -> String {
     let (sdk, place, doc) = match wanted.sdk {
         Sdk::Path(path) => (
             format!("path = {:?}", path.display().to_string()),
@@ -191,7 +190,7 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
             "<https://docs.rs/astro-plugin-sdk>".to_owned(),
         ),
     };
-    // A word that others share, such as `deployment`, has its text from astro.
+    // A word that others share, such as a dimension, has its text from the host.
     let groups = above(wanted.command).filter(|path| program::vocabulary().well_known(path).is_none());
     let groups: Vec<String> =
         groups.map(|path| format!(".group(\"{path}\", \"Work with {path}\")")).collect();
@@ -206,8 +205,8 @@ fn filled(text: &str, wanted: &Wanted<'_>, about: &str) -> String {
     [
         ("{{name}}", wanted.name),
         ("{{command}}", wanted.command),
-        ("{{struct}}", &type_name(wanted.command)),
-        ("{{about}}", about),
+        ("{{struct}}", &type_name(wanted.command, template)),
+        ("{{about}}", template.about),
         ("{{group}}", &groups.concat()),
         ("{{group_lines}}", &group_lines),
         ("{{api}}", &api),
@@ -239,8 +238,14 @@ fn of_api(sdk: &Sdk<'_>) -> (String, String, String) {
     )
 }
 
-/// `airflow lint` gives `Lint`; what is no name in Rust gets one.
-fn type_name(command: &str) -> String {
+/// The names that every Rust file has (`std::prelude`), and the one that no type can have.
+const PRELUDE: &[&str] = &[
+    "Box", "Clone", "Copy", "Default", "Drop", "Err", "Fn", "From", "Into", "Iterator", "None", "Ok",
+    "Option", "Result", "Self", "Send", "Some", "String", "Sync", "Vec",
+];
+
+/// `airflow lint` gives `Lint`; a name that the template uses already, or that every file has, gets an ending.
+fn type_name(command: &str, template: &Template) -> String {
     let word = command.rsplit(' ').next().unwrap_or_default();
     let name: String = word
         .split('-')
@@ -249,17 +254,10 @@ fn type_name(command: &str) -> String {
             chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect::<Vec<_>>()
         })
         .collect();
-    // Names that the template uses itself.
-    match name.as_str() {
-        "Args" | "Candidate" | "Command" | "Completing" | "Config" | "ConfigKey" | "Context"
-        | "Deployment" | "Error" | "Greeting" | "Option" | "PathBuf" | "Plugin" | "Result" | "Self"
-        | "Serialize" | "Deserialize" | "Some" | "None" | "Ok" | "Err" | "Sort" | "Spec" | "String"
-        | "ValueKind" | "Vec" | "View" | "Send" | "Sync" | "Drop" | "Clone" | "Copy" | "Fn" | "Box"
-        | "Default" | "From" | "Into" | "Iterator" => {
-            format!("{name}Command")
-        }
-        _ => name,
-    }
+    let mut words =
+        template.files.iter().flat_map(|(_, text)| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    let is_used = words.any(|word| word == name);
+    if is_used || PRELUDE.contains(&name.as_str()) { format!("{name}Command") } else { name }
 }
 
 /// The text of the licence (SPDX identifier MIT).
@@ -299,7 +297,7 @@ mod tests {
                 sdk: Sdk::Path(sdk),
             };
             for (name, text) in template.files.iter().chain(COMMON) {
-                let text = filled(text, &wanted, template.about);
+                let text = filled(text, &wanted, template);
                 // A workflow has expressions of its own, `${{ … }}`.
                 assert!(!text.replace("${{", "").contains("{{"), "{name}: {text}");
             }
@@ -308,10 +306,13 @@ mod tests {
 
     #[test]
     fn names_are_those_of_rust_and_none_that_the_template_uses() {
-        for (command, name) in
-            [("airflow lint", "Lint"), ("tag-runs", "TagRuns"), ("result", "ResultCommand")]
-        {
-            assert_eq!(type_name(command), name);
+        for (command, name) in [
+            ("airflow lint", "Lint"),
+            ("tag-runs", "TagRuns"),
+            ("result", "ResultCommand"),
+            ("greeting", "GreetingCommand"),
+        ] {
+            assert_eq!(type_name(command, &TEMPLATES[0]), name);
         }
     }
 }

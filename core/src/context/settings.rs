@@ -69,7 +69,7 @@ pub(crate) fn is_id(text: &str) -> bool {
     astro_plugin_protocol::names::is_name(text) && dimensions().iter().any(|known| (known.is_id)(text))
 }
 
-/// The names of all dimensions in words: `an organization, a workspace and a deployment`.
+/// The names of all dimensions in words: `a team and a cluster`.
 pub(crate) fn in_words() -> String {
     let with_article = |dimension: &Dimension| {
         let is_vowel = dimension.name.starts_with(['a', 'e', 'i', 'o', 'u']);

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Api, ApiError, ApiErrors, Authors, Endpoints, Product, Program, SignIn, Vocabulary};
+#[cfg(not(test))]
+use super::Vocabulary;
+use super::{Api, ApiError, ApiErrors, Authors, Endpoints, Product, Program, SignIn};
 use crate::base::error::{Result, failed};
 
 pub(super) static PRODUCT: Product = Product {
@@ -46,35 +48,46 @@ impl ApiErrors for Neutral {
 #[cfg(not(test))]
 const VOCABULARY: Vocabulary = Vocabulary::NONE;
 
-/// What unit tests act on.
 #[cfg(test)]
-const VOCABULARY: Vocabulary = {
-    use super::Dimension;
-    use astro_plugin_protocol::names::WellKnown;
+use tests::VOCABULARY;
 
-    fn is_id(text: &str) -> bool {
-        text.len() == 25 && text.starts_with('c')
-    }
-    Vocabulary {
-        dimensions: &[
-            Dimension { name: "organization", claim: Some("/organization"), list: &["organizations"], is_id },
-            Dimension {
-                name: "workspace",
-                claim: Some("/workspace"),
-                list: &["organizations", "{organization}", "workspaces"],
-                is_id,
-            },
-            Dimension {
-                name: "deployment",
-                claim: None,
-                list: &["organizations", "{organization}", "deployments"],
-                is_id,
-            },
-        ],
-        words: &[
-            WellKnown { path: "deployment", aliases: &["de"], about: "Work with deployments" },
-            WellKnown { path: "deployment token", aliases: &["to"], about: "Manage tokens" },
-        ],
-        reserved: &[],
-    }
-};
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::names::{Vocabulary, WellKnown};
+
+    use crate::product::Dimension;
+
+    /// What unit tests act on.
+    pub(super) const VOCABULARY: Vocabulary = {
+        fn is_id(text: &str) -> bool {
+            text.len() == 25 && text.starts_with('c')
+        }
+        Vocabulary {
+            dimensions: &[
+                Dimension {
+                    name: "organization",
+                    claim: Some("/organization"),
+                    list: &["organizations"],
+                    is_id,
+                },
+                Dimension {
+                    name: "workspace",
+                    claim: Some("/workspace"),
+                    list: &["organizations", "{organization}", "workspaces"],
+                    is_id,
+                },
+                Dimension {
+                    name: "deployment",
+                    claim: None,
+                    list: &["organizations", "{organization}", "deployments"],
+                    is_id,
+                },
+            ],
+            words: &[
+                WellKnown { path: "deployment", aliases: &["de"], about: "Work with deployments" },
+                WellKnown { path: "deployment token", aliases: &["to"], about: "Manage tokens" },
+            ],
+            reserved: &[],
+        }
+    };
+}

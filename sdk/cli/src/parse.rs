@@ -69,8 +69,8 @@ pub fn parse<'a>(args: &[String], set: &'a CommandSet) -> Result<Parsed<'a>> {
     Ok(Parsed { command, globals, secret, matches: leaf.clone(), path })
 }
 
-/// The arguments, the path of their words, and how many words it takes. `astro deployment help create` is what many type
-/// for `astro help deployment create`.
+/// The arguments, the path of their words, and how many words it takes. `astro plugin help install` is what many type
+/// for `astro help plugin install`.
 fn located(args: &[String], set: &CommandSet) -> (Vec<String>, String, usize) {
     let mut args = args.to_vec();
     let mut wants_help = false;

@@ -78,7 +78,7 @@ pub struct Group {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Command {
-    /// Words separated by one space, such as `deployment token create`.
+    /// Words separated by one space, such as `airflow lint`.
     pub path: String,
     /// Other spellings of the last word.
     #[serde(skip_serializing_if = "Vec::is_empty")]

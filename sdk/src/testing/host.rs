@@ -131,7 +131,7 @@ impl Host {
         self
     }
 
-    /// Nothing is chosen: no organization, workspace or deployment, as after a fresh installation.
+    /// Nothing is chosen, as after a fresh installation.
     #[must_use]
     pub fn without_context(mut self) -> Self {
         self.context = invocation::Context::default();

@@ -7,6 +7,7 @@ mod bench;
 mod fuzz;
 mod install;
 mod layers;
+mod product_words;
 mod quickstart;
 mod sdk;
 mod shell;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    layers,
+    layers, product_words,
     shell::{Result, root, say},
 };
 
@@ -61,6 +61,7 @@ pub(crate) fn run() -> Result {
         }
         let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         check(&name, &text, &mut problems);
+        problems.extend(product_words::check(&name, &text));
         let is_installed = ["core/", "sdk/", "plugins/"].iter().any(|dir| name.starts_with(dir));
         if is_installed && !name.contains("/tests") {
             idioms(&name, &texts(&text), &mut problems);

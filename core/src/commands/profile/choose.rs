@@ -26,7 +26,10 @@ pub(super) fn command() -> Builtin {
         &[
             ("astro profile use prod", "Choose the default of shells and directories that chose nothing"),
             ("astro profile use prod --here", "Choose for this directory"),
-            ("astro profile use prod --here --deployment Reports", "And a deployment with it"),
+            (
+                &super::with("astro profile use prod --here", dimensions().last(), "Reports"),
+                "Choose for this directory, and what its commands act on",
+            ),
             (&format!("eval \"$({APP} profile use prod --shell)\""), "Choose for this shell"),
         ],
         use_profile,

@@ -34,8 +34,11 @@ pub(super) fn edit_command() -> Builtin {
             unset,
         ],
         &[
-            ("astro profile edit stage --deployment Reports", "Change the deployment"),
-            ("astro profile edit stage --unset deployment --unset output", "Take values out"),
+            (
+                &super::with("astro profile edit stage", dimensions().last(), "Reports"),
+                "Change what its commands act on",
+            ),
+            ("astro profile edit stage --unset credential --unset output", "Take values out"),
         ],
         edit,
     );

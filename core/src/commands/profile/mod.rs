@@ -11,7 +11,7 @@ mod transfer;
 
 use astro_plugin_protocol::{
     manifest::{Arg, ValueKind},
-    names,
+    names::{self, Dimension},
     service::{Column, ColumnKind, View},
 };
 use serde_json::{Value, json};
@@ -49,11 +49,11 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         &[
             (
-                "astro profile add prod --credential prod --organization cm3o0000000000000000prod1",
+                &with("astro profile add prod --credential prod", dimensions().first(), "Acme"),
                 "Add a profile",
             ),
             (
-                "astro profile add stage --credential prod --deployment Reports -o json",
+                &with("astro profile add stage --credential prod -o json", dimensions().last(), "Reports"),
                 "Another one with the same credential",
             ),
         ],
@@ -264,6 +264,11 @@ fn view() -> View {
             .collect(),
         ..View::default()
     }
+}
+
+/// A line of an example with the option of a dimension, where the program has dimensions.
+fn with(line: &str, dimension: Option<&Dimension>, value: &str) -> String {
+    dimension.map_or_else(|| line.to_owned(), |dimension| format!("{line} --{} {value}", dimension.name))
 }
 
 /// What a profile is given with global options, in words.

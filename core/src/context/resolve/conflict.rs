@@ -81,7 +81,7 @@ pub(super) fn two_customers(
         (selected, chosen) => {
             match (own.and_then(named), profile.filter(|profile| by_variable(profile)).and_then(named)) {
                 (Some(own), Some(used)) => own.credential != used.credential,
-                // A name is looked up among the organizations of a token that says whose it is.
+                // A name is looked up among those of a token that says whose it is.
                 _ => {
                     let is_claimed = claims.is_some_and(|claims| claims.owner().is_some());
                     selected.is_some() && chosen.is_some() && !is_claimed

@@ -40,11 +40,11 @@ impl Owners {
         layers.or_else(|| {
             let wanted = [&self.flag, &self.variable, &self.directory, &self.profile].into_iter().flatten().next()?;
             match &self.claim {
-                // A name is looked up among the organizations that the token sees.
+                // A name is looked up among those that the token sees.
                 Some(own) if is_id(&wanted.value) && wanted.value != own.value => {
                     Some(two_owners(wanted, own))
                 }
-                // A token that does not say whose it is takes its organization from where it was chosen, or from a
+                // A token that does not say whose it is takes its owner from where it was chosen, or from a
                 // person's own word.
                 None if !is_of_same_layer(&wanted.origin, profile.map(|profile| &profile.origin)) => {
                     let whose = match profile {
