@@ -79,6 +79,24 @@ pub struct Template {
     pub files: &'static [(&'static str, &'static str)],
 }
 
+impl Product {
+    /// One that follows standards: a sign-in at an issuer of OpenID Connect that the API names, errors as problem details.
+    pub const STANDARD: Self = Self {
+        program: Program { name: "", prefix: "", vocabulary: Vocabulary::NONE },
+        version: "",
+        folder: "",
+        directory_file: "",
+        lock_file: "",
+        extension: "",
+        about: "",
+        api: Api::NONE,
+        sign_in: &Oidc::AT_THE_API,
+        api_errors: &ProblemDetails,
+        fallback: None,
+        authors: Authors::NONE,
+    };
+}
+
 /// An API.
 pub struct Api {
     /// What it is called in texts: `the Astro API`.
@@ -169,6 +187,13 @@ pub struct Endpoints {
     pub audience: Option<String>,
     /// What a sign-in asks for.
     pub scopes: Vec<String>,
+    /// The API that a token is for (RFC 8707), where the issuer wants to know; it goes with renewals, too.
+    pub resource: Option<String>,
+    /// What the page of the issuer has to ask (`prompt` of OpenID Connect Core 1.0, section 3.1.2.1).
+    pub prompt: Option<String>,
+    /// The name of this machine in the address that a browser comes back to, `127.0.0.1` or `localhost`: an issuer compares
+    /// it as text with what the client was registered with.
+    pub redirect_host: String,
     /// The port on this machine that a browser comes back to; none for any.
     pub redirect_port: Option<u16>,
     /// Where a browser goes.

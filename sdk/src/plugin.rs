@@ -158,6 +158,14 @@ impl Plugin {
         self
     }
 
+    /// The program that it is for, by its name: one that is called otherwise refuses it with words that say so. Needed when
+    /// it cannot do without that program's API or dimensions. Not set, it works in every host.
+    #[must_use]
+    pub fn product(mut self, name: &str) -> Self {
+        self.manifest.product = Some(name.to_owned());
+        self
+    }
+
     /// A key of its table `[plugins.NAME]` of the configuration. Declared keys are checked by the host when they are
     /// set and when they are read, and [`Context::config`] gets their defaults.
     ///

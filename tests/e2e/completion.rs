@@ -365,13 +365,38 @@ fn tab_completes_what_the_shell_itself_would_cut() {
 
 /// A shell on a terminal that completes `astro`.
 fn completing_session(env: &TestEnv, shell: &str) -> expectrl::session::OsSession {
-    let (args, register) = match shell {
+    let (args, register) = how_to_register(shell);
+    registered(session(env, shell, args), register, shell)
+}
+
+/// What a shell is started with, and the line that registers the completion of `astro`.
+fn how_to_register(shell: &str) -> (&'static [&'static str], &'static str) {
+    match shell {
         "bash" => (&["--norc", "--noprofile", "-i"][..], "source <(astro completion bash)"),
         "zsh" => (&["-f", "-i"][..], "autoload -U compinit; compinit -u -D; source <(astro completion zsh)"),
         "fish" => (&["--no-config", "-i"][..], "astro completion fish | source"),
         other => panic!("no session for {other}"),
-    };
-    let mut session = session(env, shell, args);
+    }
+}
+
+/// The same of another program, on whose path it is.
+pub(crate) fn completing(
+    mut command: std::process::Command,
+    shell: &str,
+    app: &str,
+) -> expectrl::session::OsSession {
+    let (args, register) = how_to_register(shell);
+    command.env("TERM", "xterm").args(args);
+    let mut session = expectrl::Session::spawn(command).expect("a pseudo-terminal");
+    session.set_expect_timeout(Some(std::time::Duration::from_secs(30)));
+    registered(session, &register.replace("astro", app), shell)
+}
+
+fn registered(
+    mut session: expectrl::session::OsSession,
+    register: &str,
+    shell: &str,
+) -> expectrl::session::OsSession {
     // Line editors draw nothing on a terminal that does not echo, which is how the session begins.
     session.send_line(format!("stty echo; {register}; echo register''ed")).expect("typed");
     session.expect("registered").unwrap_or_else(|error| panic!("{shell}: {error}"));

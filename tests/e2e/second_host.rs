@@ -1,5 +1,7 @@
 //! Another program that is made of the host (`tests/fixtures/hosts/acme`): everything in it is called after that program.
 
+mod sign_in;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,9 +10,13 @@ use std::{
 
 use astro_e2e::{
     Ran, TestEnv, fixture_program,
-    plugin_files::PluginFile,
+    plugin_files::{IndexDir, PluginFile},
+    says, shells,
     stub::{Reply, Stub},
 };
+use expectrl::Expect;
+
+use crate::{completion::completing, terminal::ended};
 
 /// The program, in a home of its own, and everything that it said.
 struct Acme {
@@ -44,6 +50,28 @@ impl Acme {
         let ran = self.env.ran(command.args(line.split_whitespace()).envs(variables.iter().copied()));
         self.said.push((line.to_owned(), ran.clone()));
         ran
+    }
+}
+
+impl Acme {
+    /// Nothing that it printed, and no name of a file that it wrote, has the name of the other program in it, or what that
+    /// one's commands act on.
+    fn never_says_astro(&self) {
+        // The home's own name is the test's.
+        let home = self.env.home().display().to_string();
+        let names_it = |text: &str| {
+            let text = text.replace(&home, "").to_lowercase();
+            ["astro", "organization", "workspace", "deployment"].iter().any(|word| text.contains(word))
+        };
+        let mut found = Vec::new();
+        for (line, ran) in &self.said {
+            let texts = ran.stdout.lines().chain(ran.stderr.lines());
+            found.extend(texts.filter(|text| names_it(text)).map(|text| format!("`acme {line}`: {text}")));
+        }
+        assert!(found.is_empty(), "{}", found.join("\n"));
+        let named: Vec<PathBuf> =
+            files(self.env.home()).into_iter().filter(|path| names_it(&path.to_string_lossy())).collect();
+        assert!(named.is_empty(), "{named:?}");
     }
 }
 
@@ -161,16 +189,107 @@ fn another_program_is_called_after_itself_everywhere() {
     let ran = acme.run_with("context --check", &[("ACME_API_URL", stub.address().as_str()), variables[1]]);
     assert!(ran.stderr.contains("does not end in /v2"), "{ran:?}");
 
-    // The home's own name is the test's.
-    let home = acme.env.home().display().to_string();
-    let names_it = |text: &str| text.replace(&home, "").to_lowercase().contains("astro");
-    let mut found = Vec::new();
-    for (line, ran) in &acme.said {
-        let texts = ran.stdout.lines().chain(ran.stderr.lines());
-        found.extend(texts.filter(|text| names_it(text)).map(|text| format!("`acme {line}`: {text}")));
+    acme.never_says_astro();
+}
+
+/// What its commands act on is its own: options, variables, settings of profiles and directories, and the values that a
+/// shell completes.
+#[test]
+fn what_commands_act_on_is_the_programs_own() {
+    let mut acme = Acme::new();
+    let stub = Stub::new(|line| {
+        let body = match line.contains("/clusters") {
+            true => r#"{"clusters":[{"id":"cluster-7","name":"Nightly"}],"totalCount":1}"#,
+            false => r#"{"teams":[{"id":"team-1","name":"Data"}],"totalCount":1}"#,
+        };
+        Reply::Json(200, body.to_owned())
+    });
+    let address = stub.address().replace("/v1", "/v2");
+    let api = [("ACME_API_URL", address.as_str()), ("ACME_API_TOKEN", "opaque-token-value")];
+    let with = |more: &[(&'static str, &'static str)]| [&api[..], more].concat();
+
+    let chosen = |ran: Ran, name: &str| -> (String, String) {
+        let settings = ran.json()["settings"].as_array().cloned().expect("a list");
+        let setting = settings.iter().find(|setting| setting["name"] == name).expect("there").clone();
+        let text = |key: &str| setting[key].as_str().unwrap_or_default().to_owned();
+        (text("value"), text("origin"))
+    };
+    let is = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    let ran = acme.run_with("context --team Data --cluster Nightly -o json", &api);
+    assert_eq!(chosen(ran.clone(), "team"), is("Data", "--team"));
+    assert_eq!(chosen(ran, "cluster"), is("Nightly", "--cluster"));
+    let ran = acme.run_with("context -o json --cluster-id c", &with(&[("ACME_TEAM_ID", "Data")]));
+    assert_eq!(chosen(ran.clone(), "team"), is("Data", "ACME_TEAM_ID"));
+    assert_eq!(chosen(ran, "cluster"), is("c", "--cluster"));
+    fs::write(acme.env.path("work/.acme.toml"), "team = \"Data\"\ncluster = \"Nightly\"\n").expect("written");
+    let ran = acme.run_with("context -o json", &with(&[("ACME_CLUSTER_ID", "other")]));
+    let file = acme.env.path("work/.acme.toml").display().to_string();
+    assert_eq!(chosen(ran.clone(), "team"), is("Data", &format!("{file} line 1")));
+    assert_eq!(chosen(ran, "cluster"), is("other", "ACME_CLUSTER_ID"));
+    fs::remove_file(file).expect("there");
+
+    acme.run("profile add nightly --team Data --cluster Nightly").ok();
+    let list = acme.run("profile list -o json").json();
+    assert_eq!(
+        (&list["profiles"][0]["team"], &list["profiles"][0]["cluster"]),
+        (&"Data".into(), &"Nightly".into())
+    );
+    assert_eq!(acme.run("profile export -o json").json()["profiles"]["nightly"]["cluster"], "Nightly");
+    acme.run("profile edit nightly --unset cluster").ok();
+    let page = acme.run("help globals").ok();
+    let words = ["--team <ID|NAME>", "--cluster-id", "ACME_CLUSTER_ID"];
+    assert!(words.iter().all(|word| page.contains(word)), "{page}");
+    // `organization`, which the message has to repeat, in two pieces.
+    let ran = acme.run_with(concat!("context --organ", "ization x"), &api);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    acme.said.pop();
+    acme.never_says_astro();
+
+    for shell in shells() {
+        let mut command = acme.env.on_path(&shell);
+        command.env_remove("ASTRO_HOME").env("ACME_HOME", acme.env.home()).envs(api);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", acme.env.path("bin").display()));
+        let mut session = completing(command, &shell, "acme");
+        let mut shows = |line: &str, text: &str| {
+            session.send(line).expect("typed");
+            session.expect(text).unwrap_or_else(|error| panic!("{shell}: {line:?}: {error}"));
+        };
+        // What is expected stands nowhere in what is typed.
+        shows("acme prof\tsho\tnigh\t -o json\r", "\"team\":\"Data\"");
+        shows(
+            "acme context --te\tD\t -o json --cluster N\t\r",
+            "\"value\":\"Nightly\",\"origin\":\"--cluster\"",
+        );
+        session.send_line("exit").expect("typed");
+        ended(&mut session);
     }
-    assert!(found.is_empty(), "{}", found.join("\n"));
-    let named: Vec<PathBuf> =
-        files(acme.env.home()).into_iter().filter(|path| names_it(&path.to_string_lossy())).collect();
-    assert!(named.is_empty(), "{named:?}");
+}
+
+/// A plugin that says whom it is for is refused by another program, from a file and from an index.
+#[test]
+fn a_plugin_for_another_program_is_refused_in_words() {
+    let mut acme = Acme::new();
+    let author = TestEnv::new();
+    let mut file = PluginFile::marked(&author).version("1.0.0");
+    file.manifest.product = Some("astro".to_owned());
+    fs::write(acme.env.path("work/marked.acme-plugin"), file.bytes()).expect("written");
+    let ran = acme.run("plugin install ./marked.acme-plugin");
+    says(&ran, 126, &["it is for `astro`, this is `acme`", "use it with `astro`"]);
+    assert!(acme.run("plugin list -o clean").ok().is_empty());
+    // The same file where it belongs.
+    let at_home = author.path("marked.astro-plugin");
+    fs::write(&at_home, file.bytes()).expect("written");
+    author.run(["plugin", "install", at_home.to_str().expect("text"), "-q"]).ok();
+
+    let mut index = IndexDir::new(&author, "corp");
+    index.add(&file);
+    file.manifest.product = None;
+    index.add(&file.version("2.0.0")).publish();
+    let key = index.signer.public();
+    acme.run(&format!("plugin index add corp {} --key {key}", index.dir.display())).ok();
+    says(&acme.run("plugin install marked@1.0.0"), 126, &["it is for `astro`, this is `acme`"]);
+    // What is newest and for everybody is chosen without a word.
+    acme.run("plugin install marked").ok();
+    assert_eq!(acme.run("marked -o clean").ok().trim_end_matches(['.', '\n']), "2.0.0");
 }

@@ -27,7 +27,7 @@ use std::{
     process::{Command, Output},
 };
 
-pub use needs::{has_python_packages, has_service, may_mount, python, shells, skip};
+pub use needs::{has_python_packages, has_service, may_mount, node_packages, python, shells, skip};
 pub use random::Random;
 pub use transcript::{Transcript, assert_file, words};
 

@@ -67,6 +67,17 @@ pub fn has_python_packages() -> bool {
     has
 }
 
+/// The directory of the packages of `tests/node`, where they are installed. Skips where they are not.
+pub fn node_packages() -> Option<PathBuf> {
+    let dir = std::env::var_os("ASTRO_E2E_NODE")
+        .map_or_else(|| crate::workspace().join("target/tools/node"), PathBuf::from);
+    let has = is_on_path("node") && dir.join("installed").is_file();
+    if !has {
+        skip("the packages of tests/node are not installed; cargo xtask test --install");
+    }
+    has.then_some(dir)
+}
+
 /// The shells that are there to test in. Skips those that are not.
 pub fn shells() -> Vec<String> {
     let (found, missing): (Vec<_>, Vec<_>) = SHELLS.iter().copied().partition(|shell| is_on_path(shell));

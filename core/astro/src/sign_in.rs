@@ -53,6 +53,9 @@ impl SignIn for Auth0 {
             audience: Some(configuration.audience),
             scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
             // The only place that the client may send a browser back to (astronomer/astro-cli#1158).
+            resource: None,
+            prompt: None,
+            redirect_host: "localhost".to_owned(),
             redirect_port: Some(12345),
             authorize: format!("{domain}authorize"),
             token: format!("{domain}oauth/token"),

@@ -30,8 +30,9 @@ const AT_MOST_EVERY: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Renewed {
     token: Mutex<Option<Secret>>,
-    /// When it was renewed last. Of several requests that are refused at the same time one renews it.
-    last: AsyncMutex<Option<Instant>>,
+    /// When it was renewed last, and why that failed, when it did. Of several requests that are refused at the same time one
+    /// renews it; all of them fail for the same reason.
+    last: AsyncMutex<Option<(Instant, Option<Failure>)>>,
     is_off: bool,
 }
 
@@ -62,11 +63,18 @@ impl ApiClient {
         if current != *refused {
             return Ok(Some(current));
         }
-        if self.renewed.is_off || last.is_some_and(|last| last.elapsed() < AT_MOST_EVERY) {
+        if self.renewed.is_off {
             return Ok(None);
         }
-        *last = Some(Instant::now());
-        let Some((stored, unstored)) = renewed(self, refused).await? else { return Ok(None) };
+        if let Some((_, failure)) = last.as_ref().filter(|(at, _)| at.elapsed() < AT_MOST_EVERY) {
+            return failure.clone().map_or(Ok(None), Err);
+        }
+        *last = Some((Instant::now(), None));
+        let renewal = renewed(self, refused).await;
+        if let Err(failure) = &renewal {
+            *last = Some((Instant::now(), Some(failure.clone())));
+        }
+        let Some((stored, unstored)) = renewal? else { return Ok(None) };
         if stored.token == *refused || !is_the_same(self, &stored) {
             return Ok(None);
         }

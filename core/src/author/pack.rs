@@ -58,6 +58,7 @@ fn entry(manifest: &Manifest, file: &[u8], floor: Option<(u32, u32)>, key: Optio
         "abi": manifest.abi,
         "protocol": manifest.protocol,
         "min_host": manifest.min_host,
+        "product": manifest.product,
         "commands": manifest.commands.iter().map(|command| &command.path).collect::<Vec<_>>(),
         "target": TRIPLE,
         "glibc": floor.map(|(major, minor)| format!("{major}.{minor}")),

@@ -126,6 +126,7 @@ mod tests {
                 client_id: "c".to_owned(),
                 token_url: "https://issuer.example/".to_owned(),
                 revoke_url: None,
+                resource: None,
                 expires: 60,
                 lifetime: 60,
                 renewed_at: None,

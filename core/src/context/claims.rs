@@ -1,10 +1,7 @@
 //! What a token says about itself. Read without verifying: the server verifies; these values only save a
 //! request and prevent mistakes.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
-
-use crate::product::product;
+use crate::{credential::token, product::product};
 
 pub use crate::product::Claims;
 
@@ -12,19 +9,13 @@ impl Claims {
     /// Reads the payload of a JWT. `None` when the text is no JWT with such a payload: it is then sent as it
     /// is, and the server decides.
     pub fn read(token: &str) -> Option<Self> {
-        let mut parts = token.split('.');
-        let payload = parts.nth(1)?;
-        parts.next()?;
-        if parts.next().is_some() {
-            return None;
-        }
-        let payload: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-        payload.is_object().then(|| product().sign_in.claims(&payload))
+        Some(product().sign_in.claims(&token::payload(token)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use proptest::prelude::*;
 
     use super::*;

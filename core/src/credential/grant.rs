@@ -35,6 +35,30 @@ pub struct Granted {
     /// How long the access token works, in seconds. Some issuers write it as text.
     #[serde(default, deserialize_with = "seconds")]
     pub expires_in: Option<u64>,
+    /// Who signed in, signed by the issuer (OpenID Connect Core 1.0, section 2).
+    #[serde(default)]
+    pub id_token: Option<String>,
+    /// What was granted, when it says so: words, or a list of them at some issuers.
+    #[serde(default)]
+    pub scope: Value,
+}
+
+/// Scopes that say nothing of the access token (OpenID Connect Core 1.0, sections 3.1.2.1, 5.4 and 11). Where the token is for
+/// an API (RFC 8707), issuers leave them out of what they say was granted.
+const OF_THE_ID_TOKEN: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
+
+impl Granted {
+    /// What was asked for and is not among what was granted. Empty when the issuer does not say; then it is all of it (RFC
+    /// 6749, section 5.1).
+    pub fn left_out<'s>(&self, asked: &'s [String]) -> Vec<&'s str> {
+        let granted: Vec<&str> = match &self.scope {
+            Value::String(words) => words.split(' ').collect(),
+            Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
+            _ => return Vec::new(),
+        };
+        let asked = asked.iter().map(String::as_str).filter(|scope| !OF_THE_ID_TOKEN.contains(scope));
+        asked.filter(|scope| !granted.contains(scope)).collect()
+    }
 }
 
 /// Why an issuer gave nothing.
@@ -61,6 +85,18 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// The same as the answer to a renewal: a token that is not known any more is `invalid_grant` (RFC 6749, section 5.2), at
+    /// some issuers `invalid_request`.
+    #[must_use]
+    pub fn of_renewal(self) -> Self {
+        match self {
+            Self::Refused { error, description } if error == "invalid_request" => {
+                Self::Refused { error: "invalid_grant".to_owned(), description: description.or(Some(error)) }
+            }
+            other => other,
+        }
+    }
+
     /// What the issuer said.
     fn reason(&self) -> String {
         match self {
@@ -128,14 +164,22 @@ pub struct Device {
     expires_in: Option<u64>,
     #[serde(default, deserialize_with = "seconds")]
     interval: Option<u64>,
+    /// What proves that whoever asks for the tokens began the sign-in (RFC 7636).
+    #[serde(skip)]
+    verifier: String,
 }
 
 impl Device {
-    /// Asks for a code.
-    pub fn begin(url: &str, trust: &Trust, fields: &[(&str, &str)]) -> Result<Self, Denied> {
+    /// Asks for a code. The verifier is that of the challenge in the fields.
+    pub fn begin(
+        url: &str,
+        trust: &Trust,
+        fields: &[(&str, &str)],
+        verifier: String,
+    ) -> Result<Self, Denied> {
         let answer = ask(url, trust, Asked::Form(form(fields))).map_err(Denied::Lost)?;
         if let Ok(device) = serde_json::from_slice(&answer.body) {
-            return Ok(device);
+            return Ok(Self { verifier, ..device });
         }
         Err(match read(answer.status, answer.retry_after, &answer.body) {
             Ok(_) => Denied::Unreadable("it answered with tokens and not with a code".to_owned()),
@@ -150,11 +194,12 @@ impl Device {
     }
 
     /// The fields of each question.
-    pub fn fields<'f>(&'f self, client_id: &'f str) -> [(&'f str, &'f str); 3] {
-        [
+    pub fn fields<'f>(&'f self, client_id: &'f str) -> Vec<(&'f str, &'f str)> {
+        vec![
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             ("device_code", &self.device_code),
             ("client_id", client_id),
+            ("code_verifier", &self.verifier),
         ]
     }
 
@@ -346,5 +391,34 @@ mod tests {
         assert!(!format!("{unreadable:?}").contains("hunter2"), "{unreadable:?}");
         let busy: Failure = read(503, None, b"").map(|_| ()).expect_err("busy").into();
         assert_eq!(busy.code, code::NETWORK);
+    }
+
+    #[test]
+    fn what_was_not_granted_is_told_in_every_spelling_of_scopes() {
+        let asked = ["openid", "offline_access", "read", "write"].map(str::to_owned);
+        for (scope, left_out) in [
+            (r#""openid read""#, vec!["write"]),
+            (r#"["read"]"#, vec!["write"]),
+            (r#""write read""#, vec![]),
+            // As asked for.
+            ("null", vec![]),
+        ] {
+            let body = format!(r#"{{"access_token":"a","scope":{scope}}}"#);
+            let granted = read(200, None, body.as_bytes()).expect("granted");
+            assert_eq!(granted.left_out(&asked), left_out, "{scope}");
+        }
+        assert!(read(200, None, TOKENS.as_bytes()).expect("granted").left_out(&asked).is_empty());
+    }
+
+    #[test]
+    fn a_renewal_that_is_called_invalid_request_has_ended_and_another_refusal_has_not() {
+        for (error, has_ended) in
+            [("invalid_request", true), ("invalid_grant", true), ("invalid_client", false)]
+        {
+            let body = format!(r#"{{"error":"{error}"}}"#);
+            let denied = read(401, None, body.as_bytes()).map(|_| ()).expect_err("refused");
+            let failure: Failure = denied.of_renewal().into();
+            assert_eq!(failure.message.contains("has ended"), has_ended, "{failure:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     base::error::{Failure, Result, While, code, failed},
+    credential::token::payload,
     net::{
         address::{Address, is_https_or_local},
         client::{self, Purpose, Unreached},
@@ -62,38 +63,53 @@ impl Issuer {
             .authorize_url(CsrfToken::new_random)
             .add_scopes(self.endpoints.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge);
-        let (url, state) = match &self.endpoints.audience {
-            Some(audience) => request.add_extra_param("audience", audience).url(),
-            None => request.url(),
-        };
+        let Endpoints { audience, resource, prompt, .. } = &self.endpoints;
+        let extra = [("audience", audience), ("resource", resource), ("prompt", prompt)];
+        let (url, state) = extra
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+            .fold(request, |request, (name, value)| request.add_extra_param(name, value))
+            .url();
         Ok((url, state, verifier))
     }
 
     /// Exchanges the code that the browser brought back.
     pub fn redeem(&self, code: &str, redirect: &str, verifier: &PkceCodeVerifier) -> Result<Granted> {
-        let fields = [
+        let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", redirect),
             ("client_id", self.endpoints.client_id.as_str()),
             ("code_verifier", verifier.secret().as_str()),
         ];
+        fields.extend(self.endpoints.resource.as_deref().map(|resource| ("resource", resource)));
         Ok(grant::tokens(&self.endpoints.token, &self.trust, &fields)?)
     }
 
     /// Asks for a code for another device; none where that is not offered.
     pub fn device(&self) -> Result<Option<Device>> {
-        let Endpoints { client_id, audience, scopes, device, .. } = &self.endpoints;
+        let Endpoints { client_id, audience, resource, scopes, device, .. } = &self.endpoints;
         let Some(url) = device else { return Ok(None) };
         let scope = scopes.join(" ");
-        let mut fields = vec![("client_id", client_id.as_str()), ("scope", &scope)];
+        // A client that has to prove that it began the sign-in (RFC 7636) has to do so here, too.
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut fields = vec![
+            ("client_id", client_id.as_str()),
+            ("scope", &scope),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", challenge.method().as_str()),
+        ];
         fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
-        Ok(Some(Device::begin(url, &self.trust, &fields)?))
+        fields.extend(resource.as_deref().map(|resource| ("resource", resource)));
+        Ok(Some(Device::begin(url, &self.trust, &fields, verifier.into_secret())?))
     }
 
     /// Asks once whether somebody signed in on the other device.
     pub fn poll(&self, device: &Device) -> Result<Granted, Denied> {
-        grant::tokens(&self.endpoints.token, &self.trust, &device.fields(&self.endpoints.client_id))
+        let Endpoints { token, client_id, resource, .. } = &self.endpoints;
+        let mut fields = device.fields(client_id);
+        fields.extend(resource.as_deref().map(|resource| ("resource", resource)));
+        grant::tokens(token, &self.trust, &fields)
     }
 
     /// What the issuer gave, as it is kept.
@@ -104,6 +120,7 @@ impl Issuer {
                 client_id: self.endpoints.client_id.clone(),
                 token_url: self.endpoints.token.clone(),
                 revoke_url: self.endpoints.revoke.clone(),
+                resource: self.endpoints.resource.clone(),
                 expires: 0,
                 lifetime: 0,
                 renewed_at: None,
@@ -113,28 +130,45 @@ impl Issuer {
         (hidden(&granted.access_token), session)
     }
 
-    /// The mail address of whoever signed in, when the issuer tells it.
+    /// Who signed in, when the issuer tells it: the mail address, or a name. It is for people to read: the ID token comes from
+    /// the issuer itself, and its signature is not looked at (OpenID Connect Core 1.0, section 3.1.3.7).
+    pub fn signed_in(&self, granted: &Granted) -> Option<String> {
+        let payload = granted.id_token.as_deref().and_then(payload);
+        let person = payload.and_then(|payload| serde_json::from_value::<Person>(payload).ok());
+        person.and_then(Person::name).or_else(|| self.who(&hidden(&granted.access_token)))
+    }
+
+    /// Whose token it is, when the issuer tells it. A token for an API (RFC 8707) is refused there.
     pub fn who(&self, token: &Secret) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Userinfo {
-            email: Option<String>,
-            name: Option<String>,
-        }
-        let info: Userinfo = get(self.endpoints.userinfo.as_deref()?, &self.trust, Some(token)).ok()?;
-        info.email.or(info.name)
+        get::<Person>(self.endpoints.userinfo.as_deref()?, &self.trust, Some(token)).ok()?.name()
+    }
+}
+
+/// Standard claims (OpenID Connect Core 1.0, section 5.1).
+#[derive(Deserialize)]
+struct Person {
+    email: Option<String>,
+    preferred_username: Option<String>,
+    name: Option<String>,
+}
+
+impl Person {
+    fn name(self) -> Option<String> {
+        self.email.or(self.preferred_username).or(self.name)
     }
 }
 
 /// Exchanges a refresh token for the next pair.
 pub fn refresh(name: &str, session: &Session, trust: &Trust) -> Result<(Secret, Session)> {
     safe(&session.token_url)?;
-    let fields = [
+    let mut fields = vec![
         ("grant_type", "refresh_token"),
         ("refresh_token", session.refresh.expose()),
         ("client_id", session.client_id.as_str()),
     ];
+    fields.extend(session.resource.as_deref().map(|resource| ("resource", resource)));
     let granted = grant::tokens(&session.token_url, trust, &fields).map_err(|denied| {
-        let failure = Failure::from(denied);
+        let failure = Failure::from(denied.of_renewal());
         match failure.code.as_str() {
             // The same refresh token may work in a moment.
             code::NETWORK | code::CONFIG => failure,

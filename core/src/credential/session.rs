@@ -43,6 +43,8 @@ pub struct Session {
     pub token_url: String,
     /// Where a session is ended, when that is offered.
     pub revoke_url: Option<String>,
+    /// The API that its tokens are for, where the issuer wants to know.
+    pub resource: Option<String>,
     /// When the access token expires, seconds since 1970 by this machine's clock: it was given out for `lifetime` seconds
     /// at a moment that this clock named.
     pub expires: i64,
@@ -63,6 +65,7 @@ impl Session {
             client_id: text("client_id")?,
             token_url: text("token_url")?,
             revoke_url: text("revoke_url"),
+            resource: text("resource"),
             expires: number("expires")?,
             lifetime: number("lifetime").unwrap_or(i64::MAX),
             renewed_at: None,
@@ -85,6 +88,7 @@ impl Session {
             ("token_url", self.token_url.as_str()),
         ];
         texts.extend(self.revoke_url.as_deref().map(|url| ("revoke_url", url)));
+        texts.extend(self.resource.as_deref().map(|resource| ("resource", resource)));
         texts
     }
 
@@ -156,7 +160,16 @@ mod tests {
     fn session(expires: i64, lifetime: i64) -> Session {
         let (client_id, token_url) = ("c".to_owned(), "https://issuer.example/".to_owned());
         let refresh = Secret::new("r".to_owned());
-        Session { refresh, client_id, token_url, revoke_url: None, expires, lifetime, renewed_at: None }
+        Session {
+            refresh,
+            client_id,
+            token_url,
+            revoke_url: None,
+            resource: None,
+            expires,
+            lifetime,
+            renewed_at: None,
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What a token looks like, wherever one is taken from.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+
 /// Why a text is not a token, as the end of a sentence; nothing of the text is in it.
 pub fn flaw(text: &str) -> Option<&'static str> {
     let is_quote =
@@ -27,6 +30,18 @@ pub fn flaw(text: &str) -> Option<&'static str> {
 pub fn without_line_break(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
+}
+
+/// The payload of a JWT (RFC 7519), not verified. `None` when the text is no JWT whose payload is an object.
+pub fn payload(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let payload = parts.nth(1)?;
+    parts.next()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let payload: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    Some(payload).filter(Value::is_object)
 }
 
 #[cfg(test)]

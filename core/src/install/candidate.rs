@@ -11,7 +11,6 @@ use crate::{
         hash,
     },
     check,
-    program::APP,
     store::{
         self,
         record::{Described, Source},
@@ -106,8 +105,9 @@ impl Candidate {
         }
         verify::check_revisions(name, version, footer.abi, manifest.protocol)?;
         verify::check_target(name, version, &footer.triple, footer.glibc)?;
-        if let Some(reason) = store::needs_newer_host(&manifest) {
-            return Err(refused(reason).help(format!("upgrade {APP}")));
+        let unsuited = store::unsuited(manifest.product.as_deref(), manifest.min_host.as_deref());
+        if let Some((reason, help)) = unsuited {
+            return Err(refused(reason).help(help));
         }
         let stated_key = footer.signature.as_ref().map(|signature| signature.key_id());
         let key = match (&expected.key, &stated_key) {

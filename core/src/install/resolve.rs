@@ -2,10 +2,7 @@
 
 use std::cmp::Ordering;
 
-use astro_plugin_protocol::{
-    manifest::Manifest,
-    plugin_index::{File, Plugin, Version},
-};
+use astro_plugin_protocol::plugin_index::{File, Plugin, Version};
 
 use super::source::Named;
 use crate::{
@@ -118,11 +115,9 @@ fn newest(plugin: &Plugin) -> Result<(Version, File, Vec<String>)> {
 /// The file of a version for this target, if this host can use it.
 fn usable(name: &str, version: &Version) -> Result<File> {
     verify::check_revisions(name, &version.version, version.abi, version.protocol)?;
-    let manifest = Manifest { min_host: version.min_host.clone(), ..Manifest::default() };
-    if let Some(reason) = store::needs_newer_host(&manifest) {
-        return Err(plugin(format!("cannot use plugin `{name}` {}: {reason}", version.version)).help(
-            format!("upgrade {APP}, or install an older version: {APP} plugin install {name}@VERSION"),
-        ));
+    if let Some((reason, help)) = store::unsuited(version.product.as_deref(), version.min_host.as_deref()) {
+        return Err(plugin(format!("cannot use plugin `{name}` {}: {reason}", version.version))
+            .help(format!("{help}; or install another version: {APP} plugin install {name}@VERSION")));
     }
     let file = version.files.iter().find(|file| file.target == TRIPLE).ok_or_else(|| {
         let targets: Vec<&str> = version.files.iter().map(|file| file.target.as_str()).collect();

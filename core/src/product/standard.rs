@@ -15,18 +15,29 @@ pub struct Oidc {
     pub issuer: Option<&'static str>,
     /// Whom it knows as this program: a public client for native applications (RFC 8252).
     pub client_id: &'static str,
-    /// What a sign-in asks for; `offline_access` for one that renews itself.
+    /// What a sign-in asks for; `offline_access` for one that renews itself. An issuer may refuse what it does not know.
     pub scopes: &'static [&'static str],
     /// What a token is for, where the issuer wants to know.
     pub audience: Option<&'static str>,
+    /// The API that a token is for (RFC 8707), where the issuer wants to know. It is an absolute URI.
+    pub resource: Option<&'static str>,
+    /// What the client is registered with: `127.0.0.1` (RFC 8252, section 7.3) or `localhost`.
+    pub redirect_host: &'static str,
     /// The port on this machine that a browser may come back to; none for any.
     pub redirect_port: Option<u16>,
 }
 
 impl Oidc {
-    /// The issuer that the API names.
-    pub const AT_THE_API: Self =
-        Self { issuer: None, client_id: "", scopes: &["openid"], audience: None, redirect_port: None };
+    /// The issuer that the API names; who signed in is told, and the sign-in renewed.
+    pub const AT_THE_API: Self = Self {
+        issuer: None,
+        client_id: "",
+        scopes: &["openid", "email", "offline_access"],
+        audience: None,
+        resource: None,
+        redirect_host: "127.0.0.1",
+        redirect_port: None,
+    };
 }
 
 /// An issuer's configuration; what is not here is not needed.
@@ -38,6 +49,17 @@ struct Configuration {
     userinfo_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+}
+
+impl Configuration {
+    /// An address in it that is `http`.
+    fn not_https(&self) -> Option<&str> {
+        let optional =
+            [&self.userinfo_endpoint, &self.device_authorization_endpoint, &self.revocation_endpoint];
+        let required = [&self.authorization_endpoint, &self.token_endpoint];
+        let mut all = required.into_iter().chain(optional.into_iter().flatten());
+        all.find(|url| url.starts_with("http://")).map(String::as_str)
+    }
 }
 
 impl SignIn for Oidc {
@@ -57,14 +79,23 @@ impl SignIn for Oidc {
         // Section 4.3: another one is perhaps an attacker's.
         if found.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
             return Err(failed(format!(
-                "`{url}` is the configuration of another issuer: `{}`",
+                "`{url}` is the configuration of another issuer: `{}`, not `{issuer}`",
                 found.issuer
             )));
+        }
+        // A proxy that does not tell the issuer about https.
+        if let Some(open) = found.not_https().filter(|_| issuer.starts_with("https://")) {
+            return Err(failed(format!("the issuer `{issuer}` names `{open}`, which is not https"))
+                .help("its operators have to tell it that it is behind a proxy with TLS"));
         }
         Ok(Endpoints {
             client_id: self.client_id.to_owned(),
             audience: self.audience.map(str::to_owned),
             scopes: self.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            resource: self.resource.map(str::to_owned),
+            // Without it issuers leave out `offline_access` in silence (OpenID Connect Core 1.0, section 11).
+            prompt: self.scopes.contains(&"offline_access").then(|| "consent".to_owned()),
+            redirect_host: self.redirect_host.to_owned(),
             redirect_port: self.redirect_port,
             authorize: found.authorization_endpoint,
             token: found.token_endpoint,
@@ -102,8 +133,7 @@ mod tests {
 
     use super::*;
 
-    const OIDC: Oidc =
-        Oidc { issuer: None, client_id: "cli", scopes: &["openid"], audience: None, redirect_port: None };
+    const OIDC: Oidc = Oidc { client_id: "cli", ..Oidc::AT_THE_API };
 
     #[test]
     fn the_issuer_is_found_through_the_api() {
@@ -127,7 +157,21 @@ mod tests {
         let refused = OIDC.issuer("https://api.example", &get("https://other.example")).expect_err("refused");
         assert!(refused.message.contains("another issuer"), "{refused:?}");
         let fixed = Oidc { issuer: Some("https://id.example"), ..OIDC };
-        assert!(fixed.issuer("https://other", &get("https://id.example")).is_ok());
+        let found = fixed.issuer("https://other", &get("https://id.example")).expect("found");
+        assert_eq!((found.prompt.as_deref(), found.redirect_host.as_str()), (Some("consent"), "127.0.0.1"));
+        let once = Oidc { scopes: &["openid"], ..fixed };
+        assert_eq!(once.issuer("https://other", &get("https://id.example")).expect("found").prompt, None);
+    }
+
+    #[test]
+    fn an_issuer_behind_a_proxy_that_names_http_is_refused_with_the_reason() {
+        let behind = json!({
+            "issuer": "https://id.example", "authorization_endpoint": "https://id.example/a",
+            "token_endpoint": "http://id.example/t",
+        });
+        let fixed = Oidc { issuer: Some("https://id.example"), ..OIDC };
+        let refused = fixed.issuer("", &|_| Ok(behind.clone())).expect_err("refused");
+        assert!(refused.message.contains("`http://id.example/t`, which is not https"), "{refused:?}");
     }
 
     #[test]

@@ -65,10 +65,9 @@ fn described(path: &Path) -> Result<Installed> {
         .help(format!("pack it again: {APP} plugin pack")));
     }
     verify::check_revisions(&manifest.name, &manifest.version, manifest.abi, manifest.protocol)?;
-    if let Some(reason) = crate::store::needs_newer_host(&manifest) {
-        return Err(
-            plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help(format!("upgrade {APP}"))
-        );
+    let unsuited = crate::store::unsuited(manifest.product.as_deref(), manifest.min_host.as_deref());
+    if let Some((reason, help)) = unsuited {
+        return Err(plugin(format!("cannot use plugin `{}`: {reason}", manifest.name)).help(help));
     }
     Ok(Installed {
         described_by: Some(crate::VERSION.to_owned()),

@@ -207,7 +207,8 @@ fn refusal(facts: &Facts, manifest: &Manifest) -> Option<Failure> {
         let failure = plugin(format!("it says it is `{}`", manifest.name));
         return Some(failure.help(facts.how_to_install_again()));
     }
-    Some(plugin(super::needs_newer_host(manifest)?).help(format!("upgrade {APP}")))
+    let (reason, help) = super::unsuited(manifest.product.as_deref(), manifest.min_host.as_deref())?;
+    Some(plugin(reason).help(help))
 }
 
 /// Writes only what differs: a thousand synced files would make every install slow.

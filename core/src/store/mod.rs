@@ -25,9 +25,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use astro_plugin_protocol::manifest::Manifest;
-
-use crate::{config::Dirs, product::product, program::APP, sys::process::this_binary};
+use crate::{
+    config::Dirs,
+    product::product,
+    program::{self, APP},
+    sys::process::this_binary,
+};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +94,18 @@ impl Store {
     }
 }
 
-/// Why a manifest wants a newer astro than this one, if it does.
-pub fn needs_newer_host(manifest: &Manifest) -> Option<String> {
-    let wanted = manifest.min_host.as_deref()?;
+/// Why this is not the program, or not new enough, that a manifest says it is for; with what to do.
+pub fn unsuited(product: Option<&str>, min_host: Option<&str>) -> Option<(String, String)> {
+    // The version is one of that program: it says nothing about another one.
+    if let Some(other) = product.filter(|product| *product != program::name()) {
+        return Some((
+            format!("it is for `{other}`, this is `{APP}`"),
+            format!("use it with `{other}`, or ask its publisher for one that does not name a program"),
+        ));
+    }
+    let wanted = min_host?;
     (lookup::compare_versions(wanted, crate::VERSION) == Ordering::Greater)
-        .then(|| format!("it needs {APP} {wanted}, this is {}", crate::VERSION))
+        .then(|| (format!("it needs {APP} {wanted}, this is {}", crate::VERSION), format!("upgrade {APP}")))
 }
 
 /// The store in a directory that an installer fills.

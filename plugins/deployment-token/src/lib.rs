@@ -19,6 +19,7 @@ export_plugin!(
     Plugin::new("deployment-token", env!("CARGO_PKG_VERSION"))
         .about("API tokens of Astro deployments")
         .publisher("astro-host")
+        .product("astro")
         .license("Apache-2.0")
         .command::<commands::Create>()
         .command::<commands::List>()

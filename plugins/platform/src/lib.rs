@@ -14,6 +14,7 @@ export_plugin!(
     Plugin::new("platform", env!("CARGO_PKG_VERSION"))
         .about("Organizations, workspaces and deployments of Astro")
         .publisher("astro-host")
+        .product("astro")
         .license("Apache-2.0")
         .command::<organizations::List>()
         .command::<organizations::Inspect>()

@@ -23,6 +23,7 @@ export_plugin!(
     Plugin::new("sandbox", env!("CARGO_PKG_VERSION"))
         .about("A local Astro API for trying things out and for tests")
         .publisher("astro-host")
+        .product("astro")
         .license("Apache-2.0")
         .group("sandbox", "Run a local Astro API")
         .command::<commands::Start>()

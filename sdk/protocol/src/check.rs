@@ -39,6 +39,9 @@ pub fn problems(manifest: &Manifest, vocabulary: &Vocabulary) -> Vec<String> {
     if let Some(version) = min_host.filter(|version| !names::is_version(version)) {
         found.push(format!("the minimum host `{}` is not of the form 1.2.3", shown(version)));
     }
+    if let Some(product) = manifest.product.as_deref().filter(|product| !names::is_name(product)) {
+        found.push(format!("`{}` cannot be the name of a program", shown(product)));
+    }
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for command in &manifest.commands {
         path_problems(&command.path, &command.aliases, vocabulary, &mut found);
@@ -388,6 +391,7 @@ mod tests {
             ("not one line", |m| m.commands[0].about = " ".into()),
             ("not one line", |m| m.commands[0].about = "a\nb".into()),
             ("minimum host `new`", |m| m.min_host = Some("new".into())),
+            ("cannot be the name of a program", |m| m.product = Some("my cli".into())),
             ("no argument `expiraton`", |m| m.problems = vec!["there is no argument `expiraton`".into()]),
             ("`cl` is another spelling of `cluster`", |m| m.commands[0].path = "cl frob".into()),
             ("`cluster to` is another spelling", |m| m.commands[0].path = "cluster to frob".into()),

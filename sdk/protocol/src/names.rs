@@ -213,9 +213,14 @@ pub struct Dimension {
 }
 
 impl Dimension {
-    /// A dimension whose values are IDs, whatever they look like: none is looked up by its name.
-    pub const fn new(name: &'static str, list: &'static [&'static str], claim: &'static str) -> Self {
-        Self { name, claim: Some(claim), list, is_id: is_name }
+    /// A dimension that tokens may have a claim for. An API without names says that every text is an ID.
+    pub const fn new(
+        name: &'static str,
+        list: &'static [&'static str],
+        claim: &'static str,
+        is_id: fn(&str) -> bool,
+    ) -> Self {
+        Self { name, claim: Some(claim), list, is_id }
     }
 
     /// The key of the rows of its list.

@@ -91,6 +91,9 @@ pub struct Version {
     /// The oldest host it works with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_host: Option<String>,
+    /// The program that it is for, by its name; any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     /// The paths of its commands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
@@ -231,6 +234,7 @@ impl Version {
             abi: manifest.abi,
             protocol: manifest.protocol,
             min_host: manifest.min_host.clone(),
+            product: manifest.product.clone(),
             commands: manifest.commands.iter().map(|command| command.path.clone()).collect(),
             ..Self::default()
         }

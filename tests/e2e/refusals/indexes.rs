@@ -290,6 +290,15 @@ pub(super) const REFUSED: &[Case] = &[
         "it needs astro 99.0.0, this is",
     ),
     (
+        "another program",
+        |world| {
+            world.index.version("marked", "1.0.0").product = Some("acme".into());
+            world.index.publish();
+        },
+        126,
+        "it is for `acme`, this is `astro`",
+    ),
+    (
         "a newer C library",
         |world| {
             world.index.version("marked", "1.0.0").files[0].glibc = Some("99.0".into());

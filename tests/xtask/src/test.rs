@@ -27,12 +27,15 @@ const SERVICES: &[(&str, &str, &str)] = &[
     ("keyctl", "keyutils", RECIPES),
     ("kubectl", "kubernetes-client", RECIPES),
     ("minisign", "minisign", "signatures of plugin files"),
+    ("node", "nodejs", ISSUER),
+    ("npm", "npm", ISSUER),
     ("pass", "pass", RECIPES),
     ("podman", "podman", RECIPES),
     ("python3", "python3-venv", RECIPES),
     ("secret-tool", "libsecret-tools", RECIPES),
     ("systemd-creds", "systemd", RECIPES),
 ];
+const ISSUER: &str = "the issuer of the second host";
 const RECIPES: &str = "the guide's recipes for secret managers";
 
 /// How a step ended.
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     packages(&mut steps, install_packages || in_ci);
     if install_packages || in_ci {
         python_packages(&mut steps);
+        node_packages(&mut steps);
     }
 
     steps.component("format", "fmt", || shell::run(cargo().args(["fmt", "--all", "--check"])));
@@ -102,6 +106,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
                 .env("ASTRO_E2E_ROOT", &installed.root)
                 .envs(fixtures.map(|(variable, fixture)| (variable, fixture.path())))
                 .env("ASTRO_E2E_PYTHON", tools::PYTHON.programs())
+                .env("ASTRO_E2E_NODE", tools::NODE.dir())
                 .env("ASTRO_E2E_SKIPS", &skips),
         )
     });
@@ -150,6 +155,13 @@ pub(crate) fn run(args: &[&str]) -> Result {
 fn python_packages(steps: &mut Steps) {
     if !tools::PYTHON.is_installed() {
         steps.step("python packages", || tools::PYTHON.install());
+    }
+}
+
+/// Installs the Node packages with pinned versions, once.
+fn node_packages(steps: &mut Steps) {
+    if !tools::NODE.is_installed() {
+        steps.step("node packages", || tools::NODE.install());
     }
 }
 

@@ -96,3 +96,43 @@ impl Python {
             .map_err(|error| format!("cannot write {}: {error}", dir.display()))
     }
 }
+
+/// Node packages with pinned versions, in a directory of their own: the issuer that a second host signs in at.
+pub(crate) const NODE: Node = Node {
+    manifest: include_str!("../../node/package.json"),
+    lock: include_str!("../../node/package-lock.json"),
+};
+
+/// Node packages.
+pub(crate) struct Node {
+    /// What is wanted.
+    manifest: &'static str,
+    /// Every package with its version and checksum.
+    lock: &'static str,
+}
+
+impl Node {
+    /// The directory that `node_modules` is in.
+    pub(crate) fn dir(&self) -> PathBuf {
+        root().join(target()).join("tools/node")
+    }
+
+    /// Whether these packages were installed completely.
+    pub(crate) fn is_installed(&self) -> bool {
+        fs::read_to_string(self.dir().join("installed")).is_ok_and(|text| text == self.lock)
+    }
+
+    /// Installs them anew.
+    pub(crate) fn install(&self) -> Result {
+        let dir = self.dir();
+        let write = |name: &str, text: &str| {
+            fs::write(dir.join(name), text)
+                .map_err(|error| format!("cannot write {}: {error}", dir.join(name).display()))
+        };
+        fs::create_dir_all(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+        write("package.json", self.manifest)?;
+        write("package-lock.json", self.lock)?;
+        run(program("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir))?;
+        write("installed", self.lock)
+    }
+}

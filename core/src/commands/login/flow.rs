@@ -31,7 +31,7 @@ const LARGEST_REQUEST: usize = 16 * 1024;
 pub(super) fn browser(console: &Console, issuer: &Issuer, open: bool, name: &str) -> Result<Granted> {
     // Before anybody is sent away: the way back must be there.
     let (listeners, port) = listen(issuer, name)?;
-    let redirect = format!("http://localhost:{port}{CALLBACK}");
+    let redirect = format!("http://{}:{port}{CALLBACK}", issuer.endpoints.redirect_host);
     let (url, state, verifier) = issuer.authorization(&redirect)?;
     let opened = open && webbrowser::open(url.as_str()).is_ok();
     let how = if opened {
@@ -71,7 +71,22 @@ pub(super) fn device(console: &Console, issuer: &Issuer) -> Result<Granted> {
     )
 }
 
-/// Listens on both loopback addresses: which one `localhost` is, the browser decides.
+/// Says what a person did not get who signed in.
+pub(super) fn tell(console: &Console, issuer: &Issuer, granted: &Granted) {
+    let asked = &issuer.endpoints.scopes;
+    let left_out = granted.left_out(asked);
+    if !left_out.is_empty() {
+        console.notice(&format!("The issuer did not grant: {}.", escaped(&left_out.join(", "))));
+    }
+    if granted.refresh_token.is_none() {
+        let lifetime = granted.expires_in.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX));
+        let lifetime =
+            lifetime.map_or_else(String::new, |seconds| format!(" It works for {}.", span(seconds)));
+        console.notice(&format!("This sign-in is not renewed: the issuer gave no refresh token.{lifetime}"));
+    }
+}
+
+/// Listens on both loopback addresses: which one `localhost` is, the browser decides. At `127.0.0.1` it costs nothing.
 fn listen(issuer: &Issuer, name: &str) -> Result<(Vec<TcpListener>, u16)> {
     let busy = |address: SocketAddr, error: &std::io::Error| {
         let failure = failed(format!("cannot listen on {address}, where the browser comes back to"))

@@ -158,8 +158,9 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
                 Some(&"device") => flow::device(&env.console, &issuer)?,
                 way => flow::browser(&env.console, &issuer, way.is_none(), &name)?,
             };
+            flow::tell(&env.console, &issuer, &granted);
             let (token, session) = issuer.session(&granted);
-            let who = issuer.who(&token);
+            let who = issuer.signed_in(&granted);
             (Stored { address: address.to_string(), token, session }, who)
         }
     };
