@@ -3,7 +3,7 @@
 
 use std::{fs, io::BufRead, path::Path, process::Stdio, time::Duration};
 
-use astro_e2e::{Ran, TestEnv, book, has_service, workspace};
+use astro_e2e::{Ran, TestEnv, book, has_service, plugin_files::PluginFile, workspace};
 use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer, SIGNATURE_LEN};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -29,6 +29,32 @@ fn edit(path: &Path, from: &str, to: &str) {
 /// The plugin file that `plugin pack` made.
 fn packed(ran: &Ran) -> String {
     ran.json()["path"].as_str().expect("a path").to_owned()
+}
+
+/// A program of its own: made, built as it is, and it runs a plugin.
+#[test]
+fn a_program_of_its_own_is_made_and_builds() {
+    let env = TestEnv::with_cargo();
+    let made = env.run(["plugin", "new", "acme-cli", "--host", "--license", "MIT", "-o", "json"]).json();
+    assert_eq!(made["files"].as_array().map(Vec::len), Some(6), "{made}");
+    let dir = env.path("acme-cli");
+    let cargo = |args: &[&str]| env.ran(env.on_path("cargo").args(args).current_dir(&dir));
+    if cargo(&["fmt", "--version"]).code == Some(0) {
+        assert_eq!(cargo(&["fmt", "--check"]).code, Some(0));
+    }
+    let built = cargo(&["build", "--quiet"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let program = workspace().join("target/authors/debug/acme-cli");
+    let acme = |args: &[&str]| {
+        let mut command = env.clean(std::process::Command::new(&program));
+        env.ran(command.env_remove("ASTRO_HOME").env("ACME_CLI_HOME", env.home()).args(args))
+    };
+    assert_eq!(acme(&["--version"]).ok(), "acme-cli 0.1.0\n");
+    assert!(acme(&["help", "globals"]).ok().contains("ACME_CLI_TEAM_ID"));
+    let plugin = PluginFile::marked(&env).version("1.0.0");
+    fs::write(env.path("marked.acme-cli-plugin"), plugin.bytes()).expect("written");
+    acme(&["plugin", "install", "./marked.acme-cli-plugin"]).ok();
+    assert!(acme(&["marked", "-o", "clean"]).ok().starts_with("1.0.0"));
 }
 
 /// Every template: made, one line changed, built, tested, packed, checked, linked from the pack, run, completed, removed.
@@ -272,6 +298,8 @@ fn refusals_say_what_to_do() {
         "plugin new hello --template maximal",
         "plugin new full",
         "plugin new astro-plugin-sdk",
+        "plugin new acme --host --command lint",
+        "plugin new Acme --host",
         "plugin new hello --sdk-version banana",
         "plugin new hello --sdk-path nowhere",
         "plugin new hello --sdk-path x --sdk-version 1",

@@ -16,7 +16,7 @@ use crate::{
 
 macro_rules! template_file {
     ($path:literal) => {
-        include_str!(concat!("../../../sdk/templates/", $path))
+        include_str!(concat!("../../templates/", $path))
     };
 }
 
@@ -26,6 +26,15 @@ const COMMON: &[(&str, &str)] = &[
     (".rustfmt.toml", template_file!("common/rustfmt.toml")),
     ("README.md", template_file!("common/README.md")),
     (".github/workflows/release.yml", template_file!("common/.github/workflows/release.yml")),
+];
+
+/// The files of a program of its own.
+const HOST: &[(&str, &str)] = &[
+    ("Cargo.toml", template_file!("host/Cargo.toml.in")),
+    ("README.md", template_file!("host/README.md")),
+    ("src/main.rs", template_file!("host/src/main.rs")),
+    (".gitignore", template_file!("common/gitignore")),
+    (".rustfmt.toml", template_file!("common/rustfmt.toml")),
 ];
 
 /// Those of every product; one may have more ([`Authors::templates`](crate::product::Authors::templates)).
@@ -86,6 +95,30 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
     let template = templates()
         .find(|template| template.name == wanted.template)
         .ok_or_else(|| usage(format!("there is no template `{}`", wanted.template)))?;
+    let texts = template.files.iter().chain(COMMON);
+    write(wanted, texts.map(|(name, text)| (*name, filled(text, wanted, template))))
+}
+
+/// Makes a crate for a program of its own; answers the paths it wrote, in order.
+pub(crate) fn make_host(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
+    check_name(wanted.name)?;
+    let prefix = wanted.name.to_uppercase().replace('-', "_");
+    let host = match wanted.sdk {
+        Sdk::Path(path) => format!("path = {:?}", path.join("host").display().to_string()),
+        Sdk::Version(version) => format!("version = {version:?}"),
+    };
+    write(
+        wanted,
+        HOST.iter().map(|(name, text)| {
+            let text = text.replace("{{host}}", &host).replace("{{prefix}}", &prefix);
+            (*name, filled(&text, wanted, &TEMPLATES[0]))
+        }),
+    )
+}
+
+/// Writes the files, the text of the licence, and the versions that this astro was built and tested with, so that a first
+/// build does not find newer ones.
+fn write(wanted: &Wanted<'_>, texts: impl Iterator<Item = (&'static str, String)>) -> Result<Vec<PathBuf>> {
     if let Sdk::Path(path) = wanted.sdk
         && !path.join("Cargo.toml").is_file()
     {
@@ -94,35 +127,19 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
             product().folder
         )));
     }
-    let is_free = match std::fs::read_dir(wanted.dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
-        Err(error) => {
-            return Err(error)
-                .while_doing(code::FAILED, || format!("cannot look into `{}`", wanted.dir.display()));
-        }
-    };
-    if !is_free {
-        return Err(usage(format!("`{}` is there already and not empty", wanted.dir.display()))
-            .help("name another directory with --dir"));
-    }
+    check_free(wanted.dir)?;
     let license = match wanted.license {
-        "Apache-2.0" => Some(include_str!("../../../LICENSE").to_owned()),
+        "Apache-2.0" => Some(include_str!("../../LICENSE").to_owned()),
         "MIT" => Some(mit(wanted.name)),
         _ => None,
     };
     let mut written = Vec::new();
-    let texts = template.files.iter().chain(COMMON);
-    let license_file = license.map(|text| ("LICENSE", text));
-    for (name, text) in texts.map(|(name, text)| (*name, filled(text, wanted, template))).chain(license_file)
-    {
+    for (name, text) in texts.chain(license.map(|text| ("LICENSE", text))) {
         let path = wanted.dir.join(name);
         files::write_shared(&path, text.as_bytes())?;
         written.push(path);
     }
     written.sort();
-    // The versions that this astro was built and tested with, so that a first build does not find newer ones.
     if let Sdk::Path(path) = wanted.sdk
         && let Ok(lock) = std::fs::read(path.join("Cargo.lock"))
     {
@@ -131,14 +148,37 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// The rules for manifests decide, before there is one; and cargo's for the name of a package.
-fn check_names(wanted: &Wanted<'_>) -> Result<()> {
-    let name = wanted.name;
+/// A directory that does not exist yet, or is empty.
+fn check_free(dir: &Path) -> Result<()> {
+    let is_free = match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
+        Err(error) => {
+            return Err(error).while_doing(code::FAILED, || format!("cannot look into `{}`", dir.display()));
+        }
+    };
+    if is_free {
+        return Ok(());
+    }
+    Err(usage(format!("`{}` is there already and not empty", dir.display()))
+        .help("name another directory with --dir"))
+}
+
+/// The rules of cargo for the name of a package, and of shells for that of a program.
+fn check_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) || name.len() > 64 {
         return Err(usage(format!("`{name}` is not the name of a crate"))
             .help("use a lower-case letter, then letters, digits and `-`, such as `airflow-lint`"));
     }
+    Ok(())
+}
+
+/// The rules for manifests decide, before there is one.
+fn check_names(wanted: &Wanted<'_>) -> Result<()> {
+    let name = wanted.name;
+    check_name(name)?;
     if name.starts_with("astro-plugin-") {
         return Err(usage(format!("the name `{name}` is kept for packages of {APP}"))
             .help("leave out `astro-plugin-`: a plugin is called after what it does"));
@@ -203,6 +243,9 @@ fn filled(text: &str, wanted: &Wanted<'_>, template: &Template) -> String {
     };
     let (api, api_testing, kit) = of_api(&wanted.sdk);
     [
+        ("{{app}}", program::name()),
+        ("{{env}}", program::prefix()),
+        ("{{extension}}", product().extension),
         ("{{name}}", wanted.name),
         ("{{command}}", wanted.command),
         ("{{struct}}", &type_name(wanted.command, template)),

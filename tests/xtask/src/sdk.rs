@@ -12,6 +12,9 @@ use crate::shell::{Result, root};
 /// The packages below `sdk`, which is one itself.
 const MEMBERS: &[&str] = &["abi", "astro", "cli", "protocol"];
 
+/// The host's sources, for programs of their own: what is in `core`, as `host` beside them.
+const HOST: &[&str] = &["Cargo.toml", "LICENSE", "build.rs", "src", "templates"];
+
 /// Writes the sources below a directory. A file that is the same already is left alone, so that nothing is built again.
 pub(crate) fn install(to: &Path) -> Result {
     let from = root().join("sdk");
@@ -19,6 +22,15 @@ pub(crate) fn install(to: &Path) -> Result {
     for part in ["src".to_owned()].into_iter().chain(MEMBERS.iter().map(|member| (*member).to_owned())) {
         for file in files(&from.join(part)) {
             let name = file.strip_prefix(&from).unwrap_or(&file).to_owned();
+            write_if_changed(&to.join(&name), &read(&file)?)?;
+            wanted.insert(name);
+        }
+    }
+    for part in HOST {
+        let part = root().join("core").join(part);
+        let found = if part.is_dir() { files(&part) } else { vec![part] };
+        for file in found {
+            let name = Path::new("host").join(file.strip_prefix(root().join("core")).unwrap_or(&file));
             write_if_changed(&to.join(&name), &read(&file)?)?;
             wanted.insert(name);
         }
@@ -45,7 +57,8 @@ pub(crate) fn install(to: &Path) -> Result {
 fn manifest() -> Result<String> {
     let own = text(&root().join("sdk/Cargo.toml"))?;
     let workspace = text(&root().join("Cargo.toml"))?;
-    let mut manifest = format!("{own}\n[workspace]\nresolver = \"3\"\nmembers = {MEMBERS:?}\n");
+    let mut manifest =
+        format!("{own}\n[workspace]\nresolver = \"3\"\nmembers = {:?}\n", [MEMBERS, &["host"]].concat());
     for table in
         ["workspace.package", "workspace.dependencies", "workspace.lints.rust", "workspace.lints.clippy"]
     {

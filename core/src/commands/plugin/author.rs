@@ -60,6 +60,7 @@ fn new_command() -> Builtin {
         "Make a crate for a plugin of your own",
         vec![
             positional("name", "Name of the plugin and of the crate", true),
+            switch("host", "Make a program of its own that runs plugins, instead of a plugin"),
             option(
                 "command",
                 "WORDS",
@@ -74,7 +75,11 @@ fn new_command() -> Builtin {
         &[
             ("astro plugin new hello", &format!("A crate with a command `{APP} hello`")),
             ("astro plugin new airflow-lint --command \"airflow lint\"", "A command below a word"),
-            ("astro plugin new health --template api --license MIT", "A command that asks the API"),
+            (
+                "astro plugin new spell-check --template long-running --license MIT",
+                "A command that works for a while",
+            ),
+            ("astro plugin new acme --host", "A program `acme` that runs plugins"),
         ],
         new,
     );
@@ -204,6 +209,14 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
         (None, Some(_)) => PathBuf::new(),
         (None, None) => scaffold::installed_sdk()?,
     };
+    let is_host = request.flag("host");
+    let is_given = |other: &&str| {
+        request.parsed.matches.value_source(other) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    if let Some(other) = ["command", "template"].into_iter().find(|other| is_host && is_given(other)) {
+        return Err(usage(format!("`--host` and `--{other}` cannot be used together"))
+            .help("a program of its own has no command; its plugins have"));
+    }
     let dir = absolute(request.text("dir").unwrap_or(name))?;
     let wanted = Wanted {
         name,
@@ -213,11 +226,19 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
         license,
         sdk: version.map_or(Sdk::Path(&sdk_path), Sdk::Version),
     };
-    let written = scaffold::make(&wanted)?;
     let console = &request.env.console;
-    console.notice(&format!("Made the plugin `{name}` in {}.", dir.display()));
-    console.notice(&format!("Next: {APP} plugin dev {}", shown(&dir)));
-    console.notice(&format!("Then: {APP} {} --help", wanted.command));
+    let written = if is_host {
+        let written = scaffold::make_host(&wanted)?;
+        console.notice(&format!("Made the program `{name}` in {}.", dir.display()));
+        console.notice(&format!("Next: cargo run --manifest-path {}/Cargo.toml -- --help", shown(&dir)));
+        written
+    } else {
+        let written = scaffold::make(&wanted)?;
+        console.notice(&format!("Made the plugin `{name}` in {}.", dir.display()));
+        console.notice(&format!("Next: {APP} plugin dev {}", shown(&dir)));
+        console.notice(&format!("Then: {APP} {} --help", wanted.command));
+        written
+    };
     match format {
         Format::Table => Ok(0),
         Format::Json | Format::Clean => {
