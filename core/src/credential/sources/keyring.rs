@@ -5,12 +5,12 @@ use std::{
     ffi::OsStr,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
-use keyring::v1::{Entry, Error};
+use keyring_core::{Entry, Error, api::CredentialStore};
 use serde_json::{Value, json};
 
 use crate::{
@@ -154,8 +154,13 @@ pub fn forget(dirs: &Dirs, name: &str) -> Result<bool> {
     removed.map_err(|trouble| unusable(trouble, name))
 }
 
+/// The Secret Service. Each call opens it anew: a command makes one or two.
+fn secret_service() -> Result<Arc<CredentialStore>, Error> {
+    Ok(zbus_secret_service_keyring_store::Store::new()?)
+}
+
 /// An item as the keyring's library hands it out.
-type Item = keyring_core::Entry;
+type Item = Entry;
 
 /// Items with the same service and user: other programs make one beside ours, as Python's keyring does.
 struct Items<'i> {
@@ -219,12 +224,8 @@ fn within_patience<T: Send + 'static>(
     let user = format!("{name} ({})", dirs.config.display());
     let (answer, answered) = mpsc::channel();
     let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(move || {
-        let outcome = Entry::new(service(), &user)
-            .map_err(|error| match Entry::store_status() {
-                Err(reason) => Trouble::Refused(reason.to_string()),
-                Ok(()) => error.into(),
-            })
-            .and_then(|entry| call(&entry));
+        let opened = secret_service().and_then(|store| Entry::new_in_store(&store, service(), &user));
+        let outcome = opened.map_err(Trouble::from).and_then(|entry| call(&entry));
         // Nobody waits any more after three seconds.
         let _ = answer.send(outcome);
     });
