@@ -4,6 +4,7 @@
 
 mod audit;
 mod bench;
+mod features;
 mod fuzz;
 mod install;
 mod layers;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    layers, product_words,
+    features, layers, product_words,
     shell::{Result, root, say},
 };
 
@@ -76,6 +76,7 @@ pub(crate) fn run() -> Result {
         idioms(&name, &text, &mut problems);
     }
     packages(&mut problems)?;
+    problems.extend(features::check()?);
     problems.iter().for_each(|problem| say(problem));
     if problems.is_empty() { Ok(()) } else { Err(format!("{} rules are broken", problems.len())) }
 }
