@@ -55,7 +55,7 @@ fn the_api_can_be_asked_from_everywhere() {
     }
 }
 
-/// What a plugin may do to the process, and what the user sees of it: the table of `docs/src/security.md`.
+/// What a plugin may do to the process, and what the user sees of it: the table of `docs/src/security/threat-model.md`.
 const BREAKS: &[(&str, &str)] = &[
     ("panic-in-run", "it panicked: in run at"),
     ("panic-in-poll", "it panicked: in poll at"),

@@ -3,7 +3,7 @@
 //!
 //! The document is `index.json`, signed by minisign in `index.json.minisig` beside it; the trusted comment is
 //! [`PluginIndex::trusted_comment`]. What a reader has to hold against it that is not in one document (an older version
-//! than the last one seen, an expiry that has passed) is the reader's; see `docs/src/security.md`.
+//! than the last one seen, an expiry that has passed) is the reader's; see `docs/src/security/plugin-trust.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
