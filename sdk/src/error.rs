@@ -15,7 +15,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// fn read(path: &str) -> Result<String> {
 ///     std::fs::read_to_string(path).map_err(|error| {
 ///         Error::from(error)
-///             .while_doing(format!("cannot read `{path}`"))
+///             .context(format!("cannot read `{path}`"))
 ///             .help("name another file: astro airflow lint FILE")
 ///     })
 /// }
@@ -67,7 +67,7 @@ impl Error {
 
     /// Says what was being done; the former message becomes the first cause.
     #[must_use]
-    pub fn while_doing(mut self, message: impl Into<String>) -> Self {
+    pub fn context(mut self, message: impl Into<String>) -> Self {
         let before = std::mem::replace(&mut self.failure.message, message.into());
         if !before.is_empty() {
             self.failure.causes.insert(0, before);

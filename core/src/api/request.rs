@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{ApiClient, error::not_understood};
 use crate::{
-    base::error::{Failure, Result, While, auth, code, failed, innermost, plain_io, usage},
+    base::error::{Failure, Result, ResultExt, auth, code, failed, innermost, plain_io, usage},
     context::{Context, Effect, settings},
     credential::Secret,
     net::{self, address::Address, clock},
@@ -89,7 +89,7 @@ impl Prepared {
             Some(body) => {
                 headers.insert("content-type", HeaderValue::from_static("application/json"));
                 let what = || "the body cannot be encoded".to_owned();
-                Some(serde_json::to_vec(body).while_doing(code::FAILED, what)?)
+                Some(serde_json::to_vec(body).context(code::FAILED, what)?)
             }
             None => None,
         };
@@ -228,7 +228,7 @@ fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
 }
 
 pub(super) fn base(address: &Address) -> Result<Url> {
-    Url::parse(address.as_str()).while_doing(code::CONFIG, || format!("`{address}` is not a URL"))
+    Url::parse(address.as_str()).context(code::CONFIG, || format!("`{address}` is not a URL"))
 }
 
 fn is_json(response: &Response) -> bool {

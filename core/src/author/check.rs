@@ -15,7 +15,7 @@ use astro_plugin_protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::error::{Result, While, plugin, with_causes},
+    base::error::{Result, ResultExt, plugin, with_causes},
     check,
     console::Conversation,
     env::Env,
@@ -119,8 +119,7 @@ pub(crate) fn file(path: &Path, key: Option<&Key>) -> Result<Vec<Finding>> {
 /// What the footer says, compared with the rest of the file and with this system.
 fn footer(path: &Path, described: &Described, key: Option<&Key>) -> Result<Vec<Finding>> {
     let Described { footer, manifest } = described;
-    let bytes =
-        std::fs::read(path).while_doing(code::FAILED, || format!("cannot read `{}`", path.display()))?;
+    let bytes = std::fs::read(path).context(code::FAILED, || format!("cannot read `{}`", path.display()))?;
     let payload = usize::try_from(footer.manifest_offset).ok().and_then(|end| bytes.get(..end));
     let floor = payload.and_then(glibc_floor);
     let mut findings = Vec::new();

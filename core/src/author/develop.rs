@@ -10,7 +10,7 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use super::cargo::{self, Build};
 use crate::{
-    base::error::{Result, While, code},
+    base::error::{Result, ResultExt, code},
     console::report,
     env::Env,
     program::APP,
@@ -45,11 +45,11 @@ pub(crate) fn watch(env: &Env, dir: &Path, build: Build) -> Result<i32> {
     loop {
         // Anew each time: a directory that was removed and made again is another one.
         let (sender, events) = mpsc::channel();
-        let mut watcher = notify::recommended_watcher(sender).while_doing(code::FAILED, what)?;
+        let mut watcher = notify::recommended_watcher(sender).context(code::FAILED, what)?;
         // The directory itself for Cargo.toml and build.rs; below it everything but what builds write.
-        watcher.watch(dir, RecursiveMode::NonRecursive).while_doing(code::FAILED, what)?;
+        watcher.watch(dir, RecursiveMode::NonRecursive).context(code::FAILED, what)?;
         for below in directories(dir, output.as_deref()) {
-            watcher.watch(&below, RecursiveMode::Recursive).while_doing(code::FAILED, what)?;
+            watcher.watch(&below, RecursiveMode::Recursive).context(code::FAILED, what)?;
         }
         match once(env, dir, build) {
             Ok(record) => output = first_below(&record.path, dir),
@@ -59,12 +59,12 @@ pub(crate) fn watch(env: &Env, dir: &Path, build: Build) -> Result<i32> {
         // Whatever changed while it was built is in the channel: it is built again.
         loop {
             let Ok(event) = events.recv() else { return Ok(0) };
-            if is_change(&event.while_doing(code::FAILED, what)?, dir, output.as_deref()) {
+            if is_change(&event.context(code::FAILED, what)?, dir, output.as_deref()) {
                 break;
             }
         }
         while let Ok(event) = events.recv_timeout(QUIET) {
-            event.while_doing(code::FAILED, what)?;
+            event.context(code::FAILED, what)?;
         }
     }
 }

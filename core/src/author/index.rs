@@ -14,7 +14,7 @@ use astro_plugin_protocol::{
 use super::sign;
 use crate::{
     base::{
-        error::{Failure, Result, While, code, failed, usage, with_causes},
+        error::{Failure, Result, ResultExt, code, failed, usage, with_causes},
         files, hash,
         time::{timestamp, unix_now},
     },
@@ -142,7 +142,7 @@ pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
     }
     present(wanted.dir, &document)?;
     let mut text = serde_json::to_vec_pretty(&document)
-        .while_doing(code::FAILED, || "the index cannot be written".to_owned())?;
+        .context(code::FAILED, || "the index cannot be written".to_owned())?;
     text.push(b'\n');
     // The signature is that of the document before; whoever reads in between sees that it does not fit.
     files::write_shared(&wanted.dir.join(FILE), &text)?;
@@ -158,7 +158,7 @@ fn read_with_text(dir: &Path) -> Result<Option<(PluginIndex, String)>> {
     let path = dir.join(FILE);
     let Some(text) = files::read(&path)? else { return Ok(None) };
     let what = || format!("`{}` cannot be read", path.display());
-    let document: PluginIndex = serde_json::from_str(&text).while_doing(code::FAILED, what)?;
+    let document: PluginIndex = serde_json::from_str(&text).context(code::FAILED, what)?;
     match document.problems().first() {
         None => Ok(Some((document, text))),
         Some(problem) => Err(failed(what()).cause(problem.clone())),
@@ -190,7 +190,7 @@ fn add(
         .and_then(|plugin| plugin.versions.iter().find(|version| version.version == manifest.version));
     let known = version.and_then(|version| version.files.iter().find(|file| file.target == footer.triple));
     let hash = hash::sha256(bytes.as_slice())
-        .while_doing(code::FAILED, || format!("cannot hash `{}`", path.display()))?;
+        .context(code::FAILED, || format!("cannot hash `{}`", path.display()))?;
     if known.is_some_and(|file| file.sha256 == hash) {
         return Ok(None);
     }
@@ -231,7 +231,7 @@ fn plugin_files(dir: &Path) -> Result<Vec<PathBuf>> {
         Ok(())
     }
     let mut found = Vec::new();
-    walk(dir, 6, &mut found).while_doing(code::FAILED, || format!("cannot read `{}`", dir.display()))?;
+    walk(dir, 6, &mut found).context(code::FAILED, || format!("cannot read `{}`", dir.display()))?;
     found.sort();
     Ok(found)
 }
@@ -268,7 +268,7 @@ fn take(
         glibc: footer.glibc.map(|(major, minor)| format!("{major}.{minor}")),
         size: bytes.len() as u64,
         sha256: hash::sha256(bytes.as_slice())
-            .while_doing(code::FAILED, || format!("cannot hash `{}`", path.display()))?,
+            .context(code::FAILED, || format!("cannot hash `{}`", path.display()))?,
         location,
         key_id,
     };

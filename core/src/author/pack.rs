@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{
-        error::{Result, While, code},
+        error::{Result, ResultExt, code},
         files, hash,
     },
     product::product,
@@ -41,7 +41,7 @@ pub(crate) fn pack(dir: &Path, out: &Path, key: Option<&Key>) -> Result<Packed> 
     files::write_shared(&path, &file)?;
     let entry = dir.join(format!("{}.json", manifest.name));
     let text = serde_json::to_string_pretty(&facts)
-        .while_doing(code::FAILED, || format!("cannot write `{}`", entry.display()))?;
+        .context(code::FAILED, || format!("cannot write `{}`", entry.display()))?;
     files::write_shared(&entry, format!("{text}\n").as_bytes())?;
     Ok(Packed { file: path, entry, facts })
 }
@@ -64,7 +64,7 @@ fn entry(manifest: &Manifest, file: &[u8], floor: Option<(u32, u32)>, key: Optio
         "glibc": floor.map(|(major, minor)| format!("{major}.{minor}")),
         "file": format!("{}.{}", manifest.name, product().extension),
         "size": file.len(),
-        "sha256": hash::sha256(file).while_doing(code::FAILED, what)?,
+        "sha256": hash::sha256(file).context(code::FAILED, what)?,
         "key_id": key,
     }))
 }

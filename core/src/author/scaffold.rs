@@ -6,7 +6,7 @@ use astro_plugin_protocol::manifest::{Command, Group, Manifest, Revisions};
 
 use crate::{
     base::{
-        error::{Result, While, code, config, usage},
+        error::{Result, ResultExt, code, config, usage},
         files,
     },
     check,
@@ -155,7 +155,7 @@ fn check_free(dir: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
         Err(error) => {
-            return Err(error).while_doing(code::FAILED, || format!("cannot look into `{}`", dir.display()));
+            return Err(error).context(code::FAILED, || format!("cannot look into `{}`", dir.display()));
         }
     };
     if is_free {
@@ -317,9 +317,7 @@ pub(crate) fn installed_sdk() -> Result<PathBuf> {
         binary.parent().and_then(Path::parent).map(|root| root.join(format!("lib/{}/sdk", product().folder)));
     root.ok_or_else(|| config(format!("the directory of {APP} itself is not known")))?
         .canonicalize()
-        .while_doing(code::CONFIG, || {
-            format!("the sources of the SDK did not come with this {APP}").to_owned()
-        })
+        .context(code::CONFIG, || format!("the sources of the SDK did not come with this {APP}").to_owned())
         .map_err(|failure| failure.help("name them with --sdk-path DIR, or a version with --sdk-version"))
 }
 

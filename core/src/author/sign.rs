@@ -9,7 +9,7 @@ use minisign::{PublicKey, SecretKey, SecretKeyBox};
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, failed, usage},
+        error::{Failure, Result, ResultExt, code, failed, usage},
         files,
     },
     console::no_answer,
@@ -32,7 +32,7 @@ pub(crate) fn key(env: &Env, path: &Path, may_ask: bool) -> Result<Key> {
     match stated(&text).as_deref() {
         // `minisign -G -W`: no password, and the checksum is zero, which the library would refuse.
         Some(bytes @ [b'E', b'd', 0, 0, ..]) if bytes.len() == SECRET_LEN => {
-            return SecretKey::from_bytes(bytes).map(Key).while_doing(code::USAGE, not_a_key);
+            return SecretKey::from_bytes(bytes).map(Key).context(code::USAGE, not_a_key);
         }
         Some(bytes @ [b'E', b'd', b'S', b'c', ..]) if bytes.len() == SECRET_LEN => {}
         _ => return Err(usage(not_a_key())),
@@ -51,11 +51,11 @@ pub(crate) fn key(env: &Env, path: &Path, may_ask: bool) -> Result<Key> {
             .interact_on(&Term::stderr())
     })
     .map_err(|error| no_answer(&error.to_string()))?;
-    let sealed = SecretKeyBox::from_string(&text).while_doing(code::USAGE, not_a_key)?;
+    let sealed = SecretKeyBox::from_string(&text).context(code::USAGE, not_a_key)?;
     sealed
         .into_secret_key(Some(password))
         .map(Key)
-        .while_doing(code::USAGE, || format!("the password does not open the key `{}`", path.display()))
+        .context(code::USAGE, || format!("the password does not open the key `{}`", path.display()))
 }
 
 /// The bytes of a key file: algorithm, method of the password, and the rest.
@@ -85,7 +85,7 @@ impl Key {
     pub(crate) fn sign_detached(&self, bytes: &[u8], comment: &str) -> Result<String> {
         let about = &format!("signature of an {APP} plugin index");
         let signature = minisign::sign(None, &self.0, bytes, Some(comment), Some(about))
-            .while_doing(code::FAILED, || "the index cannot be signed".to_owned())?
+            .context(code::FAILED, || "the index cannot be signed".to_owned())?
             .into_string();
         match self.public().is_some_and(|key| key.verified(bytes, &signature).is_some()) {
             true => Ok(signature),

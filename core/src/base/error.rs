@@ -6,13 +6,13 @@ use std::fmt::Display;
 pub use astro_plugin_cli::error::{Failure, Result, auth, code, config, failed, plain_io, plugin, usage};
 
 /// Adds what was being done to a low-level error; the error becomes the cause.
-pub trait While<T> {
+pub trait ResultExt<T> {
     /// The failure with this code and message, the former error as its cause.
-    fn while_doing(self, failure_code: &str, message: impl FnOnce() -> String) -> Result<T>;
+    fn context(self, failure_code: &str, message: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T, E: Display> While<T> for std::result::Result<T, E> {
-    fn while_doing(self, failure_code: &str, message: impl FnOnce() -> String) -> Result<T> {
+impl<T, E: Display> ResultExt<T> for std::result::Result<T, E> {
+    fn context(self, failure_code: &str, message: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| Failure::new(failure_code, message()).cause(plain_io(&error.to_string())))
     }
 }

@@ -23,7 +23,7 @@ pub use lock::{Lock, wait_for};
 use owner::whose;
 pub use owner::{is_closed, own_dir};
 
-use crate::base::error::{Failure, Result, While, code, config};
+use crate::base::error::{Failure, Result, ResultExt, code, config};
 
 /// The largest text that is read, in bytes.
 const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
@@ -102,9 +102,9 @@ impl<'p> Place<'p> {
             .prefix(".new-")
             .permissions(fs::Permissions::from_mode(mode))
             .tempfile_in(self.dir())
-            .while_doing(code::CONFIG, what)?;
+            .context(code::CONFIG, what)?;
         let Some(before) = &self.before else { return Ok(temporary) };
-        let own = temporary.as_file().metadata().while_doing(code::CONFIG, what)?;
+        let own = temporary.as_file().metadata().context(code::CONFIG, what)?;
         let owner = (own.uid() != before.uid()).then(|| Uid::from_raw(before.uid()));
         let group = (own.gid() != before.gid()).then(|| Gid::from_raw(before.gid()));
         if owner.is_some() || group.is_some() {
@@ -118,7 +118,7 @@ impl<'p> Place<'p> {
         if keeps_mode {
             // After the owner: a change of owner takes bits away.
             let mode = fs::Permissions::from_mode(before.mode() & 0o7777);
-            temporary.as_file().set_permissions(mode).while_doing(code::CONFIG, what)?;
+            temporary.as_file().set_permissions(mode).context(code::CONFIG, what)?;
         }
         Ok(temporary)
     }
@@ -138,9 +138,9 @@ impl<'p> Place<'p> {
     fn write(&self, bytes: &[u8], mode: u32, keeps_mode: bool) -> Result<()> {
         let what = || self.what();
         let mut temporary = self.temporary(mode, keeps_mode)?;
-        temporary.write_all(bytes).while_doing(code::CONFIG, what)?;
-        temporary.as_file().sync_all().while_doing(code::CONFIG, what)?;
-        temporary.persist(&self.target).map_err(|error| error.error).while_doing(code::CONFIG, what)?;
+        temporary.write_all(bytes).context(code::CONFIG, what)?;
+        temporary.as_file().sync_all().context(code::CONFIG, what)?;
+        temporary.persist(&self.target).map_err(|error| error.error).context(code::CONFIG, what)?;
         // A directory that cannot be synced (some network file systems) is no reason to report a lost write.
         let _ = File::open(self.dir()).and_then(|dir| dir.sync_all());
         Ok(())
@@ -153,7 +153,7 @@ pub fn private_dir(dir: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
+        .context(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
 }
 
 /// Makes a directory, and those above it, that others may read as far as the user's mask allows.
@@ -161,7 +161,7 @@ pub fn shared_dir(dir: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .create(dir)
-        .while_doing(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
+        .context(code::CONFIG, || format!("cannot make the directory `{}`", dir.display()))
 }
 
 /// Makes sure that a file has room for this many bytes. Some file systems cannot promise that, and then none is made.
@@ -198,11 +198,11 @@ fn read_if(path: &Path, may: impl FnOnce(&Metadata) -> Result<()>) -> Result<Opt
         {
             return Ok(None);
         }
-        Err(error) => return Err(error).while_doing(code::CONFIG, what),
+        Err(error) => return Err(error).context(code::CONFIG, what),
     };
-    may(&file.metadata().while_doing(code::CONFIG, what)?)?;
+    may(&file.metadata().context(code::CONFIG, what)?)?;
     let mut text = String::new();
-    file.take(LARGEST_TEXT + 1).read_to_string(&mut text).while_doing(code::CONFIG, what)?;
+    file.take(LARGEST_TEXT + 1).read_to_string(&mut text).context(code::CONFIG, what)?;
     match text.len() as u64 > LARGEST_TEXT {
         // The end of it may matter.
         true => Err(config(what()).cause("it is larger than 16 MiB")),

@@ -13,7 +13,7 @@ use super::{
     grant::{self, Denied, Device, Granted},
 };
 use crate::{
-    base::error::{Failure, Result, While, code, failed},
+    base::error::{Failure, Result, ResultExt, code, failed},
     credential::token::payload,
     net::{
         address::{Address, is_https_or_local},
@@ -277,5 +277,5 @@ fn get<T: serde::de::DeserializeOwned>(url: &str, trust: &Trust, token: Option<&
         )));
     }
     serde_json::from_slice(&answer.body)
-        .while_doing(code::FAILED, || format!("the answer of `{url}` cannot be read"))
+        .context(code::FAILED, || format!("the answer of `{url}` cannot be read"))
 }

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, config, failed},
+        error::{Failure, Result, ResultExt, code, config, failed},
         failpoint, files,
     },
     config::Dirs,
@@ -402,7 +402,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The state directory cannot be used.
 fn state_failure<T>(result: std::io::Result<T>, path: &Path) -> Result<T> {
     result
-        .while_doing(code::CONFIG, || format!("cannot keep a recovery file in `{}`", path.display()))
+        .context(code::CONFIG, || format!("cannot keep a recovery file in `{}`", path.display()))
         .map_err(|failure| if failure.code == code::CONFIG { failure } else { config(failure.message) })
 }
 

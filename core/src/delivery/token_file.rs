@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, linkat
 
 use crate::{
     base::{
-        error::{Result, While, code, plain_io, usage},
+        error::{Result, ResultExt, code, plain_io, usage},
         files,
         hash::sha256,
     },
@@ -156,7 +156,7 @@ impl TokenFile {
     /// Looks at the place, and makes room in it.
     pub(super) fn prepare(path: &Path) -> Result<Self> {
         let what = || format!("the token cannot be written to `{}`", path.display());
-        let path = std::path::absolute(path).while_doing(code::USAGE, what)?;
+        let path = std::path::absolute(path).context(code::USAGE, what)?;
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(usage(what()).cause("it is the name of a directory"));
         }
@@ -169,15 +169,15 @@ impl TokenFile {
                     .cause("it is not a regular file")
                     .help("hand the token to a program with `--token-exec COMMAND`"));
             }
-            Ok(_) => path.canonicalize().while_doing(code::USAGE, what)?,
+            Ok(_) => path.canonicalize().context(code::USAGE, what)?,
             Err(error) if error.kind() == ErrorKind::NotFound => path,
-            Err(error) => return Err(error).while_doing(code::USAGE, what),
+            Err(error) => return Err(error).context(code::USAGE, what),
         };
         if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
             return Err(usage(what()).cause("it is a link to a file that is not there"));
         }
-        let mut prepared = Prepared::beside(parent(&path)).while_doing(code::USAGE, what)?;
-        files::reserve(prepared.file(), ROOM).while_doing(code::USAGE, what)?;
+        let mut prepared = Prepared::beside(parent(&path)).context(code::USAGE, what)?;
+        files::reserve(prepared.file(), ROOM).context(code::USAGE, what)?;
         Ok(Self {
             path,
             typed,

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, plain_io},
+        error::{Failure, Result, ResultExt, code, plain_io},
         files,
     },
     config::{Config, Dirs},
@@ -113,8 +113,7 @@ pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     if !owners.contains(&metadata.uid()) || !files::is_closed(&metadata) {
         return Err(refused("another user may change it"));
     }
-    if this_binary().and_then(|own| own.canonicalize().while_doing(code::CONFIG, String::new)).ok()
-        == Some(found)
+    if this_binary().and_then(|own| own.canonicalize().context(code::CONFIG, String::new)).ok() == Some(found)
     {
         return Err(refused("that is this program"));
     }

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use crate::base::error::{Result, While, code};
+use crate::base::error::{Result, ResultExt, code};
 use crate::sys::signals;
 
 /// How the polling ended.
@@ -38,7 +38,7 @@ impl Wake for Bell {
 /// Polls until the future is done or the user interrupts.
 pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
     let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-        .while_doing(code::PLUGIN, || "cannot wait for a plugin".to_owned())?;
+        .context(code::PLUGIN, || "cannot wait for a plugin".to_owned())?;
     let bell = Arc::new(Bell(fd));
     let waker = Waker::from(Arc::clone(&bell));
     let mut task = Context::from_waker(&waker);

@@ -7,7 +7,7 @@ use astro_plugin_protocol::manifest::Manifest;
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, failed, plugin},
+        error::{Failure, Result, ResultExt, code, failed, plugin},
         hash,
     },
     check,
@@ -75,7 +75,7 @@ impl Candidate {
             return Err(refused(format!("it has {}, and should have {size} bytes", at_most(&bytes, size))));
         }
         let hash = hash::sha256(bytes.as_slice())
-            .while_doing(code::FAILED, || format!("cannot hash the file of `{place}`"))?;
+            .context(code::FAILED, || format!("cannot hash the file of `{place}`"))?;
         if let Some(wanted) = expected.sha256.as_ref().filter(|wanted| **wanted != hash) {
             return Err(refused("it fails its checksum".to_owned())
                 .cause(format!("SHA-256 {hash}, expected {wanted}")));
@@ -146,7 +146,7 @@ pub(crate) fn entry_beside(path: &Path) -> Result<Expected> {
         return Ok(Expected::default());
     };
     let entry: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text)
-        .while_doing(code::FAILED, || format!("the entry beside `{}` cannot be read", path.display()))?;
+        .context(code::FAILED, || format!("the entry beside `{}` cannot be read", path.display()))?;
     let text = |key: &str| entry.get(key).and_then(|value| value.as_str()).map(str::to_owned);
     Ok(Expected {
         name: text("name"),

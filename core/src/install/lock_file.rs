@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, failed},
+        error::{Failure, Result, ResultExt, code, failed},
         files,
     },
     config::{IndexSource, place_and_reason},
@@ -125,7 +125,7 @@ impl LockFile {
     pub(crate) fn write(&self, path: &Path) -> Result<bool> {
         let sorted = self.sorted();
         let what = || format!("cannot write `{}`", path.display());
-        let text = toml::to_string(&sorted).while_doing(code::FAILED, what)?;
+        let text = toml::to_string(&sorted).context(code::FAILED, what)?;
         let text = format!("{}{text}", head());
         if files::read(path)?.as_deref() == Some(text.as_str()) {
             return Ok(false);

@@ -6,7 +6,7 @@ use astro_plugin_protocol::names;
 use reqwest::Url;
 
 use crate::{
-    base::error::{Failure, Result, While, code, failed, usage},
+    base::error::{Failure, Result, ResultExt, code, failed, usage},
     install::indexes::download,
     product::product,
     store::record::is_plugin_file,
@@ -93,7 +93,7 @@ pub(crate) fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
     for dir in [dir.to_owned(), dir.join(TRIPLE)] {
         let entries = match std::fs::read_dir(&dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries.while_doing(code::FAILED, || format!("cannot read `{}`", dir.display()))?,
+            entries => entries.context(code::FAILED, || format!("cannot read `{}`", dir.display()))?,
         };
         found.extend(entries.flatten().map(|entry| entry.path()).filter(|path| is_plugin_file(path)));
     }

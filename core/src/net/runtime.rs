@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Handle};
 
-use crate::base::error::{Result, While, code};
+use crate::base::error::{Result, ResultExt, code};
 
 /// The handle of the running runtime.
 pub(crate) fn handle() -> Result<Handle> {
@@ -15,12 +15,12 @@ pub(crate) fn handle() -> Result<Handle> {
     }
     let what = || "the network runtime cannot be started".to_owned();
     let runtime =
-        Builder::new_current_thread().enable_io().enable_time().build().while_doing(code::FAILED, what)?;
+        Builder::new_current_thread().enable_io().enable_time().build().context(code::FAILED, what)?;
     let started = runtime.handle().clone();
     std::thread::Builder::new()
         .name("network".to_owned())
         .spawn(move || runtime.block_on(std::future::pending::<()>()))
-        .while_doing(code::FAILED, what)?;
+        .context(code::FAILED, what)?;
     *handle = Some(started.clone());
     Ok(started)
 }

@@ -10,7 +10,7 @@ use astro_plugin_protocol::{
 
 use crate::{
     base::{
-        error::{Result, While, code},
+        error::{Result, ResultExt, code},
         files, hash,
     },
     product::product,
@@ -40,12 +40,12 @@ pub(crate) struct PluginFile {
 /// Makes the plugin file of a library that was built here; it is asked for its manifest in a process of its own.
 pub(crate) fn plugin_file(library: &Path) -> Result<PluginFile> {
     let what = || format!("cannot pack `{}`", library.display());
-    let payload = std::fs::read(library).while_doing(code::FAILED, what)?;
+    let payload = std::fs::read(library).context(code::FAILED, what)?;
     let manifest = describe::in_child(library)?;
-    let described = serde_json::to_vec(&manifest).while_doing(code::FAILED, what)?;
+    let described = serde_json::to_vec(&manifest).context(code::FAILED, what)?;
     let glibc = glibc_floor(&payload);
-    let bytes = assemble(&payload, &described, verify::TRIPLE, manifest.abi, glibc)
-        .while_doing(code::FAILED, what)?;
+    let bytes =
+        assemble(&payload, &described, verify::TRIPLE, manifest.abi, glibc).context(code::FAILED, what)?;
     Ok(PluginFile { manifest, glibc, bytes })
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn plugin_file(library: &Path) -> Result<PluginFile> {
 pub(crate) fn bundle(library: &Path, store: &Store) -> Result<()> {
     let what = || format!("cannot bundle `{}`", library.display());
     let PluginFile { manifest, bytes: file, .. } = plugin_file(library)?;
-    let hash = hash::sha256(file.as_slice()).while_doing(code::FAILED, what)?;
+    let hash = hash::sha256(file.as_slice()).context(code::FAILED, what)?;
     let path = PathBuf::from(format!("{}.{}", manifest.name, product().extension));
     let target = store.dir.join(&path);
     let known = store.records().0.into_iter().find(|record| record.name == manifest.name);

@@ -9,7 +9,7 @@ use std::{
 use astro_plugin_protocol::manifest::Manifest;
 
 use crate::{
-    base::error::{Result, While, code, plugin},
+    base::error::{Result, ResultExt, code, plugin},
     check,
     sys::{
         child::{self, Limits},
@@ -28,7 +28,7 @@ const MOST: usize = 8 * 1024 * 1024;
 pub(crate) fn in_child(path: &Path) -> Result<Manifest> {
     let bytes = ask_child(CHILD_WORD, path)?;
     let what = || format!("`{}` cannot be described", path.display());
-    let manifest: Manifest = serde_json::from_slice(&bytes).while_doing(code::PLUGIN, what)?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).context(code::PLUGIN, what)?;
     let mut failure = plugin(format!("the manifest of `{}` is not accepted", path.display()));
     for problem in check::problems(&manifest) {
         failure = failure.cause(problem);
@@ -44,7 +44,7 @@ pub(crate) fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
     command.arg(word).arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A process that the library left behind may hold the pipes open: what came so far is what there is.
     let ended = child::run(&mut command, Limits { time: Some(PATIENCE), output: MOST })
-        .while_doing(code::PLUGIN, what)?;
+        .context(code::PLUGIN, what)?;
     if !ended.status.success() {
         let said = String::from_utf8_lossy(&ended.stderr);
         let reason =

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     base::{
-        error::{Result, While, code, plugin, usage},
+        error::{Result, ResultExt, code, plugin, usage},
         files, hash,
     },
     program::APP,
@@ -26,8 +26,7 @@ const LARGEST: u64 = 2 * 1024 * 1024 * 1024;
 /// Links a library. Answers its record.
 pub(crate) fn link(stores: &Stores, path: &Path) -> Result<Installed> {
     let store = user::user_store(stores)?;
-    let path =
-        path.canonicalize().while_doing(code::FAILED, || format!("cannot find `{}`", path.display()))?;
+    let path = path.canonicalize().context(code::FAILED, || format!("cannot find `{}`", path.display()))?;
     if path.is_dir() {
         return Err(usage(format!("`{}` is a directory", path.display()))
             .help("name the library, such as target/debug/libNAME.so"));
@@ -44,11 +43,11 @@ pub(crate) fn link(stores: &Stores, path: &Path) -> Result<Installed> {
 fn described(path: &Path) -> Result<Installed> {
     let what = || format!("cannot read `{}`", path.display());
     // The stamp first: a build that goes on meanwhile makes another one.
-    let stamp = Stamp::of(path).while_doing(code::PLUGIN, what)?;
+    let stamp = Stamp::of(path).context(code::PLUGIN, what)?;
     if stamp.size > LARGEST {
         return Err(plugin(what()).cause(format!("it has {} bytes, more than {LARGEST}", stamp.size)));
     }
-    let hash = files::open(path).and_then(hash::sha256).while_doing(code::PLUGIN, what)?;
+    let hash = files::open(path).and_then(hash::sha256).context(code::PLUGIN, what)?;
     // What a file says about itself is held against what is in it before any of its code runs.
     let written = record::is_plugin_file(path).then(|| record::read_plugin_file(path)).transpose()?;
     if let Some(written) = &written {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     base::{
-        error::{Failure, Result, While, code, plugin, with_causes},
+        error::{Failure, Result, ResultExt, code, plugin, with_causes},
         failpoint, files,
     },
     check,
@@ -63,7 +63,7 @@ impl Store {
         match std::fs::remove_file(&root) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error)
-                    .while_doing(code::CONFIG, || format!("cannot change the index `{}`", root.display()));
+                    .context(code::CONFIG, || format!("cannot change the index `{}`", root.display()));
             }
             _ => {}
         }
@@ -158,14 +158,14 @@ impl Store {
     fn read_file(&self, facts: &Facts) -> Result<(Stamp, Described)> {
         let path = self.file_of(&facts.path);
         let stamp = Stamp::of(&path)
-            .while_doing(code::PLUGIN, || format!("its file `{}` cannot be read", path.display()))?;
+            .context(code::PLUGIN, || format!("its file `{}` cannot be read", path.display()))?;
         Ok((stamp, record::read_plugin_file(&path)?))
     }
 
     fn write_index(&self, index: &Index) -> Result<()> {
         let dir = self.index_dir();
         let encode = |value: serde_json::Result<Vec<u8>>| {
-            value.while_doing(code::FAILED, || "the index cannot be written".to_owned())
+            value.context(code::FAILED, || "the index cannot be written".to_owned())
         };
         let mut kept = BTreeSet::from([ROOT_FILE.to_owned()]);
         for (word, file) in &index.words {
@@ -217,7 +217,7 @@ fn write_if_changed(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
         return Ok(());
     }
     files::write_cache(path, bytes)
-        .while_doing(code::CONFIG, || format!("cannot write the index `{}`", path.display()))
+        .context(code::CONFIG, || format!("cannot write the index `{}`", path.display()))
 }
 
 /// What is installed for everybody can be read by everybody.
@@ -225,13 +225,12 @@ fn readable_by_all(dir: &std::path::Path) -> Result<()> {
     use std::{fs, os::unix::fs::PermissionsExt};
     let what = || format!("cannot set the modes below `{}`", dir.display());
     for entry in fs::read_dir(dir)
-        .while_doing(code::FAILED, what)?
-        .chain(fs::read_dir(dir.join("index")).while_doing(code::FAILED, what)?)
+        .context(code::FAILED, what)?
+        .chain(fs::read_dir(dir.join("index")).context(code::FAILED, what)?)
     {
-        let entry = entry.while_doing(code::FAILED, what)?;
+        let entry = entry.context(code::FAILED, what)?;
         let mode = if entry.path().is_dir() { 0o755 } else { 0o644 };
-        fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode))
-            .while_doing(code::FAILED, what)?;
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode)).context(code::FAILED, what)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Store};
 use crate::{
     base::{
-        error::{Failure, Result, While, code, plugin},
+        error::{Failure, Result, ResultExt, code, plugin},
         files,
         time::unix_now,
     },
@@ -234,7 +234,7 @@ pub(super) fn listed(dir: &Path) -> Result<Vec<String>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => match Denied::of(dir) {
             Some(denied) => Err(denied.failure(what(), dir)),
-            None => Err(error).while_doing(code::PLUGIN, what),
+            None => Err(error).context(code::PLUGIN, what),
         },
     }
 }
@@ -261,7 +261,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Installed>> {
         ))
     };
     let record: Installed =
-        serde_json::from_str(&text).while_doing(code::PLUGIN, unreadable).map_err(begin_anew)?;
+        serde_json::from_str(&text).context(code::PLUGIN, unreadable).map_err(begin_anew)?;
     let hash_is_right = record.hash.len() == 64 && record.hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !names::is_name(&record.name) || !hash_is_right {
         return Err(begin_anew(plugin(unreadable()).cause("its name or hash cannot be right")));
@@ -346,13 +346,13 @@ fn elf_length(head: &[u8]) -> Option<u64> {
 pub fn read_plugin_file(path: &Path) -> Result<Described> {
     use std::os::unix::fs::FileExt;
     let what = || format!("cannot read the plugin file `{}`", path.display());
-    let file = files::open(path).while_doing(code::PLUGIN, what)?;
-    let length = file.metadata().while_doing(code::PLUGIN, what)?.len();
+    let file = files::open(path).context(code::PLUGIN, what)?;
+    let length = file.metadata().context(code::PLUGIN, what)?.len();
     let mut footer = [0; FOOTER_LEN];
     let start = length
         .checked_sub(FOOTER_LEN as u64)
         .ok_or_else(|| plugin(what()).cause("the file is too short to be a plugin"))?;
-    file.read_exact_at(&mut footer, start).while_doing(code::PLUGIN, what)?;
+    file.read_exact_at(&mut footer, start).context(code::PLUGIN, what)?;
     let footer = match Footer::parse(&footer, length) {
         Ok(footer) => footer,
         Err(error) => {
@@ -364,9 +364,9 @@ pub fn read_plugin_file(path: &Path) -> Result<Described> {
         }
     };
     // The footer's own check bounds the length to 4 MiB.
-    let mut manifest = vec![0; usize::try_from(footer.manifest_len).while_doing(code::PLUGIN, what)?];
-    file.read_exact_at(&mut manifest, footer.manifest_offset).while_doing(code::PLUGIN, what)?;
-    let manifest = serde_json::from_slice(&manifest).while_doing(code::PLUGIN, what)?;
+    let mut manifest = vec![0; usize::try_from(footer.manifest_len).context(code::PLUGIN, what)?];
+    file.read_exact_at(&mut manifest, footer.manifest_offset).context(code::PLUGIN, what)?;
+    let manifest = serde_json::from_slice(&manifest).context(code::PLUGIN, what)?;
     Ok(Described { footer, manifest })
 }
 

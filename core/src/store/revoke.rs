@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{
-        error::{Result, While, code},
+        error::{Result, ResultExt, code},
         files,
     },
     program::APP,
@@ -44,9 +44,7 @@ impl Store {
         let path = self.revoked_path();
         let Some(text) = files::read(&path)? else { return Ok(Revoked::new()) };
         serde_json::from_str(&text)
-            .while_doing(code::CONFIG, || {
-                format!("cannot read the list of revoked files `{}`", path.display())
-            })
+            .context(code::CONFIG, || format!("cannot read the list of revoked files `{}`", path.display()))
             .map_err(|failure| {
                 let path = path.display();
                 failure.help(format!(
@@ -84,7 +82,7 @@ impl Store {
             all.entry(hash.clone()).or_insert_with(|| reason.clone());
         }
         let bytes = serde_json::to_vec_pretty(&all)
-            .while_doing(code::FAILED, || "the list of revoked files cannot be written".to_owned())?;
+            .context(code::FAILED, || "the list of revoked files cannot be written".to_owned())?;
         self.change(&lock, || files::write(&self.revoked_path(), &bytes))?;
         Ok(self.in_use_of(&news))
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     base::{
-        error::{Result, While, code, failed, plugin},
+        error::{Result, ResultExt, code, failed, plugin},
         failpoint, files,
     },
     product::product,
@@ -158,12 +158,12 @@ impl Store {
         // Without `current` the plugin is gone; what is left when this is killed, a second one removes.
         match std::fs::remove_file(plugin.join("current")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).while_doing(code::FAILED, what);
+                return Err(error).context(code::FAILED, what);
             }
             _ => {}
         }
         reached("plugin-unused")?;
-        std::fs::remove_dir_all(&plugin).while_doing(code::FAILED, what)
+        std::fs::remove_dir_all(&plugin).context(code::FAILED, what)
     }
 
     /// Clears away what an earlier writer left: versions nobody can go back to, and what a killed one had begun.
@@ -203,11 +203,11 @@ fn checked_directory(record: &Installed) -> Result<String> {
 }
 
 fn reached(step: &'static str) -> Result<()> {
-    failpoint::reach(step).while_doing(code::FAILED, || "the store cannot be changed".to_owned())
+    failpoint::reach(step).context(code::FAILED, || "the store cannot be changed".to_owned())
 }
 
 fn encoded(record: &Installed) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(record).while_doing(code::PLUGIN, || "a record cannot be written".to_owned())
+    serde_json::to_vec_pretty(record).context(code::PLUGIN, || "a record cannot be written".to_owned())
 }
 
 #[cfg(test)]

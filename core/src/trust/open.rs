@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use crate::{
-    base::error::{Failure, Result, While, code, plugin},
+    base::error::{Failure, Result, ResultExt, code, plugin},
     sys::access::{Denied, Way},
 };
 
@@ -29,7 +29,7 @@ pub(super) fn open(path: &Path, tree: &Path) -> Result<(OwnedFd, Stat, bool)> {
     let opened =
         |result: rustix::io::Result<OwnedFd>| result.map_err(|error| unopened(path, tree, &error.into()));
     let looked =
-        |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(std::io::Error::from).while_doing(code::PLUGIN, what);
+        |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(std::io::Error::from).context(code::PLUGIN, what);
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(plugin(what()).cause("it is not the path of a file"));
     };
@@ -71,16 +71,16 @@ fn unopened(path: &Path, tree: &Path, error: &std::io::Error) -> Failure {
 /// Copies an open file into memory that is then sealed: what is read from the copy is what is loaded from it.
 pub(super) fn sealed(file: &OwnedFd, path: &Path) -> Result<OwnedFd> {
     let what = || format!("cannot make a sealed copy of `{}`", path.display());
-    let io = |result: std::io::Result<u64>| result.while_doing(code::PLUGIN, what);
+    let io = |result: std::io::Result<u64>| result.context(code::PLUGIN, what);
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let copy = rustix::fs::memfd_create("astro-plugin", flags).while_doing(code::PLUGIN, what)?;
-    let mut reader = file.try_clone().map(File::from).while_doing(code::PLUGIN, what)?;
-    let mut writer = copy.try_clone().map(File::from).while_doing(code::PLUGIN, what)?;
+    let copy = rustix::fs::memfd_create("astro-plugin", flags).context(code::PLUGIN, what)?;
+    let mut reader = file.try_clone().map(File::from).context(code::PLUGIN, what)?;
+    let mut writer = copy.try_clone().map(File::from).context(code::PLUGIN, what)?;
     io(std::io::copy(&mut Read::by_ref(&mut reader), &mut writer))?;
     // The descriptors share one position with their clones.
     io(writer.rewind().map(|()| 0))?;
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     drop(writer);
-    rustix::fs::fcntl_add_seals(&copy, seals).while_doing(code::PLUGIN, what)?;
+    rustix::fs::fcntl_add_seals(&copy, seals).context(code::PLUGIN, what)?;
     Ok(copy)
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     base::{
-        error::{Failure, Result, While, code, plugin, with_causes},
+        error::{Failure, Result, ResultExt, code, plugin, with_causes},
         files, hash,
         time::unix_now,
     },
@@ -253,7 +253,7 @@ fn is_under_policy(store: &Store, facts: &Facts) -> bool {
 fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
     use std::io::Read;
     let what = || format!("cannot read `{}`", path.display());
-    let mut reader = fd.try_clone().map(std::fs::File::from).while_doing(code::PLUGIN, what)?;
+    let mut reader = fd.try_clone().map(std::fs::File::from).context(code::PLUGIN, what)?;
     let other = |found: &str| {
         let failure = plugin("its file is not the one that was installed")
             .cause(format!("SHA-256 {found}, installed {}", facts.hash));
@@ -266,12 +266,12 @@ fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
         }
     };
     let Some(key) = &facts.publisher_key else {
-        let found = hash::sha256(reader).while_doing(code::PLUGIN, what)?;
+        let found = hash::sha256(reader).context(code::PLUGIN, what)?;
         return if found == facts.hash { Ok(()) } else { Err(other(&found)) };
     };
     let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).while_doing(code::PLUGIN, what)?;
-    let found = hash::sha256(bytes.as_slice()).while_doing(code::PLUGIN, what)?;
+    reader.read_to_end(&mut bytes).context(code::PLUGIN, what)?;
+    let found = hash::sha256(bytes.as_slice()).context(code::PLUGIN, what)?;
     if found != facts.hash {
         return Err(other(&found));
     }

@@ -55,7 +55,7 @@ impl Command for Lint {
 
 fn lint(file: &str) -> Result<Vec<Found>> {
     let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::from(error).while_doing(format!("cannot read `{file}`")))?;
+        .map_err(|error| Error::from(error).context(format!("cannot read `{file}`")))?;
     let rules = [("import *", "star-import"), ("import os", "plain-import")];
     let lines = text.lines().enumerate().flat_map(|(index, line)| {
         let fitting = rules.into_iter().filter(move |(part, _)| line.contains(part));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{own_dir, private_dir, whose};
-use crate::base::error::{Failure, Result, While, code, config};
+use crate::base::error::{Failure, Result, ResultExt, code, config};
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ impl Lock {
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&lock);
         let is_denied = matches!(&opened, Err(error) if error.kind() == io::ErrorKind::PermissionDenied);
-        let mut file = opened.while_doing(code::CONFIG, what).map_err(|failure| {
+        let mut file = opened.context(code::CONFIG, what).map_err(|failure| {
             whose(dir).filter(|_| is_denied).into_iter().fold(failure, |failure, help| failure.help(help))
         })?;
         let started = Instant::now();
@@ -55,7 +55,7 @@ impl Lock {
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&lock)),
                 Err(TryLockError::Error(error)) => {
-                    without(&lock, Err(error)).while_doing(code::CONFIG, what)?;
+                    without(&lock, Err(error)).context(code::CONFIG, what)?;
                     break;
                 }
             }

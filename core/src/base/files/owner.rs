@@ -5,7 +5,7 @@ use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 use rustix::process::{getegid, geteuid};
 
 use crate::{
-    base::error::{Failure, Result, While, code, config},
+    base::error::{Failure, Result, ResultExt, code, config},
     program::ENV,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn judge(path: &Path, metadata: &Metadata) -> Result<()> {
     // Where it is a link, both directories decide what it is.
     for dir in [path.parent(), target.parent()].into_iter().flatten() {
         let what = || format!("cannot look at `{}`", dir.display());
-        refuse(dir, &dir.metadata().while_doing(code::CONFIG, what)?)?;
+        refuse(dir, &dir.metadata().context(code::CONFIG, what)?)?;
     }
     Ok(())
 }

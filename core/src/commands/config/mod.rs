@@ -18,7 +18,7 @@ use keys::{checked, elsewhere};
 use super::{Request, column, command, dynamic, positional};
 use crate::{
     base::{
-        error::{Failure, Result, While, code, failed, usage},
+        error::{Failure, Result, ResultExt, code, failed, usage},
         files,
     },
     commands::Builtin,
@@ -232,7 +232,7 @@ pub(super) fn edit(request: &Request<'_>) -> Result<i32> {
     program.args(&words[1..]).arg(&copy);
     child::scrub(&mut program);
     let ended = child::run(&mut program, Limits { time: None, output: 0 })
-        .while_doing(code::FAILED, || format!("the editor `{}` cannot be run", words[0]))?;
+        .context(code::FAILED, || format!("the editor `{}` cannot be run", words[0]))?;
     if !ended.status.success() {
         return Err(failed(format!("the editor ended with {}", ended.status))
             .help(format!("nothing was changed; the copy is {}", copy.display())));

@@ -11,7 +11,7 @@ use oauth2::CsrfToken;
 use reqwest::Url;
 
 use crate::{
-    base::error::{Result, While, auth, code, failed, plain_io},
+    base::error::{Result, ResultExt, auth, code, failed, plain_io},
     console::{Console, escaped},
     credential::{grant::Granted, issuer::Issuer},
     net::clock::span,
@@ -116,9 +116,7 @@ fn listen(issuer: &Issuer, name: &str) -> Result<(Vec<TcpListener>, u16)> {
         }
     }
     for listener in &listeners {
-        listener
-            .set_nonblocking(true)
-            .while_doing(code::FAILED, || "cannot wait for the browser".to_owned())?;
+        listener.set_nonblocking(true).context(code::FAILED, || "cannot wait for the browser".to_owned())?;
     }
     Ok((listeners, port))
 }

@@ -9,7 +9,7 @@ use astro_plugin_protocol::{
 };
 
 use crate::{
-    base::error::{Failure, Result, While, code, failed, usage},
+    base::error::{Failure, Result, ResultExt, code, failed, usage},
     commands::{
         Builtin, Request, command, dynamic, file, option, plugin::outcome::finish, positional, switch,
     },
@@ -314,7 +314,7 @@ pub(in crate::commands) fn sync(request: &Request<'_>) -> Result<i32> {
     let path = match request.text("lock-file") {
         Some(path) => PathBuf::from(path),
         None => directory::working()
-            .while_doing(code::FAILED, || "the working directory is not known".to_owned())?
+            .context(code::FAILED, || "the working directory is not known".to_owned())?
             .join(lock_file::name()),
     };
     let names = request.texts("plugins");

@@ -22,7 +22,7 @@ use super::{Request, column, command, dynamic, file, positional, switch};
 use crate::{
     author::develop,
     base::{
-        error::{Result, While, code, failed, with_causes},
+        error::{Result, ResultExt, code, failed, with_causes},
         files, hash,
         time::timestamp,
     },
@@ -221,7 +221,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
             let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
             let footer = described.footer;
             let file = files::open(Path::new(wanted)).and_then(hash::sha256);
-            facts["hash"] = file.while_doing(code::FAILED, || format!("cannot read `{wanted}`"))?.into();
+            facts["hash"] = file.context(code::FAILED, || format!("cannot read `{wanted}`"))?.into();
             facts["triple"] = footer.triple.into();
             facts["abi"] = footer.abi.into();
             facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();

@@ -2,7 +2,7 @@
 
 use super::no_profile;
 use crate::{
-    base::error::{Result, While, code, usage},
+    base::error::{Result, ResultExt, code, usage},
     commands::{Builtin, Request, switch},
     config::{self, Config, environment},
     context::{Directory, directory},
@@ -70,7 +70,7 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
         }
         (true, false) => {
             let dir = directory::working()
-                .while_doing(code::CONFIG, || "the working directory is not known".to_owned())?;
+                .context(code::CONFIG, || "the working directory is not known".to_owned())?;
             if let Some(reason) = directory::refusal_at(&dir, Some(&dirs)) {
                 return Err(crate::base::error::config(format!(
                     "cannot choose a profile for `{}`: its file would not be used",

@@ -22,7 +22,7 @@ use reqwest::Url;
 
 use crate::{
     base::{
-        error::{Failure, Result, While, code, config, failed, usage},
+        error::{Failure, Result, ResultExt, code, config, failed, usage},
         files, hash,
         time::{timestamp, unix_now},
     },
@@ -205,7 +205,7 @@ fn verified(source: &IndexSource, bytes: &[u8], signature: &str) -> Result<Strin
 
 fn parsed(source: &IndexSource, bytes: &[u8], comment: &str) -> Result<PluginIndex> {
     let what = || format!("the index `{}` cannot be read", source.name);
-    let document: PluginIndex = serde_json::from_slice(bytes).while_doing(code::FAILED, what)?;
+    let document: PluginIndex = serde_json::from_slice(bytes).context(code::FAILED, what)?;
     if let Some(problem) = document.problems().first() {
         return Err(failed(what()).cause(problem.clone()));
     }
@@ -229,7 +229,7 @@ fn remember(dirs: &Dirs, source: &IndexSource, document: &PluginIndex, bytes: &[
     if document.expires <= timestamp(unix_now()) {
         return Err(refused(format!("it expired at {}", document.expires)));
     }
-    let sha256 = hash::sha256(bytes).while_doing(code::FAILED, || "the index cannot be hashed".to_owned())?;
+    let sha256 = hash::sha256(bytes).context(code::FAILED, || "the index cannot be hashed".to_owned())?;
     let check = |seen: &Seen| {
         let known = source.document.as_ref().or((!seen.document.is_empty()).then_some(&seen.document));
         if let Some(known) = known.filter(|known| **known != document.name) {
@@ -311,10 +311,10 @@ pub(crate) fn read_file(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).while_doing(code::FAILED, what),
+        Err(error) => return Err(error).context(code::FAILED, what),
     };
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).while_doing(code::FAILED, what)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).context(code::FAILED, what)?;
     Ok(Some(bytes))
 }
 

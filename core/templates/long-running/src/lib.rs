@@ -58,14 +58,14 @@ impl Command for {{struct}} {
 
 async fn files_of_git(ctx: &Context) -> Result<Vec<PathBuf>> {
     let listed = ctx.process("git").args(["ls-files", "-z"]).capture().await.map_err(|error| {
-        error.while_doing("the files are not known").help("name some: astro {{command}} FILE")
+        error.context("the files are not known").help("name some: astro {{command}} FILE")
     })?;
     Ok(listed.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect())
 }
 
 fn lines_of(file: &std::path::Path) -> Result<usize> {
     let text = std::fs::read(file)
-        .map_err(|error| Error::from(error).while_doing(format!("cannot read `{}`", file.display())))?;
+        .map_err(|error| Error::from(error).context(format!("cannot read `{}`", file.display())))?;
     let ends = text.iter().filter(|byte| **byte == b'\n').count();
     // The last line may have no end.
     Ok(ends + usize::from(!text.is_empty() && !text.ends_with(b"\n")))

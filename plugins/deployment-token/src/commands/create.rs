@@ -145,7 +145,7 @@ impl Create {
         }
         let mut found = api.list().await.map_err(|error| match error.status() {
             Some(403) if !self.if_not_exists => error
-                .while_doing("cannot look whether the name is taken")
+                .context("cannot look whether the name is taken")
                 .help("to create it without looking: `--allow-duplicate`"),
             _ => error,
         })?;

@@ -126,7 +126,7 @@ fn half_way(error: Error, token: &ApiToken, role: Option<&str>) -> Error {
         code::OUTCOME_UNKNOWN => "whether its name and description were changed is not known",
         _ => "its name and description were not changed",
     };
-    error.while_doing(format!("the role of the token `{}` is now {role}, but {rest}", token.name))
+    error.context(format!("the role of the token `{}` is now {role}, but {rest}", token.name))
 }
 
 #[cfg(test)]
