@@ -62,7 +62,7 @@ pub(crate) fn main() -> ! {
                 report::failure(&console, &failure).number.into()
             });
             if let Some(dirs) = env.dirs.as_ref().ok().filter(|_| !is_recover) {
-                commands::mention(&console, &Store::at(dirs));
+                commands::print_pending_notice(&console, &Store::at(dirs));
             }
             code
         }
@@ -75,7 +75,7 @@ pub(crate) fn main() -> ! {
     };
     let _ = failpoint::reach("before-exit");
     signals::raise_pending();
-    crash::leave(code)
+    crash::exit_now(code)
 }
 
 /// The name the binary was called by and its arguments; text that is not UTF-8 is refused.
@@ -197,14 +197,14 @@ fn unknown(env: &Env, args: &[String], words: &[&str]) -> Failure {
     }
     let mut failure = parse::unknown_word(&all, "", words);
     match &env.dirs {
-        Ok(dirs) => failure.help.extend(install::brought_by(dirs, word)),
+        Ok(dirs) => failure.help.extend(install::suggest_install(dirs, word)),
         Err(reason) => failure.causes.push(format!("your own plugins are not known: {}", reason.message)),
     }
     failure
 }
 
 fn describe(env: &Env, path: &str) -> Result<i32> {
-    process::keep_stdout_private();
+    process::redirect_stdout_to_stderr();
     let verified = verify::open_for_describe(std::path::Path::new(path))?;
     crash::arm(|what| format!("error: it {what}"));
     let manifest = library::load(verified, &format!("`{path}`"))?.describe()?;

@@ -204,7 +204,7 @@ fn probed(path: &Path) -> Result<Vec<Finding>> {
 
 /// The child: loads the library and asks what every host may ask. Nothing is run.
 pub(crate) fn probe(env: &Env, path: &str) -> Result<i32> {
-    process::keep_stdout_private();
+    process::redirect_stdout_to_stderr();
     let verified = verify::open_for_describe(Path::new(path))?;
     crash::arm(|what| format!("error: it {what}"));
     env.console.set_conversation(Conversation { quiet: true, ..Conversation::default() });

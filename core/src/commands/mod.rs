@@ -116,7 +116,7 @@ fn groups() -> Vec<Group> {
     ]
 }
 
-pub(crate) use recover::mention;
+pub(crate) use recover::print_pending_notice;
 pub(crate) use values::values;
 
 /// Makes the index of a store that an installer filled.

@@ -14,7 +14,7 @@ use crate::{
     console::Console,
     delivery::{
         Context, Delivery,
-        recovery::{Leftover, Store},
+        recovery::{RecoveryEntry, Store},
     },
     output::{Format, Renderer, Sheet},
     program::{APP, dimensions},
@@ -63,7 +63,7 @@ pub(super) fn commands() -> Vec<Builtin> {
 
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let rows = store(request)?.leftovers().iter().map(row).collect();
+    let rows = store(request)?.entries().iter().map(row).collect();
     let column =
         |key: &str, title: &str, kind| Column { key: key.into(), title: title.into(), kind, optional: false };
     let in_capitals = |name: &str| name.to_uppercase();
@@ -108,15 +108,15 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let console = &request.env.console;
     process::keep_memory_private();
-    let leftover = find(request)?;
-    let Some(value) = leftover.value.clone() else {
-        return Err(without_value(&leftover));
+    let entry = find(request)?;
+    let Some(value) = entry.value.clone() else {
+        return Err(without_value(&entry));
     };
     let variable = environment::OUTPUT.to_string();
     let chosen = chosen_format(&request.parsed.globals, &variable);
     request.parsed.secret.check_format(format, chosen)?;
-    let delivery = Delivery::of_kept(request.parsed.secret.clone(), format, console)?;
-    let record = row(&leftover);
+    let delivery = Delivery::for_recovered_entry(request.parsed.secret.clone(), format, console)?;
+    let record = row(&entry);
     let view = View {
         columns: shown_keys()
             .into_iter()
@@ -135,20 +135,20 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
     let timeout = request.parsed.globals.time_limit();
     let shows_output = request.parsed.globals.verbose > 0;
-    let more = Context { plugin: &leftover.record.plugin, command: "recover show", timeout, shows_output };
+    let more = Context { plugin: &entry.record.plugin, command: "recover show", timeout, shows_output };
     delivery.deliver(console, &secret, &rendered, &more).map_err(|failure| {
         let reason = failure.causes.first().cloned().unwrap_or_default();
-        Failure::new(code::DELIVERY, format!("the token {} could not be delivered", leftover.record.name()))
+        Failure::new(code::DELIVERY, format!("the token {} could not be delivered", entry.record.name()))
             .cause(reason)
-            .help(format!("it is still kept in {}", leftover.path.display()))
+            .help(format!("it is still kept in {}", entry.path.display()))
     })?;
     if !delivery.is_to_stdout() {
         request.env.print_bytes(&rendered)?;
     }
-    store(request)?.mark_delivered(&leftover);
+    store(request)?.mark_delivered(&entry);
     console.notice(&format!(
         "The entry is still stored; remove it with `{APP} recover discard {}`.",
-        leftover.record.id
+        entry.record.id
     ));
     Ok(0)
 }
@@ -156,9 +156,9 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
 pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let env = request.env;
-    let leftover = find(request)?;
-    let (what, help) = discarded(&leftover);
-    if leftover.is_answered && !request.parsed.globals.yes {
+    let entry = find(request)?;
+    let (what, help) = discarded(&entry);
+    if entry.is_answered && !request.parsed.globals.yes {
         let facts = env.console.facts;
         if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
             return Err(
@@ -167,14 +167,14 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
         }
         env.console.ask(&format!("Remove {what}? [y/N] "))?;
     }
-    store(request)?.discard(&leftover)?;
-    env.console.notice(&format!("Removed the entry {}.", leftover.record.id));
-    request.done(format, &leftover.record.id, "discarded")
+    store(request)?.discard(&entry)?;
+    env.console.notice(&format!("Removed the entry {}.", entry.record.id));
+    request.done(format, &entry.record.id, "discarded")
 }
 
 /// What would be removed, and what to do instead.
-fn discarded(leftover: &Leftover) -> (String, String) {
-    let record = &leftover.record;
+fn discarded(entry: &RecoveryEntry) -> (String, String) {
+    let record = &entry.record;
     let place = dimensions().last().and_then(|narrowest| {
         let name = narrowest.name;
         let place = ["name", "id"].iter().find_map(|what| record.labels.get(&format!("{name}_{what}")))?;
@@ -182,7 +182,7 @@ fn discarded(leftover: &Leftover) -> (String, String) {
     });
     let place = place.unwrap_or_default();
     let name = format!("{}{place}", record.name());
-    match (&leftover.value, record.is_delivered) {
+    match (&entry.value, record.is_delivered) {
         (Some(_), true) => (
             format!("the copy that is kept of the token {name}, which was delivered"),
             "pass `--yes` to remove it".to_owned(),
@@ -193,26 +193,26 @@ fn discarded(leftover: &Leftover) -> (String, String) {
         ),
         (None, _) => (
             format!("what is kept of the token {name}"),
-            format!("pass `--yes`, or look at it first: {}", leftover.path.display()),
+            format!("pass `--yes`, or look at it first: {}", entry.path.display()),
         ),
     }
 }
 
 /// Tells a person on a terminal, once, that something is left over: one line, whatever there is.
-pub(crate) fn mention(console: &Console, store: &Store) {
+pub(crate) fn print_pending_notice(console: &Console, store: &Store) {
     let conversation = console.conversation();
     if !console.facts.stderr || conversation.quiet || conversation.json_errors {
         return;
     }
-    let left = store.unmentioned();
+    let left = store.unreported();
     let Some(what) = mentioned(&left) else { return };
     console.notice(&format!("{what}: see `{APP} recover list`."));
-    left.iter().for_each(|leftover| store.mark_mentioned(leftover));
+    left.iter().for_each(|entry| store.mark_reported(entry));
 }
 
 /// What is left over, in one sentence.
-fn mentioned(left: &[Leftover]) -> Option<String> {
-    let lost = left.iter().filter(|leftover| leftover.value.is_some()).count();
+fn mentioned(left: &[RecoveryEntry]) -> Option<String> {
+    let lost = left.iter().filter(|entry| entry.value.is_some()).count();
     let unknown = left.len() - lost;
     let tokens = |count: usize| if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") };
     let was = |count: usize| if count == 1 { "was" } else { "were" };
@@ -244,29 +244,29 @@ fn store(request: &Request<'_>) -> Result<Store> {
     Ok(Store::at(&request.env.dirs.clone()?))
 }
 
-fn find(request: &Request<'_>) -> Result<Leftover> {
+fn find(request: &Request<'_>) -> Result<RecoveryEntry> {
     let id = request.required("entry")?;
-    let found = store(request)?.leftovers().into_iter().find(|leftover| leftover.record.id == id);
+    let found = store(request)?.entries().into_iter().find(|entry| entry.record.id == id);
     found.ok_or_else(|| {
         failed(format!("there is no entry `{id}`")).help(format!("see the entries with `{APP} recover list`"))
     })
 }
 
-fn without_value(leftover: &Leftover) -> Failure {
-    let name = leftover.record.name();
-    if leftover.is_answered {
+fn without_value(entry: &RecoveryEntry) -> Failure {
+    let name = entry.record.name();
+    if entry.is_answered {
         failed(format!("the stored response does not contain the token {name}"))
-            .help(format!("look at it yourself: {}", leftover.path.display()))
+            .help(format!("look at it yourself: {}", entry.path.display()))
     } else {
         usage(format!("no response was received for the token {name}; nothing to recover"))
             .help("see in the list of tokens whether it was made; rotate it to get a value")
-            .help(format!("then remove the entry: {APP} recover discard {}", leftover.record.id))
+            .help(format!("then remove the entry: {APP} recover discard {}", entry.record.id))
     }
 }
 
-fn row(leftover: &Leftover) -> Value {
-    let record = &leftover.record;
-    let status = match (&leftover.value, leftover.is_answered) {
+fn row(entry: &RecoveryEntry) -> Value {
+    let record = &entry.record;
+    let status = match (&entry.value, entry.is_answered) {
         (Some(_), _) if record.is_delivered => "delivered",
         (Some(_), _) => "kept",
         (None, true) => "damaged",
@@ -281,7 +281,7 @@ fn row(leftover: &Leftover) -> Value {
         "started_at": record.started_at,
         "profile": record.profile,
         "address": record.address,
-        "path": leftover.path,
+        "path": entry.path,
     });
     for dimension in dimensions() {
         for key in ["id", "name"].map(|what| format!("{}_{what}", dimension.name)) {
@@ -309,11 +309,11 @@ mod tests {
     use super::*;
     use crate::delivery::recovery::Record;
 
-    fn left(name: &str, has_value: bool, is_delivered: bool) -> Leftover {
+    fn left(name: &str, has_value: bool, is_delivered: bool) -> RecoveryEntry {
         let labels = [("name".to_owned(), name.to_owned())].into();
         let record =
             Record { id: "E".into(), action: "created".into(), labels, is_delivered, ..Record::now() };
-        Leftover {
+        RecoveryEntry {
             record: Record { started_at: "T".to_owned(), ..record },
             path: "/state/E.answer".into(),
             value: has_value.then(|| "value".to_owned()),

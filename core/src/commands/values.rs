@@ -118,6 +118,6 @@ fn plugins(env: &Env, named: &[&str], fits: fn(&Owner) -> bool) -> Vec<Candidate
 fn entries(dirs: &Dirs) -> Vec<Candidate> {
     // What is left over is read with its token.
     process::keep_memory_private();
-    let leftovers = recovery::Store::at(dirs).leftovers().into_iter();
-    leftovers.map(|left| Candidate::new(left.record.id.clone(), left.record.name())).collect()
+    let entries = recovery::Store::at(dirs).entries().into_iter();
+    entries.map(|left| Candidate::new(left.record.id.clone(), left.record.name())).collect()
 }

@@ -103,7 +103,7 @@ impl Delivery {
     }
 
     /// The same for handing out what is kept already.
-    pub fn of_kept(options: Options, format: Format, console: &Console) -> Result<Self> {
+    pub fn for_recovered_entry(options: Options, format: Format, console: &Console) -> Result<Self> {
         let options = Options { no_recovery: true, ..options };
         let delivery = Self::prepare(options, format, console, &Err(failed("not needed")))?;
         // Handing out what is kept never replaces a file.
@@ -156,13 +156,13 @@ impl Delivery {
     }
 
     /// A request is about to go out.
-    pub fn departs(&self) {
+    pub fn mark_sent(&self) {
         lock(&self.in_flight).open += 1;
     }
 
     /// A request that went out was answered, or it is known that it will not be. `is_whole`: astro itself did not
     /// fail over it.
-    pub fn lands(&self, is_whole: bool) {
+    pub fn mark_received(&self, is_whole: bool) {
         let mut in_flight = lock(&self.in_flight);
         in_flight.open -= 1;
         in_flight.failed |= !is_whole;

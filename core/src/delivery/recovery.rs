@@ -104,7 +104,7 @@ struct Files {
 
 /// What is left over of an earlier run.
 #[derive(Debug, Clone)]
-pub struct Leftover {
+pub struct RecoveryEntry {
     /// What is known of it.
     pub record: Record,
     /// The answer's file.
@@ -174,19 +174,19 @@ impl Store {
     }
 
     /// What earlier runs left, oldest first. What a running process works on is not left over.
-    pub fn leftovers(&self) -> Vec<Leftover> {
-        self.stems().iter().filter_map(|stem| leftover(stem)).collect()
+    pub fn entries(&self) -> Vec<RecoveryEntry> {
+        self.stems().iter().filter_map(|stem| entry(stem)).collect()
     }
 
     /// Those of which no person was told yet.
-    pub fn unmentioned(&self) -> Vec<Leftover> {
+    pub fn unreported(&self) -> Vec<RecoveryEntry> {
         let stems = self.stems();
         let new: Vec<_> = stems.iter().filter(|stem| !stem.with_extension(MENTIONED).exists()).collect();
         if !new.is_empty() {
             process::keep_memory_private();
         }
         // What was delivered is kept because somebody wanted that.
-        new.into_iter().filter_map(|stem| leftover(stem)).filter(|left| !left.record.is_delivered).collect()
+        new.into_iter().filter_map(|stem| entry(stem)).filter(|left| !left.record.is_delivered).collect()
     }
 
     fn stems(&self) -> BTreeSet<PathBuf> {
@@ -198,34 +198,34 @@ impl Store {
         names.filter(is_ours).map(|path| path.with_extension("")).collect()
     }
 
-    /// Removes a leftover.
-    pub fn discard(&self, leftover: &Leftover) -> Result<()> {
-        let intent = leftover.path.with_extension("json");
-        let removed = remove(&leftover.path).and_then(|()| remove(&intent));
-        let _ = remove(&leftover.path.with_extension(MENTIONED));
-        state_failure(removed, &leftover.path)
+    /// Removes a entry.
+    pub fn discard(&self, entry: &RecoveryEntry) -> Result<()> {
+        let intent = entry.path.with_extension("json");
+        let removed = remove(&entry.path).and_then(|()| remove(&intent));
+        let _ = remove(&entry.path.with_extension(MENTIONED));
+        state_failure(removed, &entry.path)
     }
 
-    /// Notes that the value of a leftover was handed out: it is no longer the only copy. A damaged entry stays as it is.
-    pub fn mark_delivered(&self, leftover: &Leftover) {
-        let intent = leftover.path.with_extension("json");
-        let record = Record { is_delivered: true, ..leftover.record.clone() };
-        if leftover.is_whole
+    /// Notes that the value of a entry was handed out: it is no longer the only copy. A damaged entry stays as it is.
+    pub fn mark_delivered(&self, entry: &RecoveryEntry) {
+        let intent = entry.path.with_extension("json");
+        let record = Record { is_delivered: true, ..entry.record.clone() };
+        if entry.is_whole
             && let Ok(text) = serde_json::to_vec_pretty(&record)
         {
             // Without the note it is asked about as before.
             let _ = files::write(&intent, &text);
             // Discarded meanwhile: a note alone would be an entry of its own.
-            if !leftover.path.exists() {
+            if !entry.path.exists() {
                 let _ = remove(&intent);
             }
         }
     }
 
     /// Notes that a person was told. The entry itself is left as it is: it may be damaged.
-    pub fn mark_mentioned(&self, leftover: &Leftover) {
+    pub fn mark_reported(&self, entry: &RecoveryEntry) {
         // Told once more is no harm.
-        let _ = files::write(&leftover.path.with_extension(MENTIONED), b"");
+        let _ = files::write(&entry.path.with_extension(MENTIONED), b"");
     }
 }
 
@@ -237,7 +237,7 @@ fn close_to_others(dir: &Path) -> std::io::Result<()> {
     }
 }
 
-fn leftover(stem: &Path) -> Option<Leftover> {
+fn entry(stem: &Path) -> Option<RecoveryEntry> {
     let path = stem.with_extension("answer");
     let mut answer = Vec::new();
     let mut is_readable = true;
@@ -263,7 +263,7 @@ fn leftover(stem: &Path) -> Option<Leftover> {
     record.id = stem.file_name()?.to_string_lossy().into_owned();
     let value = value_at(&answer, &record.pointer);
     let is_answered = !answer.is_empty() || !is_whole;
-    Some(Leftover { record, path, value, is_answered, is_whole })
+    Some(RecoveryEntry { record, path, value, is_answered, is_whole })
 }
 
 impl Kept {
@@ -326,7 +326,7 @@ impl Kept {
     /// What was not needed after all, or is delivered, is removed.
     pub fn remove(mut self) {
         if let Some(files) = self.files.take() {
-            // A file that stays is a leftover, of which the next run tells.
+            // A file that stays is a entry, of which the next run tells.
             // The lock on the answer hides the entry until both are gone.
             let _ = remove(&files.intent)
                 .and_then(|()| failpoint::reach("intent-removed"))
@@ -344,12 +344,12 @@ impl Kept {
 
     fn rewrite_intent(&self) {
         if let (Some(files), Ok(text)) = (&self.files, serde_json::to_vec_pretty(&self.record)) {
-            // Without it the leftover is named by what was known before.
+            // Without it the entry is named by what was known before.
             let _ = files::write(&files.intent, &text);
         }
     }
 
-    /// Learns the thing's id from the answer, so that a leftover can be named by it.
+    /// Learns the thing's id from the answer, so that a entry can be named by it.
     pub fn learn_id(&mut self) {
         let answer: serde_json::Value = serde_json::from_slice(&self.answer).unwrap_or_default();
         let Some(id) = answer.get("id").and_then(|id| id.as_str()) else { return };

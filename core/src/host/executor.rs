@@ -15,7 +15,7 @@ use crate::base::error::{Result, ResultExt, code};
 use crate::sys::signals;
 
 /// How the polling ended.
-pub enum Ended<T> {
+pub enum RunEnd<T> {
     /// The future is done.
     Done(T),
     /// The user interrupted and nobody in the plugin waits for that; the future is dropped.
@@ -36,7 +36,7 @@ impl Wake for Bell {
 }
 
 /// Polls until the future is done or the user interrupts.
-pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
+pub fn run<F: Future + Unpin>(mut future: F) -> Result<RunEnd<F::Output>> {
     let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .context(code::PLUGIN, || "cannot wait for a plugin".to_owned())?;
     let bell = Arc::new(Bell(fd));
@@ -44,10 +44,10 @@ pub fn run<F: Future + Unpin>(mut future: F) -> Result<Ended<F::Output>> {
     let mut task = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(done) = std::pin::Pin::new(&mut future).poll(&mut task) {
-            return Ok(Ended::Done(done));
+            return Ok(RunEnd::Done(done));
         }
-        if signals::pending().is_some() && !signals::is_deferred() && !signals::somebody_waits() {
-            return Ok(Ended::Interrupted);
+        if signals::pending().is_some() && !signals::is_deferred() && !signals::has_waiters() {
+            return Ok(RunEnd::Interrupted);
         }
         sleep(&bell.0);
     }

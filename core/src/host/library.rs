@@ -13,7 +13,7 @@ use abi_stable::library::AbiHeaderRef;
 use astro_plugin_abi::{LOADER_SYMBOL, PluginModuleRef, RVec};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::{Answering, Services, Transport, port::OpenPort};
+use super::{ResponseFuture, Services, Transport, port::OpenPort};
 use crate::{
     base::error::{Failure, Result, plugin},
     program::{APP, ENV},
@@ -146,7 +146,7 @@ impl Transport for Loaded {
         Ok(describe().into_vec())
     }
 
-    fn invoke(&self, services: Arc<dyn Services>, request: Vec<u8>) -> Answering {
+    fn invoke(&self, services: Arc<dyn Services>, request: Vec<u8>) -> ResponseFuture {
         let port = OpenPort::new(services);
         let invoke = self.module.invoke();
         let answering = invoke(port.port(), RVec::from(request));

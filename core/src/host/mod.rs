@@ -16,7 +16,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use crate::base::error::Result;
 
 /// The future of one invocation: resolves to the answer's bytes.
-pub type Answering = Pin<Box<dyn Future<Output = Vec<u8>>>>;
+pub type ResponseFuture = Pin<Box<dyn Future<Output = Vec<u8>>>>;
 
 /// A way to reach a plugin. In-process today.
 pub trait Transport {
@@ -24,7 +24,7 @@ pub trait Transport {
     fn describe(&self) -> Result<Vec<u8>>;
 
     /// Sends one message and gives the plugin a line to the services of this invocation.
-    fn invoke(&self, services: Arc<dyn Services>, request: Vec<u8>) -> Answering;
+    fn invoke(&self, services: Arc<dyn Services>, request: Vec<u8>) -> ResponseFuture;
 }
 
 /// What answers a plugin's requests during one invocation.

@@ -7,11 +7,11 @@
 
 #![forbid(unsafe_code)]
 
-mod admit;
 pub(crate) mod candidate;
 pub(crate) mod change;
 pub(crate) mod indexes;
 pub mod lock_file;
+mod replace;
 pub(crate) mod resolve;
 pub(crate) mod source;
 pub(crate) mod sync;
@@ -25,8 +25,8 @@ use std::{
 use astro_plugin_protocol::plugin_index::{MAX_FILE, Plugin};
 use reqwest::Url;
 
-pub(crate) use admit::{Action, Outcome, same_publisher};
 use candidate::{Candidate, Expected, Origin, entry_beside, nothing_at};
+pub(crate) use replace::{Action, Outcome, same_publisher};
 use resolve::Resolved;
 use source::{Named, Wanted, files_in};
 
@@ -194,7 +194,7 @@ impl<'a> Installer<'a> {
                 old.hash == resolved.file.sha256 && self.is_usable(old) && is_of(old, &resolved)
             })
         {
-            return self.admit_again(&old, choice);
+            return self.reactivate(&old, choice);
         }
         self.admit_resolved(&resolved, choice, &Expected::default(), named.index.is_some())
     }
@@ -240,7 +240,7 @@ impl<'a> Installer<'a> {
             })?,
         };
         let origin = Origin { source: Source::Index, place: index.source.name.clone(), is_chosen };
-        self.admit(self.examined(bytes, origin, &expected)?, choice)
+        self.put_in_use(self.examined(bytes, origin, &expected)?, choice)
     }
 
     fn install_file(&self, path: &Path) -> Result<Outcome> {
@@ -253,7 +253,7 @@ impl<'a> Installer<'a> {
         }
         expected.key.clone_from(&self.options.public_key);
         let origin = Origin { source: Source::File, place, is_chosen: true };
-        self.admit(self.examined(bytes, origin, &expected)?, Choice::File)
+        self.put_in_use(self.examined(bytes, origin, &expected)?, Choice::File)
     }
 
     fn install_url(&self, url: &Url) -> Result<Outcome> {
@@ -279,7 +279,7 @@ impl<'a> Installer<'a> {
                     "or get the file, look at it with `{APP} plugin info ./FILE`, and install it as ./FILE"
                 )));
         }
-        self.admit(candidate, Choice::File)
+        self.put_in_use(candidate, Choice::File)
     }
 
     /// Looks at a file with the keys that are known of its plugin.
@@ -321,7 +321,7 @@ impl<'a> Installer<'a> {
 }
 
 /// Which plugin of an index would bring a first word, as far as the indexes that are at hand tell.
-pub(crate) fn brought_by(dirs: &Dirs, word: &str) -> Option<String> {
+pub(crate) fn suggest_install(dirs: &Dirs, word: &str) -> Option<String> {
     let brings = |plugin: &&Plugin| {
         let commands = plugin.versions.iter().filter(|version| version.revoked.is_none()).take(1);
         commands.flat_map(|version| &version.commands).any(|path| path.split(' ').next() == Some(word))

@@ -130,7 +130,7 @@ impl Installer<'_> {
         let source = locked.source(&configured)?;
         // What is there is used offline, unless it was revoked since.
         if let Some(now) = installed.filter(|now| now.hash == file.sha256 && self.is_usable(now)) {
-            return self.admit_again(&now, Choice::Named);
+            return self.reactivate(&now, Choice::Named);
         }
         let index = self.index(source)?;
         let missing = || plugin(format!("the index `{}` has no `{name}` {version} any more", source.name));

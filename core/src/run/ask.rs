@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     base::error::{Result, plugin},
-    host::{Answering, Services, Transport, executor, library::Loaded},
+    host::{ResponseFuture, Services, Transport, executor, library::Loaded},
 };
 
 /// A message, and what the plugin may use while it works on it.
@@ -18,18 +18,18 @@ pub(crate) type Request = (Vec<u8>, Arc<dyn Services>);
 
 /// Asks a plugin several things at once. Answers what it said to each, in their order; `None` when a signal came first.
 pub(crate) fn ask(loaded: &Loaded, requests: Vec<Request>, identity: &str) -> Result<Option<Vec<Vec<u8>>>> {
-    let answering: Vec<Answering> =
+    let answering: Vec<ResponseFuture> =
         requests.into_iter().map(|(request, services)| loaded.invoke(services, request)).collect();
     let ended = catch_unwind(AssertUnwindSafe(|| executor::run(Box::pin(all(answering)))))
         .map_err(|_| plugin(format!("plugin {identity} panicked")))??;
     Ok(match ended {
-        executor::Ended::Done(answers) => Some(answers),
-        executor::Ended::Interrupted => None,
+        executor::RunEnd::Done(answers) => Some(answers),
+        executor::RunEnd::Interrupted => None,
     })
 }
 
 /// Polls all of them until each is done.
-async fn all(mut answering: Vec<Answering>) -> Vec<Vec<u8>> {
+async fn all(mut answering: Vec<ResponseFuture>) -> Vec<Vec<u8>> {
     let mut answers: Vec<Option<Vec<u8>>> = answering.iter().map(|_| None).collect();
     poll_fn(|task| {
         for (one, answer) in answering.iter_mut().zip(&mut answers) {

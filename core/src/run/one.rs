@@ -112,7 +112,7 @@ pub(crate) fn load(env: &Env, owner: &Owner, conversation: Conversation) -> Resu
     let verified = verify::verify(&owner.store, &owner.facts, env.dirs.as_ref().ok())?;
     // The terminal is looked at before fd 1 is pointed elsewhere.
     signals::start_plugin();
-    process::keep_stdout_private();
+    process::redirect_stdout_to_stderr();
     let (json, named) = (conversation.json_errors, identity.clone());
     crash::arm(move |what| crash_line(&named, what, json));
     let loaded = library::load(verified, &identity)?;

@@ -53,7 +53,7 @@ struct UnderWay(Arc<Call>);
 
 impl UnderWay {
     fn new(call: &Arc<Call>) -> Self {
-        call.delivery.iter().for_each(Delivery::departs);
+        call.delivery.iter().for_each(Delivery::mark_sent);
         Self(Arc::clone(call))
     }
 }
@@ -61,6 +61,6 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let is_whole = !std::thread::panicking();
-        self.0.delivery.iter().for_each(|delivery| delivery.lands(is_whole));
+        self.0.delivery.iter().for_each(|delivery| delivery.mark_received(is_whole));
     }
 }

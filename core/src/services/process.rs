@@ -36,7 +36,7 @@ pub(super) fn run(call: &Arc<Call>, process: Process, reply: Reply) {
     let work = move || {
         let ended = run_to_its_end(&call, &process);
         // Whoever interrupted wants no more of the command: it is left where it is, unless it waits to be told.
-        match signals::pending().is_some() && !signals::somebody_waits() {
+        match signals::pending().is_some() && !signals::has_waiters() {
             true => std::mem::forget(reply),
             false => reply.send(ended),
         }

@@ -62,7 +62,7 @@ pub fn arm(line: impl Fn(&str) -> String) {
 }
 
 /// Leaves at once: nothing a plugin left behind is joined, dropped or run.
-pub fn leave(code: i32) -> ! {
+pub fn exit_now(code: i32) -> ! {
     signals::restore_at_end();
     // SAFETY: ends the process; there is nothing after it.
     unsafe { libc::_exit(code) }
@@ -82,7 +82,7 @@ extern "C" fn on_crash(signal: i32) {
     if let Some(texts) = TEXTS.get() {
         for (known, text) in &texts.by_signal {
             if *known == signal {
-                say_and_leave(text);
+                write_and_exit(text);
             }
         }
     }
@@ -93,11 +93,11 @@ extern "C" fn on_exit() {
         && is_ours()
         && let Some(texts) = TEXTS.get()
     {
-        say_and_leave(&texts.ended);
+        write_and_exit(&texts.ended);
     }
 }
 
-fn say_and_leave(text: &[u8]) -> ! {
+fn write_and_exit(text: &[u8]) -> ! {
     signals::restore_terminal();
     exit_message::write_all(text);
     // A token that was made outweighs the crash.

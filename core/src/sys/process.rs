@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Points fd 1 at stderr.
-pub fn keep_stdout_private() {
+pub fn redirect_stdout_to_stderr() {
     // Without a stderr there is nothing to point at; printing then fails, which harms nobody.
     let _ = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
 }

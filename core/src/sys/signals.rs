@@ -190,7 +190,7 @@ pub fn pipe() -> Option<BorrowedFd<'static>> {
 }
 
 /// Somebody in the plugin asked to be told: it gets the second of grace.
-pub fn somebody_waits() -> bool {
+pub fn has_waiters() -> bool {
     WAITERS.load(Ordering::Acquire) > 0
 }
 
@@ -234,7 +234,7 @@ pub fn asking<T>(ask: impl FnOnce() -> T) -> T {
 pub fn raise_pending() {
     if let Some(signal) = pending() {
         super::child::pass_on(signal);
-        die_by(signal);
+        reraise_default(signal);
     }
 }
 
@@ -337,7 +337,7 @@ extern "C" fn on_signal(signal: i32) {
         return;
     }
     if !is_first && IS_ANNOUNCED.load(Ordering::Acquire) {
-        die_by(signal);
+        reraise_default(signal);
     }
     announce();
 }
@@ -346,7 +346,7 @@ extern "C" fn on_signal(signal: i32) {
 /// Async-signal-safe.
 fn announce() {
     if !HAS_PLUGIN.load(Ordering::Acquire) {
-        die_by(SIGNAL.load(Ordering::Acquire));
+        reraise_default(SIGNAL.load(Ordering::Acquire));
     }
     IS_ANNOUNCED.store(true, Ordering::Release);
     let pipe = PIPE_WRITER.load(Ordering::Relaxed);
@@ -369,7 +369,7 @@ extern "C" fn on_alarm(_: i32) {
     match SIGNAL.load(Ordering::Acquire) {
         // Somebody else's alarm.
         0 => {}
-        signal if IS_ANNOUNCED.load(Ordering::Acquire) => die_by(signal),
+        signal if IS_ANNOUNCED.load(Ordering::Acquire) => reraise_default(signal),
         // What was waited for did not come in its time.
         _ => announce(),
     }
@@ -377,7 +377,7 @@ extern "C" fn on_alarm(_: i32) {
 
 extern "C" fn on_nothing(_: i32) {}
 
-fn die_by(signal: i32) -> ! {
+fn reraise_default(signal: i32) -> ! {
     // Where stdout is no terminal the modes may be a pager's that shows our output: not ours to change.
     restore_at_end();
     exit_message::write();

@@ -158,7 +158,7 @@ impl<'a> Judge<'a> {
             return Ok(Verified { layout_known: is_described, ..verified(fd) });
         }
         let is_always_compared = !is_roots && self.policy()?.verifies_always();
-        if is_under_policy(store, facts)
+        if policy_applies(store, facts)
             && let Some(refusal) = self.policy()?.refusal(facts.publisher_key.as_deref())
         {
             return Err(while_loading(facts, refusal));
@@ -244,7 +244,7 @@ fn check_size(facts: &Facts, stat: &Stat) -> Result<()> {
 
 /// Whether the trust policy is asked for a plugin: what the user is developing and what came with astro was never installed
 /// from anybody.
-fn is_under_policy(store: &Store, facts: &Facts) -> bool {
+fn policy_applies(store: &Store, facts: &Facts) -> bool {
     store.kind == Kind::User && !facts.is_linked() && !facts.allowed_unsigned
 }
 

@@ -80,10 +80,10 @@ impl Default for Way {
 impl Way {
     /// Judges the next file or directory.
     pub(crate) fn step(&mut self, path: &Path, stat: &Stat) {
-        self.judge(path, Seen { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode });
+        self.check_permissions(path, Seen { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode });
     }
 
-    fn judge(&mut self, path: &Path, seen: Seen) {
+    fn check_permissions(&mut self, path: &Path, seen: Seen) {
         let Seen { uid, gid, mode } = seen;
         self.root_owned &= uid == 0 && mode & 0o022 == 0;
         let foreign = (uid != 0 && uid != self.user).then(|| self.foreign(path, uid)).flatten();
@@ -280,18 +280,18 @@ mod tests {
             ("/usr", 1001, false),
         ] {
             let mut way = way(Some(65534));
-            way.judge(Path::new(path), seen(uid, 65534, 0o755));
+            way.check_permissions(Path::new(path), seen(uid, 65534, 0o755));
             assert_eq!(way.objections.is_empty(), accepted, "{path} {uid}: {:?}", way.objections);
             if accepted {
                 assert!(!way.finish().expect("accepted"), "{path}: it is not proven to be root's");
             }
         }
         let mut initial = way(None);
-        initial.judge(Path::new("/usr"), seen(65534, 65534, 0o755));
+        initial.check_permissions(Path::new("/usr"), seen(65534, 65534, 0o755));
         assert_eq!(initial.objections[0].kind, Kind::Foreign, "nobody is a user like any other");
         // Who may write is judged all the same.
         let mut writable = way(Some(65534));
-        writable.judge(Path::new("/usr/lib"), seen(65534, 65534, 0o775));
+        writable.check_permissions(Path::new("/usr/lib"), seen(65534, 65534, 0o775));
         assert_eq!(writable.objections[0].kind, Kind::Writable);
     }
 
@@ -309,11 +309,11 @@ mod tests {
             ("another user's", seen(1001, 1001, 0o755), Some(Kind::Foreign)),
         ] {
             let mut way = way(None);
-            way.judge(Path::new("/x"), seen);
+            way.check_permissions(Path::new("/x"), seen);
             assert_eq!(way.objections.first().map(|one| one.kind), objection, "{what}");
         }
         let mut file = way(None);
-        file.judge(Path::new("/x"), Seen { uid: ME, gid: ME, mode: 0o101_777 });
+        file.check_permissions(Path::new("/x"), Seen { uid: ME, gid: ME, mode: 0o101_777 });
         assert_eq!(file.objections[0].kind, Kind::Writable, "a file is not sticky");
     }
 
@@ -327,7 +327,7 @@ mod tests {
             ("/opt/app-root/a b", seen(ME, 0, 0o775)),
             ("/opt/app-root/a b/c", seen(0, 0, 0o775)),
         ] {
-            way.judge(Path::new(path), seen);
+            way.check_permissions(Path::new(path), seen);
         }
         let failure = way.finish().expect_err("refused");
         assert_eq!(failure.message, "4 files and directories cannot be trusted with a plugin");
@@ -362,7 +362,7 @@ mod tests {
                 (0, seen(0, 0, 0o777)),
             ] {
                 let mut way = Way { user, ..way(None) };
-                way.judge(Path::new(path), seen);
+                way.check_permissions(Path::new(path), seen);
                 let help = way.finish().expect_err("refused").help.join("\n");
                 assert!(
                     !help.contains("chmod") && !help.contains("chown") && !help.is_empty(),

@@ -125,7 +125,7 @@ impl Outcome {
 
 impl Installer<'_> {
     /// Installs a candidate, if nothing speaks against it.
-    pub(super) fn admit(&self, candidate: Candidate, choice: Choice) -> Result<Outcome> {
+    pub(super) fn put_in_use(&self, candidate: Candidate, choice: Choice) -> Result<Outcome> {
         let stores = &self.env.stores;
         let store = user::user_store(stores)?;
         let name = candidate.manifest.name.clone();
@@ -150,7 +150,7 @@ impl Installer<'_> {
                 )));
         }
         if let Some(old) = &old {
-            self.may_follow(&candidate, old, choice)?;
+            self.check_replacement(&candidate, old, choice)?;
         }
         user::refuse_clash(stores, &candidate.manifest)?;
 
@@ -249,7 +249,7 @@ impl Installer<'_> {
     }
 
     /// The newest version is installed already; being asked for by name it is not pinned any more.
-    pub(super) fn admit_again(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
+    pub(super) fn reactivate(&self, old: &Installed, choice: Choice) -> Result<Outcome> {
         let pinned = choice == Choice::Named;
         if old.pinned != pinned && !self.options.dry_run {
             let store = user::user_store(&self.env.stores)?;
@@ -270,7 +270,7 @@ impl Installer<'_> {
     }
 
     /// Whether this version may come after that one.
-    fn may_follow(&self, candidate: &Candidate, old: &Installed, choice: Choice) -> Result<()> {
+    fn check_replacement(&self, candidate: &Candidate, old: &Installed, choice: Choice) -> Result<()> {
         let (name, version) = (&old.name, &candidate.manifest.version);
         let place = &candidate.origin.place;
         let is_elsewhere = old.source == Source::Index
