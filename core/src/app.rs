@@ -118,12 +118,12 @@ fn route(env: &Env, args: &[String]) -> Result<i32> {
             let Some((path, word)) = fallback::unknown_below(&found.set, &words) else {
                 return line::line(env, args, &found);
             };
-            fallback::hand_over(env, args, &found.set, &path, word)?;
+            fallback::exec_fallback(env, args, &found.set, &path, word)?;
             line::line(env, args, &found)
                 .map_err(|failure| fallback::explained(failure, &env.dirs, args, &path, word))
         }
         None => {
-            fallback::hand_over(env, args, &pages::first_words(env), "", first)?;
+            fallback::exec_fallback(env, args, &pages::first_words(env), "", first)?;
             Err(fallback::explained(unknown(env, args, &words), &env.dirs, args, "", first))
         }
     }

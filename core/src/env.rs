@@ -15,7 +15,7 @@ use crate::{
     console::{Console, Conversation, ResultError, logging},
     context::{Context, Resolver},
     globals::Globals,
-    output::{Format, Sheet},
+    output::{Format, TableLayout},
     product::product,
     program::{APP, ENV},
     store::Stores,
@@ -70,8 +70,8 @@ impl Env {
     }
 
     /// How a table is laid out.
-    pub(crate) fn sheet(&self, conversation: Conversation) -> Sheet {
-        Sheet {
+    pub(crate) fn sheet(&self, conversation: Conversation) -> TableLayout {
+        TableLayout {
             width: self.console.facts.width,
             color: conversation.color_stdout,
             now: timestamp(unix_now()),

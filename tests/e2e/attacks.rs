@@ -260,7 +260,7 @@ fn two_install_at_once() {
 /// glibc tells loaded libraries apart by the names they were opened by, which hold the numbers of descriptors. Fifty
 /// plugins in one process are fifty plugins, although every number that becomes free is used again.
 #[test]
-fn fifty_plugins_in_one_process_are_fifty() {
+fn plugins_in_one_process_are_independent() {
     let env = TestEnv::new();
     let marked = PluginFile::marked(&env);
     let mut paths = Vec::new();
@@ -286,7 +286,7 @@ fn fifty_plugins_in_one_process_are_fifty() {
 
 /// The same for installed plugins, each verified and loaded from a sealed copy in memory, all of which have one name.
 #[test]
-fn fifty_sealed_copies_in_one_process_are_fifty() {
+fn sealed_copies_are_independent() {
     let env = TestEnv::new();
     let marked = PluginFile::marked(&env);
     let dir = env.path("files");

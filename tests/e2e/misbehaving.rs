@@ -124,7 +124,7 @@ fn what_a_plugin_does_to_the_process_harms_no_result() {
 
 /// Without the SDK's care: bytes that are no answer, and panics across the boundary.
 #[test]
-fn an_answer_that_is_none() {
+fn malformed_responses() {
     let env = TestEnv::new();
     env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("raw").as_os_str()]).ok();
     for (what, words) in [

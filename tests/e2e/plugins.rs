@@ -105,7 +105,7 @@ fn two_owners_of_one_command_are_refused() {
 }
 
 #[test]
-fn what_is_no_plugin_is_refused_in_words() {
+fn link_rejects_non_plugins() {
     let env = TestEnv::new();
     fs::write(env.path("text.so"), "hello").expect("written");
     fs::create_dir(env.path("dir")).expect("made");

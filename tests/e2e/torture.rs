@@ -221,7 +221,7 @@ fn the_verdict_after_a_broken_answer_is_right() {
 /// The token that astro itself uses: a refused question means that it was rotated, and a stored credential takes
 /// the new value.
 #[test]
-fn the_token_one_stands_on() {
+fn rotating_the_token_in_use() {
     let env = TestEnv::with_sandbox();
     let control = Control::of(&env);
     let args = ["deployment", "token", "create", "-n", "own", "-r", "DEPLOYMENT_ADMIN", "-o", "json"];

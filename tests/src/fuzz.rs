@@ -10,7 +10,7 @@ use astro_host::{
     delivery::value_at,
     install::lock_file::LockFile,
     net::address::Address,
-    output::{Format, Renderer, Sheet},
+    output::{Format, Renderer, TableLayout},
     parse,
     store::index::{RootFile, WordFile},
     tree::CommandSet,
@@ -151,7 +151,7 @@ pub fn answer(data: &[u8]) {
     for (format, width) in
         [(Format::Table, None), (Format::Table, Some(40)), (Format::Json, None), (Format::Clean, Some(80))]
     {
-        let sheet = Sheet { width, now: "2026-01-01T00:00:00Z".to_owned(), ..Sheet::default() };
+        let sheet = TableLayout { width, now: "2026-01-01T00:00:00Z".to_owned(), ..TableLayout::default() };
         let mut renderer = Renderer::new(format, sheet);
         let mut text = Vec::new();
         let rows = vec![Value::Object(row.clone())];

@@ -59,15 +59,15 @@ pub(crate) struct Answered {
 }
 
 /// Why there is no answer.
-pub(crate) enum Unanswered {
+pub(crate) enum SendError {
     /// Nothing can have reached the server.
     NotSent(reqwest::Error),
     /// It may have been done.
-    Lost(reqwest::Error),
+    ConnectionLost(reqwest::Error),
     /// No answer came before the deadline; it may still be done.
-    Late,
+    TimedOut,
     /// The answer began and broke off, or was too large.
-    BrokeOff(Box<Failure>),
+    Truncated(Box<Failure>),
 }
 
 impl Prepared {
@@ -123,7 +123,7 @@ impl Prepared {
         &self,
         client: &Client,
         piece: impl FnMut(&[u8]),
-    ) -> Result<Answered, Unanswered> {
+    ) -> Result<Answered, SendError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         receive(self.call(client, Some(left)), piece).await
     }
@@ -134,12 +134,12 @@ impl Prepared {
         &self,
         client: &Client,
         piece: impl FnMut(&[u8]),
-    ) -> Result<Answered, Unanswered> {
+    ) -> Result<Answered, SendError> {
         let call = self.call(client, None);
         tokio::select! {
             biased;
             outcome = receive(call, piece) => outcome,
-            () = tokio::time::sleep_until(self.deadline.into()) => Err(Unanswered::Late),
+            () = tokio::time::sleep_until(self.deadline.into()) => Err(SendError::TimedOut),
         }
     }
 }
@@ -153,10 +153,10 @@ fn bearer(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<Answered, Unanswered> {
+async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<Answered, SendError> {
     let mut response = call.send().await.map_err(|error| match error.is_connect() {
-        true => Unanswered::NotSent(error),
-        false => Unanswered::Lost(error),
+        true => SendError::NotSent(error),
+        false => SendError::ConnectionLost(error),
     })?;
     clock::observe(response.headers());
     let status = response.status();
@@ -165,7 +165,7 @@ async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<A
     loop {
         let next = response.chunk().await.map_err(|error| {
             let reason = plain_io(&innermost(&error));
-            Unanswered::BrokeOff(Box::new(
+            SendError::Truncated(Box::new(
                 Failure::new(code::NETWORK, "the connection closed before the response was complete")
                     .cause(reason),
             ))
@@ -176,7 +176,7 @@ async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<A
         }
         if body.len() + chunk.len() > MAX_BODY {
             let failure = failed(format!("the answer is larger than {MAX_BODY} bytes"));
-            return Err(Unanswered::BrokeOff(Box::new(failure)));
+            return Err(SendError::Truncated(Box::new(failure)));
         }
         body.extend_from_slice(&chunk);
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     ApiClient,
     error::{refused, unknown_outcome, unreachable},
-    request::{Prepared, Unanswered},
+    request::{Prepared, SendError},
 };
 use crate::{
     base::error::{Failure, Result},
@@ -72,8 +72,8 @@ pub(crate) async fn perform(client: &ApiClient, request: &HttpRequest) -> Result
             }
             Err(unanswered) => {
                 let is_final =
-                    matches!(&unanswered, Unanswered::NotSent(error) if Unreached::of(error).is_final);
-                let failure = in_words(unanswered, client, &prepared.method);
+                    matches!(&unanswered, SendError::NotSent(error) if Unreached::of(error).is_final);
+                let failure = into_failure(unanswered, client, &prepared.method);
                 if is_final {
                     return Err(failure);
                 }
@@ -102,12 +102,14 @@ fn is_own(client: &ApiClient, request: &HttpRequest) -> bool {
     own.is_some() && own == request.path.last().map(String::as_str)
 }
 
-fn in_words(unanswered: Unanswered, client: &ApiClient, method: &Method) -> Failure {
+fn into_failure(unanswered: SendError, client: &ApiClient, method: &Method) -> Failure {
     match unanswered {
-        Unanswered::NotSent(error) | Unanswered::Lost(error) => unreachable(&error, &client.context, method),
-        Unanswered::Late => unknown_outcome(method),
-        Unanswered::BrokeOff(failure) if *method == Method::GET => *failure,
-        Unanswered::BrokeOff(failure) => unknown_outcome(method).cause(failure.message),
+        SendError::NotSent(error) | SendError::ConnectionLost(error) => {
+            unreachable(&error, &client.context, method)
+        }
+        SendError::TimedOut => unknown_outcome(method),
+        SendError::Truncated(failure) if *method == Method::GET => *failure,
+        SendError::Truncated(failure) => unknown_outcome(method).cause(failure.message),
     }
 }
 

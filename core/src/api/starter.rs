@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long this machine may take to refuse a connection.
-const PATIENCE: Duration = Duration::from_millis(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Adds the command that starts what should listen there, when nothing does.
 pub(crate) fn advised(failure: Failure, dirs: Option<&Dirs>, address: &Address) -> Failure {
@@ -39,7 +39,7 @@ fn is_closed(address: &Address) -> bool {
     let addresses = Url::parse(address.as_str()).ok().and_then(|url| url.socket_addrs(|| None).ok());
     addresses.is_some_and(|all| {
         all.iter().all(|address| {
-            let tried = TcpStream::connect_timeout(address, PATIENCE);
+            let tried = TcpStream::connect_timeout(address, CONNECT_TIMEOUT);
             tried.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
         })
     })

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What is to be made.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct BuildOptions<'a> {
     /// The directory of the index.
     pub(crate) dir: &'a Path,
     /// Its name; the one it has, or the directory's, without it.
@@ -78,7 +78,7 @@ impl Mark {
 }
 
 /// Makes or renews the document. Nothing that was published disappears: what should not be used is marked.
-pub(crate) fn build(wanted: &Wanted<'_>) -> Result<PluginIndex> {
+pub(crate) fn build(wanted: &BuildOptions<'_>) -> Result<PluginIndex> {
     // Of two who publish at once the second one goes on from what the first one made.
     let _lock = files::Lock::beside(&wanted.dir.join(FILE))?;
     let before = read(wanted.dir)?;
@@ -179,7 +179,7 @@ pub(crate) fn sign(dir: &Path, key: &sign::Key) -> Result<(PathBuf, PluginIndex)
 
 /// Takes a plugin file into the document. Answers the copy that is to be made of it; none when the directory has it already.
 fn add(
-    wanted: &Wanted<'_>,
+    wanted: &BuildOptions<'_>,
     path: &Path,
     plugins: &mut BTreeMap<String, Plugin>,
     publishers: &mut BTreeMap<String, Publisher>,
@@ -238,7 +238,7 @@ fn plugin_files(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// Takes a file into the document, which is or will be at `below` in the directory.
 fn take(
-    wanted: &Wanted<'_>,
+    wanted: &BuildOptions<'_>,
     path: &Path,
     below: &Path,
     plugins: &mut BTreeMap<String, Plugin>,

@@ -71,7 +71,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 pub(crate) const LICENSES: &[&str] = &["Apache-2.0", "MIT", "none"];
 
 /// What a new crate is to be.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct NewCrate<'a> {
     pub(crate) name: &'a str,
     /// The words of its command.
     pub(crate) command: &'a str,
@@ -90,7 +90,7 @@ pub(crate) enum Sdk<'a> {
 }
 
 /// Makes the crate; answers the paths it wrote, in order.
-pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
+pub(crate) fn make(wanted: &NewCrate<'_>) -> Result<Vec<PathBuf>> {
     check_names(wanted)?;
     let template = templates()
         .find(|template| template.name == wanted.template)
@@ -100,7 +100,7 @@ pub(crate) fn make(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
 }
 
 /// Makes a crate for a program of its own; answers the paths it wrote, in order.
-pub(crate) fn make_host(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
+pub(crate) fn make_host(wanted: &NewCrate<'_>) -> Result<Vec<PathBuf>> {
     check_name(wanted.name)?;
     let prefix = wanted.name.to_uppercase().replace('-', "_");
     let host = match wanted.sdk {
@@ -118,7 +118,7 @@ pub(crate) fn make_host(wanted: &Wanted<'_>) -> Result<Vec<PathBuf>> {
 
 /// Writes the files, the text of the licence, and the versions that this astro was built and tested with, so that a first
 /// build does not find newer ones.
-fn write(wanted: &Wanted<'_>, texts: impl Iterator<Item = (&'static str, String)>) -> Result<Vec<PathBuf>> {
+fn write(wanted: &NewCrate<'_>, texts: impl Iterator<Item = (&'static str, String)>) -> Result<Vec<PathBuf>> {
     if let Sdk::Path(path) = wanted.sdk
         && !path.join("Cargo.toml").is_file()
     {
@@ -176,7 +176,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The rules for manifests decide, before there is one.
-fn check_names(wanted: &Wanted<'_>) -> Result<()> {
+fn check_names(wanted: &NewCrate<'_>) -> Result<()> {
     let name = wanted.name;
     check_name(name)?;
     if name.starts_with("astro-plugin-") {
@@ -211,7 +211,7 @@ fn above(command: &str) -> impl Iterator<Item = &str> {
     check::ancestors(command)
 }
 
-fn filled(text: &str, wanted: &Wanted<'_>, template: &Template) -> String {
+fn filled(text: &str, wanted: &NewCrate<'_>, template: &Template) -> String {
     let (sdk, place, doc) = match wanted.sdk {
         Sdk::Path(path) => (
             format!("path = {:?}", path.display().to_string()),
@@ -329,7 +329,7 @@ mod tests {
     fn every_mark_of_every_template_is_filled() {
         let sdk = Path::new("/sdk");
         for template in TEMPLATES {
-            let wanted = Wanted {
+            let wanted = NewCrate {
                 name: "x",
                 command: "airflow lint",
                 dir: Path::new("x"),

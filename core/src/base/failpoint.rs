@@ -64,7 +64,7 @@ fn armed(step: &'static str) -> io::Result<()> {
         "TERM" => Signal::TERM,
         "INT" => Signal::INT,
         "HUP" => Signal::HUP,
-        // Somebody who does not wait.
+        // A person who presses Ctrl-C twice.
         "INT INT" => {
             kill_process(getpid(), Signal::INT)?;
             Signal::INT

@@ -1,5 +1,4 @@
-//! What must not be read by anybody: known secrets and whatever looks like a token, taken out of every text that
-//! goes to stderr or the log.
+//! Redacts secrets, known ones and whatever looks like a token, from every text that goes to stderr or the log.
 
 #![forbid(unsafe_code)]
 
@@ -267,7 +266,9 @@ mod tests {
                 assert!(left.len() < 24, "{separator:?}: {shown}");
             }
         }
-        assert_eq!(redacted("65 79 4a 30 65 58 41 69 4f 69 4a 4b"), "65 79 4a 30 65 58 41 69 4f 69 4a 4b");
+        // What other tests hide counts here, too: this is a text that none does.
+        let ordinary = each(b"no secret of any test", plain, " ");
+        assert_eq!(redacted(&ordinary), ordinary);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use rustix::{
 };
 
 /// How long a reader that takes nothing is waited for, once in the life of the process.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Writes everything, or says why not.
 pub fn write_all(mut bytes: &[u8]) -> io::Result<()> {
@@ -30,7 +30,7 @@ pub fn write_all(mut bytes: &[u8]) -> io::Result<()> {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                let left = PATIENCE.checked_sub(started.elapsed());
+                let left = WRITE_TIMEOUT.checked_sub(started.elapsed());
                 let left = left.filter(|_| !GAVE_UP.load(Ordering::Relaxed));
                 let Some(left) = left else {
                     GAVE_UP.store(true, Ordering::Relaxed);

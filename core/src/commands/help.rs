@@ -83,8 +83,8 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     if taken < words.len() {
         let line: Vec<String> = ["help"].iter().chain(words).map(|word| (*word).to_owned()).collect();
         match (found, path.as_str()) {
-            (Some(found), _) => fallback::hand_over(env, &line, &found.set, &path, words[taken])?,
-            (None, "") => fallback::hand_over(env, &line, &pages::first_words(env), "", words[taken])?,
+            (Some(found), _) => fallback::exec_fallback(env, &line, &found.set, &path, words[taken])?,
+            (None, "") => fallback::exec_fallback(env, &line, &pages::first_words(env), "", words[taken])?,
             // The host's own words have nothing below them that is another program's.
             (None, _) => {}
         }

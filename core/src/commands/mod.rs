@@ -28,7 +28,7 @@ use crate::{
     },
     config::environment,
     env::Env,
-    output::{Format, Renderer, Sheet},
+    output::{Format, Renderer, TableLayout},
     parse::Parsed,
     program::APP,
     store::index::Facts,
@@ -181,7 +181,7 @@ impl Request<'_> {
     /// Renders records like a plugin's.
     fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
         let console = &self.env.console;
-        let sheet = Sheet {
+        let sheet = TableLayout {
             width: console.facts.width,
             color: console.conversation().color_stdout,
             now: timestamp(crate::base::time::unix_now()),

@@ -16,7 +16,7 @@ use crate::{
         Context, Delivery,
         recovery::{RecoveryEntry, Store},
     },
-    output::{Format, Renderer, Sheet},
+    output::{Format, Renderer, TableLayout},
     program::{APP, dimensions},
     run::one::chosen_format,
     sys::process,
@@ -130,8 +130,11 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         ..View::default()
     };
     let secret = Secret { view, record, key: "token".to_owned(), value };
-    let sheet =
-        Sheet { width: console.facts.width, color: console.conversation().color_stdout, ..Sheet::default() };
+    let sheet = TableLayout {
+        width: console.facts.width,
+        color: console.conversation().color_stdout,
+        ..TableLayout::default()
+    };
     let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
     let timeout = request.parsed.globals.time_limit();
     let shows_output = request.parsed.globals.verbose > 0;

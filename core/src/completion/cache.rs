@@ -24,9 +24,9 @@ const GOOD_FOR: Duration = Duration::from_secs(20);
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// Where an answer is kept; nowhere when the directories are not known.
-pub(super) struct Place(Option<PathBuf>);
+pub(super) struct CacheEntry(Option<PathBuf>);
 
-impl Place {
+impl CacheEntry {
     /// The place of one question.
     pub(super) fn of(
         dirs: Option<&Dirs>,
@@ -59,7 +59,7 @@ impl Place {
     pub(super) fn read(&self) -> Option<Vec<Candidate>> {
         let path = self.0.as_ref()?;
         let written = std::fs::metadata(path).and_then(|facts| facts.modified()).ok()?;
-        // A file of the future is no newer than one of the past.
+        // An entry with a time in the future is ignored: the clock was set back.
         if SystemTime::now().duration_since(written).ok()? > GOOD_FOR {
             return None;
         }

@@ -124,8 +124,8 @@ fn values(env: &Env, asked: &Asked, line: &Line, found: Option<&Found>) -> Resul
         ValueKind::Dynamic => asked.clone(),
         _ => Asked { typed: String::new(), arg: String::new(), ..asked.clone() },
     };
-    let place = cache::Place::of(env.dirs.as_ref().ok(), &question, line, &context, owner);
-    if let Some(values) = place.read() {
+    let entry = cache::CacheEntry::of(env.dirs.as_ref().ok(), &question, line, &context, owner);
+    if let Some(values) = entry.read() {
         return Ok(Answer { values, files: false });
     }
     let values = match (&asked.kind, owner, found.and_then(|found| found.set.command(&line.path))) {
@@ -139,9 +139,9 @@ fn values(env: &Env, asked: &Asked, line: &Line, found: Option<&Found>) -> Resul
         },
         _ => Vec::new(),
     };
-    // Nothing may be something in a moment.
+    // Empty results are not cached.
     if !values.is_empty() {
-        place.write(&values);
+        entry.write(&values);
     }
     Ok(Answer { values, files: false })
 }

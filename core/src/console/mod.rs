@@ -108,13 +108,13 @@ impl Console {
     /// One line on stderr, without secrets. A stderr that cannot be written to is not an error.
     pub fn stderr_line(&self, line: &str) {
         let line = format!("{}\n", redacted(line));
-        let _ = self.apart(|| stderr::write_all(line.as_bytes()));
+        let _ = self.suspend(|| stderr::write_all(line.as_bytes()));
     }
 
     /// Makes a CI's log hide a value from now on: the one line on stderr that holds a secret
     /// (GitHub Actions, "Workflow commands", `add-mask`). Fails where the line does not arrive.
     pub fn mask(&self, value: &str) -> std::io::Result<()> {
-        self.apart(|| stderr::write_all(format!("::add-mask::{value}\n").as_bytes()))
+        self.suspend(|| stderr::write_all(format!("::add-mask::{value}\n").as_bytes()))
     }
 
     /// Whether a value on stdout ends in a log that hides what is masked: a step of GitHub Actions.

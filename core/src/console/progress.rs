@@ -116,7 +116,7 @@ impl Console {
     }
 
     /// Writes to the terminal where the line may be.
-    pub fn apart<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         self.hide_progress(true);
         let written = write();
         self.hide_progress(false);

@@ -256,7 +256,7 @@ pub(super) fn ask(url: &str, trust: &Trust, asked: Asked<'_>) -> Result<Answer> 
         clock::observe(response.headers());
         let (status, retry_after) = (response.status().as_u16(), client::retry_after(response.headers()));
         let mut body = Vec::new();
-        // Half an answer is not read as one; more than this is none.
+        // A truncated body is an error; one that is too large counts as empty.
         while let Some(piece) = response.chunk().await.map_err(lost)? {
             body.extend_from_slice(&piece);
             if body.len() > LARGEST_ANSWER {

@@ -15,7 +15,7 @@ use crate::{
     api::{
         ApiClient,
         error::{refused, unreachable},
-        request::{Answered, Prepared, Unanswered},
+        request::{Answered, Prepared, SendError},
         retry,
     },
     base::{
@@ -116,23 +116,23 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
             // A gateway that ran out of patience says nothing of what is behind it.
             (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
         }
-        (Err(Unanswered::NotSent(error)), _) => {
+        (Err(SendError::NotSent(error)), _) => {
             kept.remove();
             exit_message::clear();
             return Err(unreachable(&error, &client.context, &reqwest::Method::GET));
         }
-        (Err(Unanswered::Late), _) => ("no answer came in time".to_owned(), None, true),
-        (Err(Unanswered::Lost(error)), _) => (innermost(&error), None, false),
-        (Err(Unanswered::BrokeOff(failure)), _) => (failure.message, None, true),
+        (Err(SendError::TimedOut), _) => ("no answer came in time".to_owned(), None, true),
+        (Err(SendError::ConnectionLost(error)), _) => (innermost(&error), None, false),
+        (Err(SendError::Truncated(failure)), _) => (failure.message, None, true),
     };
     let failure = if let Some(value) = value {
         renew_own(client, secret, &value);
         undelivered(&kept, &reason)
     } else if says_done {
-        verdict_in_words(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
+        outcome_error(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
     } else {
         let verdict = settle::settle(client, secret, before.as_ref(), may_still_happen).await;
-        verdict_in_words(secret, kept, verdict, reason, refusal, settle::watched(client))
+        outcome_error(secret, kept, verdict, reason, refusal, settle::watched(client))
     };
     exit_message::set(report::rendered(&client.console, &failure));
     if signals::pending().is_some() {
@@ -252,7 +252,7 @@ pub(super) fn is_own(client: &ApiClient, secret: &OneTimeSecret) -> bool {
 }
 
 /// What a person is told when no answer came.
-fn verdict_in_words(
+fn outcome_error(
     secret: &OneTimeSecret,
     kept: Kept,
     verdict: Verdict,

@@ -13,14 +13,14 @@ use super::one_time::is_own;
 use crate::{api::ApiClient, base::error::Failure};
 
 /// When it is asked, in parts of the time that is spent on it: a server may need a moment, or some.
-const LOOKS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];
+const POLL_POINTS: [f64; 5] = [0.0, 0.1, 0.25, 0.5, 1.0];
 /// How long unchanged things are watched until they count as not done: a gateway may have given up on a server that
 /// goes on. Never longer than `--timeout`.
-const WATCHED: Duration = Duration::from_secs(6);
+const POLL_WINDOW: Duration = Duration::from_secs(6);
 /// How long they are watched where unchanged things say nothing anyway.
-const GLANCED: Duration = Duration::from_millis(1400);
+const SHORT_WINDOW: Duration = Duration::from_millis(1400);
 /// How long one look may take. Whoever interrupts waits for it.
-const PATIENCE: Duration = Duration::from_secs(3);
+const POLL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub(super) async fn settle(
 ) -> Verdict {
     let (Some(before), Some(how)) = (before, &secret.settle) else { return Verdict::Unknown };
     let mut verdict = Verdict::Unknown;
-    let watched = if may_still_happen { GLANCED } else { watched(client) };
+    let watched = if may_still_happen { SHORT_WINDOW } else { watched(client) };
     let started = tokio::time::Instant::now();
-    for part in LOOKS {
+    for part in POLL_POINTS {
         tokio::time::sleep_until(started + watched.mul_f64(part)).await;
         match look(client, secret).await {
             Ok(now) => match is_done(how, before, &now) {
@@ -72,7 +72,7 @@ pub(super) async fn settle(
 
 /// How long unchanged things are watched.
 pub(super) fn watched(client: &ApiClient) -> Duration {
-    WATCHED.min(client.time_limit)
+    POLL_WINDOW.min(client.time_limit)
 }
 
 /// One GET; the error is the status of a refusal.
@@ -83,7 +83,7 @@ async fn look(client: &ApiClient, secret: &OneTimeSecret) -> Result<Value, Optio
         Some(Settle::Unknown) | None => return Err(None),
     };
     let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
-    client.look(&request, Instant::now() + PATIENCE).await
+    client.look(&request, Instant::now() + POLL_TIMEOUT).await
 }
 
 /// Nothing where what is looked at is not in the answer.

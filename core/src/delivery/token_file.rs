@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long another process that replaces the same file is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// A shorter text is not taken for a token.
 const SHORTEST_TOKEN: usize = 16;
 /// What is read of a file to see whether it holds a token, in bytes.
@@ -286,14 +286,14 @@ impl TokenFile {
                         false => !self.path.exists(),
                     };
                     if is_current {
-                        // Locked twice is locked.
+                        // Already set when the lock was taken earlier.
                         let _ = self.lock.set(place);
                         return Ok(());
                     }
                 }
                 Err(TryLockError::WouldBlock) if self.lock.get().is_some() => return Ok(()),
                 Err(TryLockError::WouldBlock) => {
-                    if started.elapsed() > PATIENCE || signals::pending().is_some() {
+                    if started.elapsed() > LOCK_TIMEOUT || signals::pending().is_some() {
                         return Err(usage(format!(
                             "`{}` is being replaced by another process",
                             self.path.display()

@@ -34,7 +34,13 @@ pub(crate) fn unknown_below<'w>(set: &CommandSet, words: &[&'w str]) -> Option<(
 /// Becomes that program, when one is configured, for a line in which `word` is not known below `path`: unless it is
 /// one slip away from a word that is. It gets the arguments and the environment as they are, with `ASTRO_API_TOKEN`,
 /// which it reads itself; nothing that is stored here is handed over, and nothing comes back.
-pub(crate) fn hand_over(env: &Env, args: &[String], set: &CommandSet, path: &str, word: &str) -> Result<()> {
+pub(crate) fn exec_fallback(
+    env: &Env,
+    args: &[String],
+    set: &CommandSet,
+    path: &str,
+    word: &str,
+) -> Result<()> {
     let Some(command) = configured(&env.dirs) else { return Ok(()) };
     if is_slip(set, path, word) {
         return Ok(());

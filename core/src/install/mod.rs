@@ -28,7 +28,7 @@ use reqwest::Url;
 use candidate::{Candidate, Expected, Origin, entry_beside, nothing_at};
 pub(crate) use replace::{Action, Outcome, same_publisher};
 use resolve::Resolved;
-use source::{Named, Wanted, files_in};
+use source::{Named, PluginSpec, files_in};
 
 use crate::{
     base::{
@@ -141,17 +141,19 @@ impl<'a> Installer<'a> {
     }
 
     /// Installs what was typed; a directory may bring several. What was done is in `done`, whatever became of the others.
-    pub(crate) fn install(&self, wanted: &Wanted, done: &mut Vec<Outcome>) -> Vec<Failure> {
+    pub(crate) fn install(&self, wanted: &PluginSpec, done: &mut Vec<Outcome>) -> Vec<Failure> {
         let files = match wanted {
-            Wanted::Directory(dir) => self.files_of(dir),
+            PluginSpec::Directory(dir) => self.files_of(dir),
             _ => Ok(Vec::new()),
         };
         let installed: Vec<Result<Outcome>> = match (wanted, files) {
             (_, Err(failure)) => vec![Err(failure)],
-            (Wanted::Directory(_), Ok(files)) => files.iter().map(|path| self.install_file(path)).collect(),
-            (Wanted::File(path), _) => vec![self.install_file(path)],
-            (Wanted::Url(url), _) => vec![self.install_url(url)],
-            (Wanted::Named(named), _) => {
+            (PluginSpec::Directory(_), Ok(files)) => {
+                files.iter().map(|path| self.install_file(path)).collect()
+            }
+            (PluginSpec::File(path), _) => vec![self.install_file(path)],
+            (PluginSpec::Url(url), _) => vec![self.install_url(url)],
+            (PluginSpec::Named(named), _) => {
                 let choice = if named.version.is_some() { Choice::Named } else { Choice::Newest };
                 vec![self.install_named(named, choice)]
             }

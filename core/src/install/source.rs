@@ -15,7 +15,7 @@ use crate::{
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum PluginSpec {
     /// A plugin file.
     File(PathBuf),
     /// Every plugin file for this target in a directory.
@@ -37,7 +37,7 @@ pub(crate) struct Named {
     pub(crate) version: Option<String>,
 }
 
-impl Wanted {
+impl PluginSpec {
     /// Reads what was typed. A path is one that looks like it: nothing of the working directory is installed by a
     /// name.
     pub(crate) fn parse(text: &str) -> Result<Self> {
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_a_path_a_url_or_a_name() {
-        let named = |text: &str| match Wanted::parse(text) {
-            Ok(Wanted::Named(named)) => (named.index, named.name, named.version),
+        let named = |text: &str| match PluginSpec::parse(text) {
+            Ok(PluginSpec::Named(named)) => (named.index, named.name, named.version),
             other => panic!("{text}: {other:?}"),
         };
         let some = |text: &str| Some(text.to_owned());
@@ -132,14 +132,14 @@ mod tests {
             "x\u{202e}y",
             "-x",
         ] {
-            assert!(Wanted::parse(bad).is_err(), "{bad}");
+            assert!(PluginSpec::parse(bad).is_err(), "{bad}");
         }
         for bad in
             ["http://example.org/x.astro-plugin", "ftp://x/y", "https://user:pass@x/y", "file:///etc/passwd"]
         {
-            assert!(Wanted::parse(bad).is_err(), "{bad}");
+            assert!(PluginSpec::parse(bad).is_err(), "{bad}");
         }
-        assert!(matches!(Wanted::parse("https://example.org/x"), Ok(Wanted::Url(_))));
-        assert!(matches!(Wanted::parse("/"), Ok(Wanted::Directory(_))));
+        assert!(matches!(PluginSpec::parse("https://example.org/x"), Ok(PluginSpec::Url(_))));
+        assert!(matches!(PluginSpec::parse("/"), Ok(PluginSpec::Directory(_))));
     }
 }

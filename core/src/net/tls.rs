@@ -196,12 +196,12 @@ pub(crate) struct Refused {
 /// The reason when it is the certificate that a request failed for.
 pub(crate) fn refused(error: &reqwest::Error) -> Option<Refused> {
     match find::<rustls::Error>(error)? {
-        rustls::Error::InvalidCertificate(reason) => Some(in_words(reason)),
+        rustls::Error::InvalidCertificate(reason) => Some(explained(reason)),
         _ => None,
     }
 }
 
-fn in_words(error: &CertificateError) -> Refused {
+fn explained(error: &CertificateError) -> Refused {
     let day = |time: &UnixTime| timestamp(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let known = |reason: String| Refused { reason, is_unknown: false };
     match error {
@@ -338,7 +338,7 @@ mod tests {
             (CertificateError::BadSignature, "not the one of that name"),
             (CertificateError::Revoked, "Revoked"),
         ] {
-            let found = in_words(&error);
+            let found = explained(&error);
             assert!(found.reason.contains(words), "{found:?}");
             let is_unknown =
                 matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature);

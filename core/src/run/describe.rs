@@ -20,7 +20,7 @@ use crate::{
 /// The hidden word of the child process.
 pub(crate) const CHILD_WORD: &str = "__describe";
 /// How long a library may take to describe itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that is taken of what it says, in bytes.
 const MOST: usize = 8 * 1024 * 1024;
 
@@ -43,7 +43,7 @@ pub(crate) fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
     child::scrub(&mut command);
     command.arg(word).arg(path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A process that the library left behind may hold the pipes open: what came so far is what there is.
-    let ended = child::run(&mut command, Limits { time: Some(PATIENCE), output: MOST })
+    let ended = child::run(&mut command, Limits { time: Some(DESCRIBE_TIMEOUT), output: MOST })
         .context(code::PLUGIN, what)?;
     if !ended.status.success() {
         let said = String::from_utf8_lossy(&ended.stderr);

@@ -42,7 +42,7 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         return Err(usage(format!("`--{word} {value}` cannot be used for several profiles"))
             .help("each profile has its own"));
     }
-    // Of several profiles none has the say.
+    // No single profile decides the format.
     let format = Format::without_context(&parsed.globals, environment::variable(environment::OUTPUT)?)?;
     let conversation = env.start_conversation(&parsed.globals, format)?;
     let profiles = profiles_of(env, &parsed.globals)?;
@@ -157,7 +157,7 @@ impl Services for OfProfile {
 /// One result of all lists; in json the failures are part of it.
 fn rendered(
     format: Format,
-    sheet: crate::output::Sheet,
+    sheet: crate::output::TableLayout,
     lists: Vec<(&str, Collected)>,
     failures: &[(&str, Failure)],
 ) -> Result<Vec<u8>> {

@@ -69,7 +69,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         process::keep_memory_private();
     }
     if command.needs.api {
-        // Better said once and first than by whatever the plugin would have missed next.
+        // Reported before the plugin runs.
         context.authority()?;
         context.allow(Effect::of_command(command))?;
     }

@@ -26,7 +26,7 @@ use crate::{
 
 /// `output.emit`
 pub(super) fn emit(call: &Arc<Call>, emit: Emit, reply: Reply) {
-    in_order(call, Piece::Emit(emit), reply);
+    enqueue(call, Piece::Emit(emit), reply);
 }
 
 /// `output.text`
@@ -34,12 +34,12 @@ pub(super) fn text(call: &Arc<Call>, text: Text, reply: Reply) {
     if !call.command.needs.text {
         return reply.send(Err(failed("the command does not declare that it streams text")));
     }
-    in_order(call, Piece::Text(text.text), reply);
+    enqueue(call, Piece::Text(text.text), reply);
 }
 
 /// `output.secret`
 pub(super) fn secret(call: &Arc<Call>, secret: Secret, reply: Reply) {
-    in_order(call, Piece::Secret(secret), reply);
+    enqueue(call, Piece::Secret(secret), reply);
 }
 
 /// A piece of the result as it was handed over.
@@ -78,7 +78,7 @@ impl Queue {
     }
 }
 
-fn in_order(call: &Arc<Call>, piece: Piece, reply: Reply) {
+fn enqueue(call: &Arc<Call>, piece: Piece, reply: Reply) {
     let mut queue = call.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((jobs, _)) = &*queue {
         // Only a thread that panicked does not take it; the dropped reply then answers.
@@ -180,7 +180,7 @@ fn write(call: &Call, rendered: &Rendered) -> Result<Value> {
 
 /// Writes what is no secret: a reader that is gone has had enough.
 fn write_plain(call: &Call, bytes: &[u8]) -> Result<Value> {
-    match call.console.apart(|| call.console.result.write_all(bytes)) {
+    match call.console.suspend(|| call.console.result.write_all(bytes)) {
         Ok(()) => Ok(Value::Null),
         Err(ResultError::Closed) => {
             lock(call).closed = true;

@@ -28,7 +28,7 @@ use crate::{
 /// The most that is taken of what a program writes, in bytes.
 const MOST: usize = 16 * 1024 * 1024;
 /// How long it has to end after it was told to.
-const PATIENCE: Duration = Duration::from_secs(10);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `process.run`
 pub(super) fn run(call: &Arc<Call>, process: Process, reply: Reply) {
@@ -129,7 +129,7 @@ impl Forward {
             // It may have ended this moment; one that is stopped gets the signal when it goes on.
             let _ = kill_process(pid, signal);
             let _ = kill_process(pid, Signal::CONT);
-            self.waiting = self.waiting.take().map(|waiting| waiting.at_most(PATIENCE));
+            self.waiting = self.waiting.take().map(|waiting| waiting.at_most(END_TIMEOUT));
         }
     }
 }

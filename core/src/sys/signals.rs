@@ -367,7 +367,7 @@ extern "C" fn on_alarm(_: i32) {
         return;
     }
     match SIGNAL.load(Ordering::Acquire) {
-        // Somebody else's alarm.
+        // An ALRM that was not set here.
         0 => {}
         signal if IS_ANNOUNCED.load(Ordering::Acquire) => reraise_default(signal),
         // What was waited for did not come in its time.

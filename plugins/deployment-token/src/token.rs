@@ -35,7 +35,7 @@ pub(crate) struct Token {
 
 impl Token {
     /// The API's token as seen from a deployment. Its value is not part of it.
-    pub(crate) fn seen_from(place: Place, token: ApiToken) -> Self {
+    pub(crate) fn for_deployment(place: Place, token: ApiToken) -> Self {
         let on_it = token.roles.iter().find(|role| role.is_on(&place.deployment.id));
         let role = on_it.map(|role| role.role.clone());
         Self {
@@ -66,8 +66,8 @@ impl Token {
             places.get(deployment).cloned().unwrap_or_else(unnamed)
         };
         let roles = token.roles.iter().filter(|role| role.entity_type == "DEPLOYMENT");
-        let seen_from: Vec<Place> = roles.map(|role| place(&role.entity_id)).collect();
-        seen_from.into_iter().map(|place| Self::seen_from(place, token.clone())).collect()
+        let places: Vec<Place> = roles.map(|role| place(&role.entity_id)).collect();
+        places.into_iter().map(|place| Self::for_deployment(place, token.clone())).collect()
     }
 
     /// One token as lines of `name  value`.

@@ -7,7 +7,7 @@ use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 /// How long a name is waited for. A command can do without.
-const PATIENCE: Duration = Duration::from_secs(2);
+const NAME_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A deployment and what it is in. As a part of a record (`#[serde(flatten)]`) it is `deployment_id`, `deployment_name`,
 /// `workspace_id`, `workspace_name`, `organization_id` and `organization_name`; what is not known is null.
@@ -105,7 +105,7 @@ impl Places for Context {
     async fn place_now(&self, organization: &str, deployment: &str) -> Place {
         let call = self.http().get(["organizations", organization, "deployments", deployment]);
         let (found, organization) =
-            join(call.within(PATIENCE).json::<Deployment>(), organization_now(self, organization)).await;
+            join(call.within(NAME_TIMEOUT).json::<Deployment>(), organization_now(self, organization)).await;
         let found = found.unwrap_or_default();
         let workspace = found.workspace_id.map(|id| Named { id, name: found.workspace_name });
         let deployment = Named { id: deployment.to_owned(), name: found.name };
@@ -154,7 +154,7 @@ impl Places for Context {
 }
 
 async fn organization_now(ctx: &Context, organization: &str) -> Named {
-    let call = ctx.http().get(["organizations", organization]).within(PATIENCE);
+    let call = ctx.http().get(["organizations", organization]).within(NAME_TIMEOUT);
     let found: Organization = call.json().await.unwrap_or_default();
     Named { id: organization.to_owned(), name: found.name }
 }

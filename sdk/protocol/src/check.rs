@@ -11,6 +11,7 @@ use crate::{
         self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
         SEVERAL_OPTIONS, Vocabulary,
     },
+    text::{shown, shown_up_to},
 };
 
 /// Every problem of a manifest for a program with these names of its own, each a sentence fragment that names the object.
@@ -261,15 +262,6 @@ fn is_long(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-/// A hostile name must not reach a terminal as it is.
-fn shown(text: &str) -> String {
-    shown_up_to(80, text)
-}
-
-fn shown_up_to(most: usize, text: &str) -> String {
-    text.chars().take(most).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     manifest::{Manifest, Revisions},
     names,
+    text::shown,
 };
 
 /// The format that this package reads and writes.
@@ -306,11 +307,6 @@ fn is_location(text: &str) -> bool {
     }
     let is_step = |step: &str| !step.is_empty() && step != "." && step != "..";
     !text.bytes().any(|byte| matches!(byte, b':' | b'%' | b'?' | b'#')) && text.split('/').all(is_step)
-}
-
-/// A hostile name must not reach a terminal as it is.
-fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use astro_plugin_cli::{
     escape::is_control,
     exit_code, failure,
     globals::Globals,
-    output::{Format, Renderer, Sheet},
+    output::{Format, Renderer, TableLayout},
     parse::{self, Parsed},
     time,
     tree::CommandSet,
@@ -290,8 +290,11 @@ impl Host {
         format: Format,
         reads_only: bool,
     ) -> Arc<Services> {
-        let sheet =
-            Sheet { width: self.width, color: false, now: time::timestamp(self.script().unix_ms / 1000) };
+        let sheet = TableLayout {
+            width: self.width,
+            color: false,
+            now: time::timestamp(self.script().unix_ms / 1000),
+        };
         Arc::new(Services::new(
             Arc::clone(&self.script),
             &self.manifest,
@@ -323,7 +326,7 @@ impl Host {
 
     /// Services for a message that belongs to no line.
     pub(super) fn idle_services(&self, command: &manifest::Command) -> Arc<Services> {
-        let renderer = Renderer::new(Format::Table, Sheet::default());
+        let renderer = Renderer::new(Format::Table, TableLayout::default());
         let (script, globals) = (Arc::clone(&self.script), Globals::default());
         Arc::new(Services::new(
             script,

@@ -12,7 +12,7 @@ use super::{own_dir, private_dir, whose};
 use crate::base::error::{Failure, Result, ResultExt, code, config};
 
 /// How long a writer waits for another one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A lock beside a file; released when dropped.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock `NAME.lock` beside a file, waiting at most ten seconds.
     pub fn beside(path: &Path) -> Result<Self> {
-        Self::within(path, PATIENCE)
+        Self::within(path, LOCK_TIMEOUT)
     }
 
     /// The same without waiting, for what can also be done without: `None` when another process has it, when
@@ -90,7 +90,7 @@ fn held(lock: &PathBuf) -> Failure {
     config(format!(
         "`{}` is locked by process {holder} for more than {} s",
         lock.display(),
-        PATIENCE.as_secs()
+        LOCK_TIMEOUT.as_secs()
     ))
     .help("wait for that process, or end it, and try again")
 }

@@ -21,9 +21,9 @@ use crate::{
 /// The path of the address that a browser comes back to.
 const CALLBACK: &str = "/callback";
 /// How long a person may take in the browser.
-const PATIENCE: Duration = Duration::from_secs(300);
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a browser may take for one request.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest request that is read.
 const LARGEST_REQUEST: usize = 16 * 1024;
 
@@ -122,9 +122,9 @@ fn listen(issuer: &Issuer, name: &str) -> Result<(Vec<TcpListener>, u16)> {
 }
 
 /// Waits for the browser to come back with this state; anything else that knocks is answered and waited past, each on
-/// a thread of its own: whoever says nothing holds up nobody.
+/// a thread of its own: a silent connection does not block others.
 fn wait(listeners: &[TcpListener], state: &CsrfToken) -> Result<String> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SIGN_IN_TIMEOUT;
     let (outcomes, outcome) = mpsc::channel();
     while Instant::now() < end {
         for listener in listeners {
@@ -142,14 +142,15 @@ fn wait(listeners: &[TcpListener], state: &CsrfToken) -> Result<String> {
             return outcome;
         }
     }
-    Err(auth(format!("no sign-in within {} s", PATIENCE.as_secs())).help(format!("try again: {APP} login")))
+    Err(auth(format!("no sign-in within {} s", SIGN_IN_TIMEOUT.as_secs()))
+        .help(format!("try again: {APP} login")))
 }
 
 /// Answers one request; the outcome when it is the one that is waited for.
 fn answer(mut stream: TcpStream, state: &CsrfToken) -> Option<Result<String>> {
     stream.set_nonblocking(false).ok()?;
-    stream.set_read_timeout(Some(REQUEST_PATIENCE)).ok()?;
-    stream.set_write_timeout(Some(REQUEST_PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(REQUEST_TIMEOUT)).ok()?;
+    stream.set_write_timeout(Some(REQUEST_TIMEOUT)).ok()?;
     let target = target(&mut stream)?;
     let url = Url::parse("http://localhost/").ok()?.join(&target).ok()?;
     if url.path() != CALLBACK {
@@ -189,7 +190,7 @@ fn answer(mut stream: TcpStream, state: &CsrfToken) -> Option<Result<String>> {
 fn target(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     let mut piece = [0; 1024];
-    let end = Instant::now() + REQUEST_PATIENCE;
+    let end = Instant::now() + REQUEST_TIMEOUT;
     while bytes.len() < LARGEST_REQUEST && Instant::now() < end {
         let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
         bytes.extend_from_slice(&piece[..read]);

@@ -12,7 +12,7 @@ use crate::{
     author::{
         cargo::{self, Build},
         check, develop, pack,
-        scaffold::{self, Sdk, Wanted},
+        scaffold::{self, NewCrate, Sdk},
         sign,
     },
     base::error::{Result, failed, usage},
@@ -218,7 +218,7 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
             .help("a program of its own has no command; its plugins have"));
     }
     let dir = absolute(request.text("dir").unwrap_or(name))?;
-    let wanted = Wanted {
+    let wanted = NewCrate {
         name,
         command: request.text("command").unwrap_or(name),
         dir: &dir,

@@ -18,7 +18,7 @@ use crate::{
         indexes, known_keys,
         resolve::revoked,
         same_publisher,
-        source::Wanted,
+        source::PluginSpec,
     },
     program::APP,
     run::line,
@@ -72,9 +72,9 @@ pub(in crate::commands) fn exec(request: &Request<'_>) -> Result<i32> {
             words.splice(0..0, first.map(str::to_owned));
             of_file(request, Path::new(path), true)?
         }
-        (None, Some(what)) => match Wanted::parse(what)? {
-            Wanted::File(path) => of_file(request, &path, false)?,
-            Wanted::Named(named) if named.index.is_none() => {
+        (None, Some(what)) => match PluginSpec::parse(what)? {
+            PluginSpec::File(path) => of_file(request, &path, false)?,
+            PluginSpec::Named(named) if named.index.is_none() => {
                 installed(request, &named.name, named.version.as_deref())?
             }
             _ => {

@@ -14,7 +14,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 use super::install::several;
 use crate::{
     author::{
-        index::{self, Mark, Wanted},
+        index::{self, BuildOptions, Mark},
         sign,
     },
     base::error::{Result, failed, usage},
@@ -30,7 +30,7 @@ use crate::{
 const LIFETIME: &str = "90d";
 
 pub(super) fn commands() -> Vec<Builtin> {
-    let [build, sign, check] = making();
+    let [build, sign, check] = publish_commands();
     let mut add = command(
         "plugin index add",
         "Add an index that plugins are looked up in",
@@ -73,7 +73,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     vec![add, list, remove, build, sign, check]
 }
 
-fn making() -> [Builtin; 3] {
+fn publish_commands() -> [Builtin; 3] {
     let dir = || Arg { kind: ValueKind::File, ..positional("dir", "The directory that is served", true) };
     let mark = |long: &str, help: &str| Arg { repeated: true, ..option(long, "NAME@VERSION=REASON", help) };
     let mut build = command(
@@ -292,7 +292,7 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
     let dir = PathBuf::from(request.required("dir")?);
     let marks = |id: &str| request.texts(id).into_iter().map(Mark::parse).collect::<Result<Vec<_>>>();
     let publishers = request.texts("publisher").into_iter().map(Key::given).collect::<Result<_>>()?;
-    let wanted = Wanted {
+    let wanted = BuildOptions {
         dir: &dir,
         name: request.text("name"),
         add: request.texts("files").into_iter().map(PathBuf::from).collect(),
@@ -327,14 +327,14 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
             console.notice(&format!("Next: {APP} plugin index sign {dir} --key FILE"));
         }
     }
-    told(request, format, &document)
+    describe_outcome(request, format, &document)
 }
 
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-fn told(
+fn describe_outcome(
     request: &Request<'_>,
     format: Format,
     document: &astro_plugin_protocol::plugin_index::PluginIndex,
@@ -366,7 +366,7 @@ pub(in crate::commands) fn sign(request: &Request<'_>) -> Result<i32> {
     let key = sign::key(request.env, Path::new(path), may_ask)?;
     let (path, document) = index::sign(&dir, &key)?;
     request.env.console.notice(&format!("Signed version {} in {}.", document.version, path.display()));
-    told(request, format, &document)
+    describe_outcome(request, format, &document)
 }
 
 pub(in crate::commands) fn check(request: &Request<'_>) -> Result<i32> {

@@ -16,7 +16,7 @@ use crate::{
     context::directory,
     install::{
         Choice, Installer, Options, change, lock_file,
-        source::{Named, Wanted},
+        source::{Named, PluginSpec},
     },
     program::APP,
     store::{
@@ -202,7 +202,7 @@ pub(in crate::commands) fn install(request: &Request<'_>) -> Result<i32> {
         return Err(usage(format!("`{APP} plugin install` needs a plugin"))
             .help(format!("see what there is with `{APP} plugin search`")));
     }
-    let wanted: Vec<Wanted> = typed.iter().map(|text| Wanted::parse(text)).collect::<Result<_>>()?;
+    let wanted: Vec<PluginSpec> = typed.iter().map(|text| PluginSpec::parse(text)).collect::<Result<_>>()?;
     let options = options_for_files(request)?;
     if typed.len() > 1 && (options.sha256.is_some() || options.accept_key.is_some()) {
         return Err(usage("`--sha256` and `--accept-key` are for one plugin at a time"));

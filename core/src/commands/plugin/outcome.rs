@@ -23,7 +23,7 @@ pub(super) fn finish(
 ) -> Result<i32> {
     let console = &request.env.console;
     for outcome in done {
-        console.notice(&told(outcome, dry_run));
+        console.notice(&describe_outcome(outcome, dry_run));
     }
     for outcome in done.iter().filter(|outcome| outcome.replaces_bundled && !dry_run) {
         console.notice(&format!("It takes the place of the plugin `{}` that came with {APP}.", outcome.name));
@@ -61,7 +61,7 @@ pub(super) fn finish(
 }
 
 /// What was done to a plugin, or would be, as a sentence.
-fn told(outcome: &Outcome, dry_run: bool) -> String {
+fn describe_outcome(outcome: &Outcome, dry_run: bool) -> String {
     let Outcome { name, version, before, voucher, .. } = outcome;
     let before = before.as_deref().unwrap_or_default();
     let place = outcome.origin.as_deref().unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long the program may take: it may have to ask for a password.
-const PATIENCE: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// More than any token, in bytes.
 const LARGEST: usize = 64 * 1024;
 
@@ -34,7 +34,7 @@ pub fn stored(name: &str, described: &Credential) -> Result<Stored> {
     // What the shell reads next is not for it.
     program.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped());
     child::scrub(&mut program);
-    let ended = child::run(&mut program, Limits { time: Some(PATIENCE), output: LARGEST })
+    let ended = child::run(&mut program, Limits { time: Some(COMMAND_TIMEOUT), output: LARGEST })
         .map_err(|error| refused(format!("`{}`: {error}", words[0])))?;
     if !ended.status.success() {
         return Err(refused(format!("`{}` ended with {}", words[0], ended.status)));

@@ -26,7 +26,7 @@ fn service() -> &'static str {
     product().folder
 }
 /// How long a call may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const KEYRING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a keyring cannot be used.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ fn missing(
 
 /// The value of a credential.
 pub fn stored(dirs: &Dirs, name: &str) -> Result<Option<Stored>> {
-    let found = within_patience(dirs, name, |entry| match entry.get_password() {
+    let found = with_timeout(dirs, name, |entry| match entry.get_password() {
         Ok(text) => Ok(Some(text)),
         Err(Error::NoEntry) => Ok(None),
         Err(Error::Ambiguous(items)) => one_of(Items::of(&items)?).map(Some),
@@ -125,7 +125,7 @@ pub fn store(dirs: &Dirs, name: &str, stored: &Stored) -> Result<()> {
         value[key] = number.into();
     }
     let text = value.to_string();
-    let kept = within_patience(dirs, name, move |entry| match entry.set_password(&text) {
+    let kept = with_timeout(dirs, name, move |entry| match entry.set_password(&text) {
         Err(Error::Ambiguous(items)) => match Items::of(&items)?.own.as_slice() {
             [] => Err(Trouble::Several(items.iter().map(described).collect())),
             [(first, _), rest @ ..] => {
@@ -140,7 +140,7 @@ pub fn store(dirs: &Dirs, name: &str, stored: &Stored) -> Result<()> {
 
 /// Removes the value; answers whether there was one.
 pub fn forget(dirs: &Dirs, name: &str) -> Result<bool> {
-    let removed = within_patience(dirs, name, |entry| match entry.delete_credential() {
+    let removed = with_timeout(dirs, name, |entry| match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),
         // What astro did not write is somebody else's.
@@ -212,7 +212,7 @@ fn described(item: &Item) -> String {
 }
 
 /// Runs one call on a thread of its own, which is left behind when it takes too long.
-fn within_patience<T: Send + 'static>(
+fn with_timeout<T: Send + 'static>(
     dirs: &Dirs,
     name: &str,
     call: impl FnOnce(&Entry) -> Result<T, Trouble> + Send + 'static,
@@ -226,12 +226,15 @@ fn within_patience<T: Send + 'static>(
     let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(move || {
         let opened = secret_service().and_then(|store| Entry::new_in_store(&store, service(), &user));
         let outcome = opened.map_err(Trouble::from).and_then(|entry| call(&entry));
-        // Nobody waits any more after three seconds.
+        // The receiver is gone after the timeout.
         let _ = answer.send(outcome);
     });
     spawned.map_err(|error| Trouble::Refused(error.to_string()))?;
-    answered.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        Err(Trouble::Refused(format!("it did not answer within {} s; it may be locked", PATIENCE.as_secs())))
+    answered.recv_timeout(KEYRING_TIMEOUT).unwrap_or_else(|_| {
+        Err(Trouble::Refused(format!(
+            "it did not answer within {} s; it may be locked",
+            KEYRING_TIMEOUT.as_secs()
+        )))
     })
 }
 

@@ -126,7 +126,7 @@ impl Command for Create {
         let mut created = api.create(&request, &place).await?;
         let value = value_of(&mut created)?;
         let name = created.name.clone();
-        let record = Delivered::new(Token::seen_from(place, created), "created");
+        let record = Delivered::new(Token::for_deployment(place, created), "created");
         // The value first: nothing may come between it and its delivery.
         ctx.emit_secret(Token::record_view(), &record, "token", value).await?;
         ctx.notice(format!("Created the token `{name}`.")).await
@@ -216,7 +216,7 @@ fn rotation(api: &Api<'_>, token: &ApiToken) -> String {
 async fn show_existing(api: &Api<'_>, found: ApiToken, place: Place) -> Result<()> {
     let ctx = api.ctx;
     let (name, rotation) = (found.name.clone(), rotation(api, &found));
-    let record = Delivered::new(Token::seen_from(place, found), "exists");
+    let record = Delivered::new(Token::for_deployment(place, found), "exists");
     ctx.emit(Token::record_view(), &record).await?;
     ctx.notice(format!(
         "The token `{name}` exists: nothing was created, and its value cannot be shown again."

@@ -79,7 +79,7 @@ impl Command for List {
         } else {
             let api = Api::of(&ctx).await?;
             let (all, place) = join(api.list(), place_of(&api)).await;
-            all?.into_iter().map(|token| Token::seen_from(place.clone(), token)).collect()
+            all?.into_iter().map(|token| Token::for_deployment(place.clone(), token)).collect()
         };
         if !self.scope.is_empty() {
             tokens.retain(|token| self.scope.iter().any(|scope| token.scope.eq_ignore_ascii_case(scope)));

@@ -65,7 +65,7 @@ impl Command for Rotate {
         let mut rotated = api.rotate(&token, &place).await?;
         let value = value_of(&mut rotated)?;
         let name = rotated.name.clone();
-        let record = Delivered::new(Token::seen_from(place, rotated), "rotated");
+        let record = Delivered::new(Token::for_deployment(place, rotated), "rotated");
         // The value first: nothing may come between it and its delivery.
         ctx.emit_secret(Token::record_view(), &record, "token", value).await?;
         ctx.notice(format!("Rotated the token `{name}`.")).await

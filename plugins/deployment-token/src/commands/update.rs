@@ -65,7 +65,7 @@ impl Command for Update {
         let texts = self.changed_texts(&token);
         if role.is_none() && texts.is_none() {
             ctx.notice(format!("The token `{}` is already up to date.", token.name)).await?;
-            let done = Done { token: Token::seen_from(place, token), action: "unchanged" };
+            let done = Done { token: Token::for_deployment(place, token), action: "unchanged" };
             return ctx.emit(Token::record_view(), &done).await;
         }
         if texts.is_some() && token.scope != "DEPLOYMENT" {
@@ -89,7 +89,7 @@ impl Command for Update {
             // The answer may leave the roles out; they are known.
             updated.roles = roles;
         }
-        let done = Done { token: Token::seen_from(place, updated), action: "updated" };
+        let done = Done { token: Token::for_deployment(place, updated), action: "updated" };
         ctx.emit(Token::record_view(), &done).await
     }
 

@@ -86,7 +86,7 @@ impl Command for Serve {
         let (stop, stopped) = oneshot::channel::<()>();
         let (done, ended) = oneshot::channel::<std::result::Result<(), String>>();
         std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
-            // Nobody waits any more when the command was cancelled.
+            // The receiver is gone when the command was cancelled.
             let _ = done.send(serve(listener, server, idle, &database, stopped));
         })?;
         instance.remember_port(running.port);

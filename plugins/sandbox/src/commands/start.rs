@@ -13,7 +13,7 @@ use super::{Conditions, State, open, put_profile, stop::stop};
 use crate::instance::{Instance, Running};
 
 /// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(15);
+const START_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Start the local Astro API in the background
 ///
@@ -95,7 +95,7 @@ fn launch(instance: &Instance, port: Option<u16>, conditions: &Conditions) -> Re
     }
     let mut child = process.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
     let started = Instant::now();
-    while started.elapsed() < PATIENCE {
+    while started.elapsed() < START_TIMEOUT {
         match instance.running()? {
             Some(running) if running.pid == child.id() => return Ok(running),
             _ => {}
@@ -116,6 +116,6 @@ fn launch(instance: &Instance, port: Option<u16>, conditions: &Conditions) -> Re
     }
     child.kill()?;
     child.wait()?;
-    Err(Error::new(format!("the sandbox did not listen within {} s", PATIENCE.as_secs()))
+    Err(Error::new(format!("the sandbox did not listen within {} s", START_TIMEOUT.as_secs()))
         .help(format!("see why in {}", instance.log().display())))
 }

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::instance::{Instance, Running};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stop the local Astro API; its data stays
 #[derive(Args)]
@@ -56,7 +56,7 @@ pub(super) fn stop(instance: &Instance, running: &Running) -> Result<()> {
     kill_process(pid, Signal::TERM)?;
     let started = Instant::now();
     while !instance.is_free()? {
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > STOP_TIMEOUT {
             return Err(Error::new(format!("the sandbox (process {}) does not end", running.pid)));
         }
         std::thread::sleep(Duration::from_millis(5));

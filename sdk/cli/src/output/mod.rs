@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub use clean::line as clean_line;
-pub use table::{Sheet, Table};
+pub use table::{Table, TableLayout};
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Format {
 #[derive(Default)]
 pub struct Renderer {
     format: Format,
-    sheet: Sheet,
+    sheet: TableLayout,
     state: State,
     /// Nothing is written: view and rows are taken out at the end.
     collected: Option<Collected>,
@@ -111,7 +111,7 @@ pub struct Step {
 
 impl Renderer {
     /// A renderer for one command.
-    pub fn new(format: Format, sheet: Sheet) -> Self {
+    pub fn new(format: Format, sheet: TableLayout) -> Self {
         Self { format, sheet, ..Self::default() }
     }
 
@@ -126,7 +126,7 @@ impl Renderer {
     }
 
     /// A result that is there as a whole.
-    pub fn whole(format: Format, sheet: Sheet, view: View, rows: Vec<Value>) -> Result<Step> {
+    pub fn whole(format: Format, sheet: TableLayout, view: View, rows: Vec<Value>) -> Result<Step> {
         let mut renderer = Self::new(format, sheet);
         let mut whole = Step::default();
         for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {

@@ -21,7 +21,7 @@ const GAP: usize = 2;
 
 /// What a table is drawn on.
 #[derive(Debug, Clone, Default)]
-pub struct Sheet {
+pub struct TableLayout {
     /// Columns of the terminal; none off a terminal.
     pub width: Option<usize>,
     /// Escape codes are allowed.
@@ -46,7 +46,7 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn push(&mut self, row: &Value, sheet: &Sheet) {
+    pub fn push(&mut self, row: &Value, sheet: &TableLayout) {
         for (index, column) in self.columns.iter().enumerate() {
             let start = self.cells.len();
             push_cell(&mut self.cells, row.get(&column.key), column.kind, &sheet.now);
@@ -66,7 +66,7 @@ impl Table {
     }
 
     /// All rows below a heading, or as blocks where the terminal is too narrow.
-    pub fn list(&self, sheet: &Sheet) -> String {
+    pub fn list(&self, sheet: &TableLayout) -> String {
         match self.fit(sheet.width) {
             Some(columns) => self.grid(&columns, sheet),
             None => self.records(sheet),
@@ -74,7 +74,7 @@ impl Table {
     }
 
     /// Each row as lines of `name  value`, rows separated by an empty line. Values are not cut.
-    pub fn records(&self, sheet: &Sheet) -> String {
+    pub fn records(&self, sheet: &TableLayout) -> String {
         let mut text = String::new();
         let left = self.columns.iter().map(|column| width(&column.title)).max().unwrap_or(0);
         for row in 0..self.rows() {
@@ -119,7 +119,7 @@ impl Table {
         width(&self.columns[column].title).max(NARROWEST)
     }
 
-    fn grid(&self, columns: &[(usize, usize)], sheet: &Sheet) -> String {
+    fn grid(&self, columns: &[(usize, usize)], sheet: &TableLayout) -> String {
         let line: usize = columns.iter().map(|(_, width)| width + GAP).sum();
         let mut text = String::with_capacity((line + 1) * (self.rows() + 1));
         let heading: Vec<&str> =

@@ -4,7 +4,7 @@ use astro_plugin_protocol::service::{Column, ColumnKind, Emit, Secret, View};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Format, Renderer, Sheet};
+use super::{Format, Renderer, TableLayout};
 use crate::escape::width;
 
 fn column(key: &str, kind: ColumnKind, optional: bool) -> Column {
@@ -27,7 +27,7 @@ fn view() -> View {
 }
 
 fn render(format: Format, width: Option<usize>, view: View, rows: Vec<Value>) -> String {
-    let sheet = Sheet { width, color: false, now: "2026-06-01T00:00:00Z".into() };
+    let sheet = TableLayout { width, color: false, now: "2026-06-01T00:00:00Z".into() };
     let mut renderer = Renderer::new(format, sheet);
     let mut bytes = Vec::new();
     for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
@@ -103,7 +103,7 @@ fn a_secret_stands_alone() {
         value: "s".repeat(784),
     };
     let rendered = |format| {
-        let bytes = Renderer::new(format, Sheet { width: Some(40), ..Sheet::default() })
+        let bytes = Renderer::new(format, TableLayout { width: Some(40), ..TableLayout::default() })
             .secret(&secret, true)
             .expect("fine");
         String::from_utf8(bytes).expect("text")
@@ -113,7 +113,7 @@ fn a_secret_stands_alone() {
     let json: Value = serde_json::from_str(&rendered(Format::Json)).expect("one document");
     assert_eq!(json["token"], secret.value);
     let broken = Secret { value: "a\nb".into(), ..secret };
-    assert!(Renderer::new(Format::Clean, Sheet::default()).secret(&broken, true).is_err());
+    assert!(Renderer::new(Format::Clean, TableLayout::default()).secret(&broken, true).is_err());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn controls_do_not_act_on_a_terminal_in_any_format() {
 
 #[test]
 fn messages_out_of_order_are_refused() {
-    let mut renderer = Renderer::new(Format::Json, Sheet::default());
+    let mut renderer = Renderer::new(Format::Json, TableLayout::default());
     assert!(renderer.step(Emit::End).is_err());
     renderer.step(Emit::Begin { view: View::default() }).expect("first");
     assert!(renderer.step(Emit::Begin { view: View::default() }).is_err());
