@@ -39,7 +39,7 @@ use crate::{
     sys::exit_message,
 };
 use program::Program;
-use recovery::{Kept, Record, Store};
+use recovery::{PendingSecret, Record, Store};
 use sink::{Options, Sink};
 
 /// How a command keeps and delivers its secrets.
@@ -65,7 +65,7 @@ pub struct Delivery {
 #[derive(Default)]
 struct Secrets {
     /// What is not delivered yet.
-    kept: Vec<Kept>,
+    kept: Vec<PendingSecret>,
     /// What to say of the secret that is being handed over, should that never end.
     delivering: Option<Failure>,
     /// What to say of a request whose answer holds nothing that can be delivered.
@@ -148,10 +148,10 @@ impl Delivery {
     }
 
     /// Writes the intent record. The request may be sent after this.
-    pub fn begin(&self, record: Record) -> Result<Kept> {
+    pub fn begin(&self, record: Record) -> Result<PendingSecret> {
         match &self.store {
             Some(store) => store.begin(record),
-            None => Ok(Kept::in_memory(record)),
+            None => Ok(PendingSecret::in_memory(record)),
         }
     }
 
@@ -170,7 +170,7 @@ impl Delivery {
     }
 
     /// Takes over an answer that holds a secret.
-    pub fn keep(&self, kept: Kept) {
+    pub fn keep(&self, kept: PendingSecret) {
         lock(&self.secrets).kept.push(kept);
     }
 
@@ -228,7 +228,7 @@ impl Delivery {
     }
 
     /// What is kept of a secret, marked as being handed over.
-    fn take(&self, secret: &Secret, more: &Context<'_>) -> Result<Kept> {
+    fn take(&self, secret: &Secret, more: &Context<'_>) -> Result<PendingSecret> {
         let mut secrets = lock(&self.secrets);
         let at = secrets.kept.iter().position(|kept| kept.value() == Some(secret.value.as_str()));
         let kept = match at {
@@ -248,11 +248,11 @@ impl Delivery {
         Ok(kept)
     }
 
-    fn keep_now(&self, secret: &Secret, more: &Context<'_>) -> Result<Kept> {
+    fn keep_now(&self, secret: &Secret, more: &Context<'_>) -> Result<PendingSecret> {
         let record = more.record_of(secret);
         let mut kept = match &self.store {
             Some(store) => store.begin(record)?,
-            None => Kept::in_memory(record),
+            None => PendingSecret::in_memory(record),
         };
         let answer = serde_json::json!({ secret.key.clone(): secret.value });
         kept.append(answer.to_string().as_bytes());
@@ -346,7 +346,7 @@ impl Context<'_> {
 }
 
 /// The failure of a secret that exists and was not delivered: it names the thing and where the value is.
-pub fn undelivered(kept: &Kept, reason: &str) -> Failure {
+pub fn undelivered(kept: &PendingSecret, reason: &str) -> Failure {
     let record = &kept.record;
     let failure = Failure::new(
         code::DELIVERY,

@@ -7,7 +7,7 @@ use astro_plugin_protocol::service::{HttpRequest, HttpResponse, OneTimeSecret};
 
 use super::{
     Delivery,
-    recovery::{Kept, Record},
+    recovery::{PendingSecret, Record},
     settle::{self, Verdict},
     undelivered, value_at,
 };
@@ -169,7 +169,7 @@ fn record(one: &OneTime<'_>) -> Record {
 /// The answer is here: on the disk, then to the plugin.
 fn answer(
     one: &OneTime<'_>,
-    mut kept: Kept,
+    mut kept: PendingSecret,
     value: &str,
     answered: &Answered,
     deferral: signals::Deferral,
@@ -254,7 +254,7 @@ pub(super) fn is_own(client: &ApiClient, secret: &OneTimeSecret) -> bool {
 /// What a person is told when no answer came.
 fn outcome_error(
     secret: &OneTimeSecret,
-    kept: Kept,
+    kept: PendingSecret,
     verdict: Verdict,
     reason: String,
     refusal: Option<Failure>,

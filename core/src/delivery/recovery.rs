@@ -83,7 +83,7 @@ pub struct Store {
 }
 
 /// An intent and its answer.
-pub struct Kept {
+pub struct PendingSecret {
     /// What is known of it.
     pub record: Record,
     answer: Vec<u8>,
@@ -144,7 +144,7 @@ impl Store {
     }
 
     /// Writes the intent and makes room for the answer.
-    pub fn begin(&self, mut record: Record) -> Result<Kept> {
+    pub fn begin(&self, mut record: Record) -> Result<PendingSecret> {
         let stem = record.started_at.replace(['-', ':'], "").replace('T', "-").replace('Z', "");
         let mut options = OpenOptions::new();
         options.write(true).read(true).create_new(true).mode(0o600);
@@ -170,7 +170,7 @@ impl Store {
             let _ = fs::remove_file(&path);
         })?;
         let files = Some(Files { intent, path, answer });
-        Ok(Kept { record, answer: Vec::new(), value: None, files, broken: None, deferral: None })
+        Ok(PendingSecret { record, answer: Vec::new(), value: None, files, broken: None, deferral: None })
     }
 
     /// What earlier runs left, oldest first. What a running process works on is not left over.
@@ -266,7 +266,7 @@ fn entry(stem: &Path) -> Option<RecoveryEntry> {
     Some(RecoveryEntry { record, path, value, is_answered, is_whole })
 }
 
-impl Kept {
+impl PendingSecret {
     /// Without files, for whoever wants none.
     pub fn in_memory(record: Record) -> Self {
         Self { record, answer: Vec::new(), value: None, files: None, broken: None, deferral: None }

@@ -98,7 +98,7 @@ impl<'a> Installer<'a> {
         let policy = Policy::load(dirs)?;
         policy.keys()?;
         if !options.dry_run {
-            trust::govern(dirs)?;
+            trust::register_policy_source(dirs)?;
         }
         Ok(Self { env, dirs, options, policy, timeout, opened: RefCell::default() })
     }

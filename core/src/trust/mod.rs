@@ -43,17 +43,17 @@ pub struct Policy {
 
 impl Policy {
     /// The policy of this user's store: that of the configuration in use, and that of every configuration which ever set
-    /// one for this store ([`govern`]), so that a variable which names another directory changes nothing. Without a
+    /// one for this store ([`register_policy_source`]), so that a variable which names another directory changes nothing. Without a
     /// configuration it is the default; one that cannot be read and may hold a policy is an error.
     pub fn load(dirs: &Dirs) -> Result<Self> {
         let own = dirs.config_file();
         let mut policy = Self::from(read(&own)?);
-        let governing = governing(dirs)?;
-        if policy != Self::default() && !governing.contains(&own) {
+        let policy_sources = policy_sources(dirs)?;
+        if policy != Self::default() && !policy_sources.contains(&own) {
             // It was written by hand. Where nothing can be written it holds as long as nothing changes.
-            let _ = govern(dirs);
+            let _ = register_policy_source(dirs);
         }
-        for path in governing.into_iter().filter(|path| *path != own) {
+        for path in policy_sources.into_iter().filter(|path| *path != own) {
             policy.others.push(read_other(dirs, &path)?);
         }
         Ok(policy)
@@ -118,8 +118,8 @@ fn read_other(dirs: &Dirs, path: &Path) -> Result<TrustSettings> {
         false => Err(config(format!("`{}` is not a whole path", path.display()))),
     };
     read.map_err(|failure| {
-        let governing = governing_file(dirs);
-        let (file, line) = (governing.display(), path.display());
+        let policy_sources = governing_file(dirs);
+        let (file, line) = (policy_sources.display(), path.display());
         let help = format!("when it is not yours, as in a store copied from another user, remove the line `{line}` from `{file}`");
         let message = format!("cannot read the trust policy of `{line}`, which `{file}` names");
         let causes = match Denied::of(path) {
@@ -159,7 +159,7 @@ fn governing_file(dirs: &Dirs) -> PathBuf {
     dirs.plugins().join("governed-by")
 }
 
-fn governing(dirs: &Dirs) -> Result<Vec<PathBuf>> {
+fn policy_sources(dirs: &Dirs) -> Result<Vec<PathBuf>> {
     let path = governing_file(dirs);
     let text = files::read(&path).map_err(|failure| match Denied::of(&path) {
         Some(denied) => {
@@ -174,10 +174,10 @@ fn governing(dirs: &Dirs) -> Result<Vec<PathBuf>> {
 
 /// From now on the policy of this configuration holds for the store, from wherever the configuration in use is read. Done
 /// by `astro config set`, by whatever installs, and by the first run under a policy.
-pub fn govern(dirs: &Dirs) -> Result<()> {
+pub fn register_policy_source(dirs: &Dirs) -> Result<()> {
     let own = dirs.config_file();
-    let mut all = governing(dirs)?;
-    // A configuration that says nothing, and one that is gone, govern nothing.
+    let mut all = policy_sources(dirs)?;
+    // A configuration that says nothing, and one that is gone, register_policy_source nothing.
     if all.contains(&own) || read(&own)? == TrustSettings::default() {
         return Ok(());
     }
@@ -231,12 +231,12 @@ mod tests {
         };
         let (mine, other) = (dirs("mine"), dirs("other"));
         files::write(&mine.config_file(), b"[trust]\nrequire = \"signed\"\n").expect("written");
-        govern(&other).expect("it says nothing");
+        register_policy_source(&other).expect("it says nothing");
         assert!(Policy::load(&other).expect("read").refusal(None).is_none());
-        govern(&mine).expect("written");
+        register_policy_source(&mine).expect("written");
         assert!(Policy::load(&other).expect("read").refusal(None).is_some());
         files::write(&other.config_file(), b"[trust]\nverify = \"always\"\n").expect("written");
-        govern(&other).expect("written");
+        register_policy_source(&other).expect("written");
         let both = Policy::load(&mine).expect("read");
         assert!(both.verifies_always() && both.refusal(None).is_some());
         // Who takes the policy back where it was set has taken it back.
@@ -256,17 +256,17 @@ mod tests {
             cache: all,
             private_home: true,
         };
-        let governing = governing_file(&dirs);
+        let policy_sources = governing_file(&dirs);
         let other = home.path().join("other.toml");
         std::fs::create_dir(&other).expect("made");
         for (line, cause) in [
             (other.display().to_string(), "it is not a regular file"),
             ("relative/config.toml".to_owned(), "`relative/config.toml` is not a whole path"),
         ] {
-            files::write(&governing, format!("\n{line}\n").as_bytes()).expect("written");
+            files::write(&policy_sources, format!("\n{line}\n").as_bytes()).expect("written");
             let failure = Policy::load(&dirs).expect_err("refused");
             assert_eq!(failure.code, crate::base::error::code::CONFIG, "{failure:?}");
-            let file = governing.display();
+            let file = policy_sources.display();
             assert_eq!(
                 failure.message,
                 format!("cannot read the trust policy of `{line}`, which `{file}` names")
@@ -275,7 +275,7 @@ mod tests {
             let remove = format!("remove the line `{line}` from `{file}`");
             assert!(failure.help.iter().any(|help| help.contains(&remove)), "{failure:?}");
         }
-        files::write(&governing, b"\n/nowhere/config.toml\n").expect("written");
+        files::write(&policy_sources, b"\n/nowhere/config.toml\n").expect("written");
         assert_eq!(Policy::load(&dirs).expect("one that is gone holds no policy").refusal(None), None);
     }
 

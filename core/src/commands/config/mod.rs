@@ -173,7 +173,7 @@ pub(super) fn set(request: &Request<'_>) -> Result<i32> {
         Ok(document.to_string() != before)
     })?;
     if key.starts_with("trust.") {
-        trust::govern(&dirs)?;
+        trust::register_policy_source(&dirs)?;
     }
     request.env.console.notice(&match changed {
         true => format!("Set `{key}`."),
