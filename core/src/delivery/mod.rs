@@ -17,6 +17,7 @@ pub mod recovery;
 mod settle;
 pub mod sink;
 pub mod token_file;
+mod verdict;
 
 use std::{
     collections::BTreeMap,

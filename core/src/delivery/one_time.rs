@@ -10,6 +10,7 @@ use super::{
     recovery::{PendingSecret, Record},
     settle::{self, Verdict},
     undelivered, value_at,
+    verdict::{self, Came, Next, outcome_error, unknown},
 };
 use crate::{
     api::{
@@ -78,7 +79,7 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
     }
     exit_message::set(report::rendered(
         &client.console,
-        &unknown(secret, &kept.record, &format!("{APP} ended before an answer came"), None),
+        &unknown(secret, &kept, &format!("{APP} ended before an answer came"), None),
     ));
     let started = Instant::now();
     let outcome = prepared.send_whole(&unshared, |piece| kept.append(piece)).await;
@@ -94,45 +95,33 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
     }
     kept.sync();
     let value = kept.find_value().map(str::to_owned);
-    let mut says_done = false;
-    let (reason, refusal, may_still_happen) = match (outcome, &value) {
-        (Ok(answered), Some(value)) if answered.is_success() => {
-            return answer(one, kept, value, &answered, deferral);
+    if value.is_none() && outcome.as_ref().is_ok_and(Answered::is_success) {
+        kept.learn_id();
+    }
+    let (came, reason, refusal) = describe(one, &prepared.method, &kept, &outcome);
+    let failure = match (verdict::next(came, value.is_some()), value, outcome) {
+        (Next::HandOver, Some(value), Ok(answered)) => {
+            return answer(one, kept, &value, &answered, deferral);
         }
-        (Ok(answered), _) if answered.is_success() => {
-            kept.learn_id();
-            says_done = answered.is_json && kept.record.labels.contains_key("id");
-            ("the answer does not hold the token".to_owned(), None, true)
-        }
-        (Ok(answered), None) if answered.is_definite() => {
+        (Next::Nothing, _, outcome) => {
             kept.remove();
             exit_message::clear();
-            return Err(refused(&prepared.method, &answered, &client.context));
+            return Err(match outcome {
+                Err(SendError::NotSent(error)) => unreachable(&error, &client.context, &reqwest::Method::GET),
+                _ => refusal.unwrap_or_else(|| failed(reason)),
+            });
         }
-        (Ok(answered), _) => {
-            let refusal = refused(&prepared.method, &answered, &client.context);
-            // A token in a refusal is hidden by now, and kept.
-            let refusal = Failure { message: redact::redacted(&refusal.message).into_owned(), ..refusal };
-            // A gateway that ran out of patience says nothing of what is behind it.
-            (refusal.message.clone(), Some(refusal), matches!(answered.status, 408 | 504 | 524))
+        (Next::HandOver | Next::Keep, Some(value), _) => {
+            renew_own(client, secret, &value);
+            undelivered(&kept, &reason)
         }
-        (Err(SendError::NotSent(error)), _) => {
-            kept.remove();
-            exit_message::clear();
-            return Err(unreachable(&error, &client.context, &reqwest::Method::GET));
+        (Next::Settle { may_still_happen }, ..) => {
+            let verdict = settle::settle(client, secret, before.as_ref(), may_still_happen).await;
+            outcome_error(secret, kept, verdict, reason, refusal, settle::watched(client))
         }
-        (Err(SendError::TimedOut), _) => ("no answer came in time".to_owned(), None, true),
-        (Err(SendError::ConnectionLost(error)), _) => (innermost(&error), None, false),
-        (Err(SendError::Truncated(failure)), _) => (failure.message, None, true),
-    };
-    let failure = if let Some(value) = value {
-        renew_own(client, secret, &value);
-        undelivered(&kept, &reason)
-    } else if says_done {
-        outcome_error(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
-    } else {
-        let verdict = settle::settle(client, secret, before.as_ref(), may_still_happen).await;
-        outcome_error(secret, kept, verdict, reason, refusal, settle::watched(client))
+        (Next::Done | Next::HandOver | Next::Keep, ..) => {
+            outcome_error(secret, kept, Verdict::Done, reason, refusal, Duration::ZERO)
+        }
     };
     exit_message::set(report::rendered(&client.console, &failure));
     if signals::pending().is_some() {
@@ -150,6 +139,38 @@ async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpR
         delivery.fail(failure.clone());
     }
     Err(failure)
+}
+
+/// What came, why that is not what was wanted, and the API's refusal when it is one.
+fn describe(
+    one: &OneTime<'_>,
+    method: &reqwest::Method,
+    kept: &PendingSecret,
+    outcome: &std::result::Result<Answered, SendError>,
+) -> (Came, String, Option<Failure>) {
+    let refusal = |answered: &Answered| {
+        let refusal = refused(method, answered, &one.client.context);
+        // A token in a refusal is hidden by now, and kept.
+        Failure { message: redact::redacted(&refusal.message).into_owned(), ..refusal }
+    };
+    match outcome {
+        Ok(answered) if answered.is_success() => {
+            let is_record = answered.is_json && kept.record.labels.contains_key("id");
+            (Came::Success { is_record }, "the answer does not hold the token".to_owned(), None)
+        }
+        Ok(answered) => {
+            let refusal = refusal(answered);
+            let came = match answered.is_definite() {
+                true => Came::Refusal,
+                false => Came::Unclear { is_timeout: matches!(answered.status, 408 | 504 | 524) },
+            };
+            (came, refusal.message.clone(), Some(refusal))
+        }
+        Err(SendError::NotSent(error)) => (Came::NotSent, innermost(error), None),
+        Err(SendError::TimedOut) => (Came::TimedOut, "no answer came in time".to_owned(), None),
+        Err(SendError::ConnectionLost(error)) => (Came::ConnectionLost, innermost(error), None),
+        Err(SendError::Truncated(failure)) => (Came::Truncated, failure.message.clone(), None),
+    }
 }
 
 fn record(one: &OneTime<'_>) -> Record {
@@ -249,61 +270,4 @@ fn renew_own(client: &ApiClient, secret: &OneTimeSecret, value: &str) {
 pub(super) fn is_own(client: &ApiClient, secret: &OneTimeSecret) -> bool {
     let own = client.context.token_id();
     own.is_some() && own == secret.labels.get("id").map(String::as_str)
-}
-
-/// What a person is told when no answer came.
-fn outcome_error(
-    secret: &OneTimeSecret,
-    kept: PendingSecret,
-    verdict: Verdict,
-    reason: String,
-    refusal: Option<Failure>,
-    watched: Duration,
-) -> Failure {
-    let (name, action) = (kept.record.name(), secret.action.as_str());
-    match verdict {
-        // What was answered is never thrown away, whatever the server shows now.
-        Verdict::NotDone if kept.answer().is_empty() => {
-            kept.remove();
-            let still = if secret.replaces { "; its present value still works" } else { "" };
-            let http = refusal.and_then(|refusal| refusal.http);
-            let failure = Failure::new(code::NETWORK, format!("the token {name} was not {action}{still}"));
-            let seen = format!("the API showed no change within {} s", watched.as_secs());
-            let help = "look at the token once more, then run the command again";
-            Failure { http, ..failure.cause(reason).cause(seen).help(help) }
-        }
-        Verdict::Done => {
-            let failure = Failure::new(
-                code::DELIVERY,
-                format!("the token {name} was {action}, but its value did not come"),
-            )
-            .cause(reason)
-            .help("rotate the token to get another value");
-            match kept.path().map(ToOwned::to_owned) {
-                Some(path) => {
-                    failure.help(format!("the part of the answer that came is kept in {}", path.display()))
-                }
-                None => {
-                    kept.remove();
-                    failure
-                }
-            }
-        }
-        Verdict::NotDone | Verdict::Unknown => unknown(secret, &kept.record, &reason, refusal),
-    }
-}
-
-fn unknown(secret: &OneTimeSecret, record: &Record, reason: &str, refusal: Option<Failure>) -> Failure {
-    let what = format!("it is not known whether the token {} was {}", record.name(), secret.action);
-    let failure = Failure::new(code::OUTCOME_UNKNOWN, what).cause(reason);
-    // What the refusal itself advises comes first.
-    let advice = refusal.into_iter().flat_map(|refusal| refusal.help);
-    let noted = match record.id.as_str() {
-        "" => "nothing was recorded (--no-recovery)".to_owned(),
-        id => format!("this is noted as {id}: {APP} recover list"),
-    };
-    advice
-        .fold(failure, Failure::help)
-        .help("look at the list of tokens before you try again: it may still happen")
-        .help(noted)
 }

@@ -128,6 +128,13 @@ impl Store {
         Ok(Self { dir })
     }
 
+    /// One in a test's directory.
+    #[cfg(test)]
+    pub(super) fn in_directory(dir: PathBuf) -> Self {
+        fs::create_dir_all(&dir).expect("made");
+        Self { dir }
+    }
+
     /// The directory as it is.
     pub fn at(dirs: &Dirs) -> Self {
         Self { dir: dirs.state.join("recovery") }

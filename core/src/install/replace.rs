@@ -150,7 +150,7 @@ impl Installer<'_> {
                 )));
         }
         if let Some(old) = &old {
-            self.check_replacement(&candidate, old, choice)?;
+            check_replacement(&candidate, old, choice, self.options.downgrade)?;
         }
         user::refuse_clash(stores, &candidate.manifest)?;
 
@@ -169,15 +169,7 @@ impl Installer<'_> {
         record.publisher_key = candidate.key.as_ref().map(|key| key.text().to_owned());
         record.pinned = choice == Choice::Named;
         let before = old.as_ref().map(|old| old.version.as_str());
-        let action = match before {
-            None => Action::Installed,
-            // A build of the user's own is no version that this one follows.
-            _ if linked.is_some() => Action::Installed,
-            Some(before) if resolve::is_newer(&version, before) => Action::Upgraded,
-            Some(before) if resolve::is_newer(before, &version) => Action::Downgraded,
-            Some(_) => Action::Replaced,
-        };
-        let mut outcome = Outcome::of(&record, before, action);
+        let mut outcome = Outcome::of(&record, before, action(&version, old.as_ref()));
         outcome.voucher = candidate.voucher();
         outcome.replaces_bundled = theirs.is_some();
         outcome.replaces_link = linked.map(|linked| linked.path.clone());
@@ -268,39 +260,51 @@ impl Installer<'_> {
         let record = Installed { pinned, ..old.clone() };
         Ok(Outcome::of(&record, Some(&old.version), action))
     }
+}
 
-    /// Whether this version may come after that one.
-    fn check_replacement(&self, candidate: &Candidate, old: &Installed, choice: Choice) -> Result<()> {
-        let (name, version) = (&old.name, &candidate.manifest.version);
-        let place = &candidate.origin.place;
-        let is_elsewhere = old.source == Source::Index
-            && candidate.origin.source == Source::Index
-            && old.origin.as_ref() != Some(place);
-        if is_elsewhere && !candidate.origin.is_chosen {
-            let from = old.origin.as_deref().unwrap_or_default();
-            return Err(plugin(format!("`{name}` is installed from the index `{from}`, not from `{place}`"))
-                .help(format!("to take it from there from now on: {APP} plugin install {place}/{name}")));
-        }
-        let is_named = choice == Choice::Named || self.options.downgrade || old.source == Source::Link;
-        if resolve::is_newer(&old.version, version) && !is_named {
-            return Err(older(name, version, &old.version, choice));
-        }
-        let is_rewritten = old.version == *version
-            && old.hash != candidate.hash
-            && candidate.origin.source == Source::Index
-            && old.source == Source::Index
-            && old.origin.as_ref() == Some(&candidate.origin.place);
-        if is_rewritten {
-            return Err(plugin(format!(
-                "the index `{}` has another file for `{name}` {version} than the one that is installed",
-                candidate.origin.place
-            ))
-            .cause(format!("SHA-256 {}, installed {}", candidate.hash, old.hash))
-            .help("a version never changes; ask whoever keeps the index")
-            .help(format!("to take the other file: {APP} plugin remove {name}, and install it again")));
-        }
-        Ok(())
+/// What installing a version is, by what is installed.
+fn action(version: &str, old: Option<&Installed>) -> Action {
+    match old {
+        None => Action::Installed,
+        // A build of the user's own is no version that this one follows.
+        Some(old) if old.source == Source::Link => Action::Installed,
+        Some(old) if resolve::is_newer(version, &old.version) => Action::Upgraded,
+        Some(old) if resolve::is_newer(&old.version, version) => Action::Downgraded,
+        Some(_) => Action::Replaced,
     }
+}
+
+/// Whether this version may come after that one. `downgrade`: an older one is wanted.
+fn check_replacement(candidate: &Candidate, old: &Installed, choice: Choice, downgrade: bool) -> Result<()> {
+    let (name, version) = (&old.name, &candidate.manifest.version);
+    let place = &candidate.origin.place;
+    let is_elsewhere = old.source == Source::Index
+        && candidate.origin.source == Source::Index
+        && old.origin.as_ref() != Some(place);
+    if is_elsewhere && !candidate.origin.is_chosen {
+        let from = old.origin.as_deref().unwrap_or_default();
+        return Err(plugin(format!("`{name}` is installed from the index `{from}`, not from `{place}`"))
+            .help(format!("to take it from there from now on: {APP} plugin install {place}/{name}")));
+    }
+    let is_named = choice == Choice::Named || downgrade || old.source == Source::Link;
+    if resolve::is_newer(&old.version, version) && !is_named {
+        return Err(older(name, version, &old.version, choice));
+    }
+    let is_rewritten = old.version == *version
+        && old.hash != candidate.hash
+        && candidate.origin.source == Source::Index
+        && old.source == Source::Index
+        && old.origin.as_ref() == Some(&candidate.origin.place);
+    if is_rewritten {
+        return Err(plugin(format!(
+            "the index `{}` has another file for `{name}` {version} than the one that is installed",
+            candidate.origin.place
+        ))
+        .cause(format!("SHA-256 {}, installed {}", candidate.hash, old.hash))
+        .help("a version never changes; ask whoever keeps the index")
+        .help(format!("to take the other file: {APP} plugin remove {name}, and install it again")));
+    }
+    Ok(())
 }
 
 /// The publisher's key is remembered when a plugin is first installed signed: another key, or none, needs a word.
@@ -336,3 +340,6 @@ fn older(name: &str, version: &str, installed: &str, choice: Choice) -> Failure 
         _ => failure.help("to go back to it repeat the command with --downgrade"),
     }
 }
+
+#[cfg(test)]
+mod tests;
