@@ -15,7 +15,7 @@ use crate::{
         time::{timestamp, unix_now},
     },
     commands::Builtin,
-    console::escaped,
+    console::{Console, escaped},
     context::{
         Claims, Context, Origin, Overridden, Sourced,
         names::{Names, beside},
@@ -68,6 +68,49 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         checked = check(request, &context)?;
     }
     let names = Names::at(env.dirs.as_ref().ok(), &context.address.value).of_context(&context);
+    let mut rows = settings_rows(&context, format);
+    for (name, value, origin) in checked {
+        rows.push(json!({ "name": name, "value": value, "origin": origin }));
+    }
+    let in_one_line = |failure: &Failure| match failure.causes.first() {
+        Some(cause) => format!("{}: {cause}", failure.message),
+        None => failure.message.clone(),
+    };
+    let blocked = context.obstacle(unix_now()).as_ref().map(in_one_line);
+    let read_only = context.read_only.as_ref().map(in_one_line);
+    match format {
+        Format::Json => {
+            let document = document(&context, rows, names, blocked, read_only);
+            return request.emit(format, View::default(), vec![document]);
+        }
+        Format::Clean => {
+            let line = prompt_line(&context, blocked.is_some(), names);
+            return request.emit(format, prompt_view(), vec![line]);
+        }
+        Format::Table => name_ids(&mut rows, names),
+    }
+    let is_time = |row: &Value| matches!(row["name"].as_str(), Some("credential_expires" | "expires_at"));
+    for row in rows.iter_mut().filter(|row| is_time(row)) {
+        if let Some(time) = row["value"].as_str().map(minute) {
+            row["value"] = time.into();
+        }
+    }
+    let view = View {
+        list: Some("settings".to_owned()),
+        columns: vec![
+            column("name", ColumnKind::Id),
+            column("value", ColumnKind::Id),
+            column("origin", ColumnKind::Id),
+        ],
+        ..View::default()
+    };
+    let code = request.emit(format, view, rows)?;
+    tell(&env.console, &context, blocked, read_only);
+    Ok(code)
+}
+
+/// Every value in effect and where it came from.
+fn settings_rows(context: &Context, format: Format) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<(String, String)>| {
         let (value, origin) =
@@ -94,82 +137,62 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         row(dimension.name, text(&setting.cloned()));
     }
     row("output", Some((format.name().to_owned(), context.output.origin.to_string())));
-    for (name, value, origin) in checked {
-        rows.push(json!({ "name": name, "value": value, "origin": origin }));
+    rows
+}
+
+/// The same for a program, with what was overridden and what is in the way.
+fn document(
+    context: &Context,
+    rows: Vec<Value>,
+    names: Vec<(&'static str, Option<String>)>,
+    blocked: Option<String>,
+    read_only: Option<String>,
+) -> Value {
+    let overridden: Vec<Value> = context
+        .overridden
+        .iter()
+        .map(|overridden| {
+            let Overridden { name, setting } = overridden;
+            json!({ "name": name, "value": setting.value, "origin": setting.origin.to_string() })
+        })
+        .collect();
+    let mut document = json!({
+        "settings": rows,
+        "overridden": overridden,
+        "ignored": context.ignored,
+        "blocked": blocked,
+        "directory_files": directory_files(context),
+        "read_only": read_only,
+    });
+    for (level, name) in names {
+        document[format!("{level}_name")] = name.into();
     }
-    let in_one_line = |failure: &Failure| match failure.causes.first() {
-        Some(cause) => format!("{}: {cause}", failure.message),
-        None => failure.message.clone(),
-    };
-    let blocked = context.obstacle(unix_now()).as_ref().map(in_one_line);
-    let read_only = context.read_only.as_ref().map(in_one_line);
-    match format {
-        Format::Json => {
-            let overridden: Vec<Value> = context
-                .overridden
-                .iter()
-                .map(|overridden| {
-                    let Overridden { name, setting } = overridden;
-                    json!({ "name": name, "value": setting.value, "origin": setting.origin.to_string() })
-                })
-                .collect();
-            let mut document = json!({
-                "settings": rows,
-                "overridden": overridden,
-                "ignored": context.ignored,
-                "blocked": blocked,
-                "directory_files": directory_files(&context),
-                "read_only": read_only,
-            });
-            for (level, name) in names {
-                document[format!("{level}_name")] = name.into();
-            }
-            return request.emit(format, View::default(), vec![document]);
-        }
-        Format::Clean => {
-            let line = prompt_line(&context, blocked.is_some(), names);
-            return request.emit(format, prompt_view(), vec![line]);
-        }
-        Format::Table => name_ids(&mut rows, names),
-    }
-    let is_time = |row: &Value| matches!(row["name"].as_str(), Some("credential_expires" | "expires_at"));
-    for row in rows.iter_mut().filter(|row| is_time(row)) {
-        if let Some(time) = row["value"].as_str().map(minute) {
-            row["value"] = time.into();
-        }
-    }
-    let view = View {
-        list: Some("settings".to_owned()),
-        columns: vec![
-            column("name", ColumnKind::Id),
-            column("value", ColumnKind::Id),
-            column("origin", ColumnKind::Id),
-        ],
-        ..View::default()
-    };
-    let code = request.emit(format, view, rows)?;
+    document
+}
+
+/// What a person should know beside the table.
+fn tell(console: &Console, context: &Context, blocked: Option<String>, read_only: Option<String>) {
     for Overridden { name, setting } in &context.overridden {
-        env.console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
+        console.notice(&format!("overridden: {name} `{}` from {}", setting.value, setting.origin));
     }
     for path in context.directory.iter().flat_map(|directory| &directory.files) {
-        env.console.notice(&format!("directory file: {}", path.display()));
+        console.notice(&format!("directory file: {}", path.display()));
     }
     for ignored in &context.ignored {
-        env.console.notice(&format!("ignored: {ignored}"));
+        console.notice(&format!("ignored: {ignored}"));
     }
     for unused in &context.unused {
         let line = format!("{}: {}", unused.path.display(), unused.reason);
         if !context.ignored.contains(&line) {
-            env.console.notice(&format!("ignored: {line}"));
+            console.notice(&format!("ignored: {line}"));
         }
     }
     if let Some(blocked) = blocked {
-        env.console.notice(&format!("nothing can be sent: {blocked}"));
+        console.notice(&format!("nothing can be sent: {blocked}"));
     }
     if let Some(read_only) = read_only {
-        env.console.notice(&format!("nothing can be changed: {read_only}"));
+        console.notice(&format!("nothing can be changed: {read_only}"));
     }
-    Ok(code)
 }
 
 /// Every directory file that was looked at, with the reason where it is not used.

@@ -7,13 +7,68 @@ use serde_json::Value;
 use super::{Call, to_value};
 use crate::{
     base::error::{Failure, Result, failed, usage},
-    config,
-    context::{Effect, Origin, directory},
+    config::{self, Dirs},
+    context::{Effect, Origin, Sourced, directory},
     program::{self, APP, ENV, dimensions},
 };
 
 /// `context.select`
 pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
+    let (profile, dirs) = selectable(call, select)?;
+    let context = call.context();
+    let values: Vec<(&str, Option<&str>)> =
+        select.values.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+    context.allow(Effect::Write)?;
+    // A directory file that selected what is switched keeps selecting it.
+    let selected = switched(select);
+    let directory = context.directory.as_ref();
+    let file =
+        selected.and_then(|key| directory?.settings.get(key)).and_then(|setting| match &setting.origin {
+            Origin::Directory { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+    // What belonged to the former one goes where it is: in the directory files, too, when the profile is switched.
+    let mut changed = false;
+    for path in directory.iter().flat_map(|directory| &directory.files) {
+        let own: Vec<(&str, Option<&str>)> = values
+            .iter()
+            .filter(|(_, value)| value.is_none() || file.as_ref() == Some(path))
+            .copied()
+            .collect();
+        if directory::change(path, &own)? {
+            changed = true;
+            if file.as_ref() != Some(path) {
+                let keys: Vec<&str> = own.iter().map(|(key, _)| *key).collect();
+                call.console.notice(&format!("Took {} out of {}.", keys.join(" and "), path.display()));
+            }
+        }
+        // What the files above it select belongs together there.
+        if file.as_ref() == Some(path) {
+            break;
+        }
+    }
+    let place = match &file {
+        Some(path) => path.display().to_string(),
+        None => {
+            changed |= config::edit(dirs, |document| {
+                let before = document.to_string();
+                let table = config::table(document, "profiles", &profile.value)?;
+                for (key, value) in &values {
+                    if table.get(key).and_then(|now| now.as_str()) != *value {
+                        config::set(table, key, *value);
+                    }
+                }
+                Ok(document.to_string() != before)
+            })?;
+            format!("profile `{}`", profile.value)
+        }
+    };
+    tell_overriding(call, &values, file.is_some());
+    to_value(ContextSelectAnswer { place, changed })
+}
+
+/// The profile that may be changed, and where it is; fails where nothing may be selected.
+fn selectable<'c>(call: &'c Call, select: &ContextSelect) -> Result<(&'c Sourced<String>, &'c Dirs)> {
     if !call.command.needs.profile {
         return Err(failed("the command does not declare that it changes profiles"));
     }
@@ -52,62 +107,19 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
         return Err(crate::base::error::config("the home directory is not known")
             .help(format!("set HOME or {ENV}_HOME")));
     };
-    let values: Vec<(&str, Option<&str>)> =
-        select.values.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-    let origin_of = |key: &str| context.settings.get(key).map(|setting| &setting.origin);
-    context.allow(Effect::Write)?;
-    // A directory file that selected what is switched keeps selecting it.
-    let selected = switched(select);
-    let directory = context.directory.as_ref();
-    let file =
-        selected.and_then(|key| directory?.settings.get(key)).and_then(|setting| match &setting.origin {
-            Origin::Directory { path, .. } => Some(path.clone()),
-            _ => None,
-        });
-    // What belonged to the former one goes where it is: in the directory files, too, when the profile is switched.
-    let mut changed = false;
-    let is_cleared = |key: &str| values.iter().any(|(cleared, value)| *cleared == key && value.is_none());
-    for path in directory.iter().flat_map(|directory| &directory.files) {
-        let own: Vec<(&str, Option<&str>)> = values
-            .iter()
-            .filter(|(_, value)| value.is_none() || file.as_ref() == Some(path))
-            .copied()
-            .collect();
-        if directory::change(path, &own)? {
-            changed = true;
-            if file.as_ref() != Some(path) {
-                let keys: Vec<&str> = own.iter().map(|(key, _)| *key).collect();
-                call.console.notice(&format!("Took {} out of {}.", keys.join(" and "), path.display()));
-            }
-        }
-        // What the files above it select belongs together there.
-        if file.as_ref() == Some(path) {
-            break;
-        }
-    }
-    let place = match &file {
-        Some(path) => path.display().to_string(),
-        None => {
-            changed |= config::edit(dirs, |document| {
-                let before = document.to_string();
-                let table = config::table(document, "profiles", &profile.value)?;
-                for (key, value) in &values {
-                    if table.get(key).and_then(|now| now.as_str()) != *value {
-                        config::set(table, key, *value);
-                    }
-                }
-                Ok(document.to_string() != before)
-            })?;
-            format!("profile `{}`", profile.value)
-        }
-    };
-    for (key, _) in &values {
-        match origin_of(key) {
+    Ok((profile, dirs))
+}
+
+/// Says what the user should know beside: what else chooses the same here. `is_in_file`: a directory file was changed.
+fn tell_overriding(call: &Call, values: &[(&str, Option<&str>)], is_in_file: bool) {
+    let context = call.context();
+    for (key, value) in values {
+        match context.settings.get(key).map(|setting| &setting.origin) {
             Some(origin @ Origin::Variable(_)) => {
                 call.console.notice(&format!("{origin} overrides the {key} here."));
             }
             // The profile is of other directories, too.
-            Some(origin @ Origin::Profile(_)) if file.is_some() && is_cleared(key) => {
+            Some(origin @ Origin::Profile(_)) if is_in_file && value.is_none() => {
                 call.console.notice(&format!(
                     "The {key} of the {origin} stays in effect and may belong to another place: choose one with `--{key}`, or in {}.",
                     directory::file()
@@ -116,7 +128,6 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
             _ => {}
         }
     }
-    to_value(ContextSelectAnswer { place, changed })
 }
 
 /// Which of the values is what the user switched; the others change with it.

@@ -1,11 +1,15 @@
 //! `astro login` and `astro logout`.
 //!
-//! [`flow`]: the two ways to sign in at the issuer. [`check`]: whether the API accepts a token before it is stored.
+//! [`mod@logout`]: what the issuer is told, and what is removed. [`flow`]: the two ways to sign in at the issuer. [`check`]: whether the API accepts a token before it is stored.
 
 mod check;
 mod flow;
+mod logout;
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use astro_plugin_protocol::{
     manifest::{Arg, ValueKind},
@@ -22,7 +26,7 @@ use crate::{
     },
     commands::Builtin,
     config::{self, Config, Credential, Dirs, environment},
-    console::report,
+    console::Console,
     context::{Claims, Environment, Origin, Sources, names::beside, settings},
     credential::{self, Secret, Source, Stored, issuer::Issuer},
     net::{
@@ -32,6 +36,7 @@ use crate::{
     program::{APP, ENV},
 };
 use check::Checked;
+use logout::logout;
 
 /// The largest token that is stored, in bytes: servers take no longer header. Issuers of companies give out some with
 /// fourteen thousand.
@@ -143,26 +148,7 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
             checked(&stored.token)?;
             (stored, None)
         }
-        way => {
-            let facts = env.console.facts;
-            if way.is_none() && !(facts.stdin && facts.stderr) {
-                return Err(usage(format!(
-                    "`{APP} login` opens a browser, which needs an interactive terminal"
-                ))
-                .help(format!("store a token: {APP} login --with-token --credential {name} < FILE"))
-                .help(format!("or sign in on another device: {APP} login --device")));
-            }
-            let issuer = Issuer::of(&address, trust.clone())
-                .map_err(|failure| starter::advised(failure, Some(&dirs), &address))?;
-            let granted = match way {
-                Some(&"device") => flow::device(&env.console, &issuer)?,
-                way => flow::browser(&env.console, &issuer, way.is_none(), &name)?,
-            };
-            flow::tell(&env.console, &issuer, &granted);
-            let (token, session) = issuer.session(&granted);
-            let who = issuer.signed_in(&granted);
-            (Stored { address: address.to_string(), token, session }, who)
-        }
+        way => sign_in(request, &address, &trust, &name, way.copied())?,
     };
     let claims = Claims::read(stored.token.expose());
     let _lock = credential::session::lock(&dirs, &name)?;
@@ -195,13 +181,51 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
     if let Some(reason) = unchecked {
         env.console.notice(&format!("The token was not checked: {reason}."));
     }
-    if let (Some(widest), Some(owner)) = (settings::owner(), claims.as_ref().and_then(Claims::owner)) {
+    tell_owner(&env.console, claims.as_ref(), named);
+    tell_users(&env.console, &name, &users, given.as_deref());
+    request.done(format, &name, "stored")
+}
+
+/// Signs in at the issuer; `way` is `device`, `no-browser` or nothing. What is kept, and who it was.
+fn sign_in(
+    request: &Request<'_>,
+    address: &Address,
+    trust: &Trust,
+    name: &str,
+    way: Option<&str>,
+) -> Result<(Stored, Option<String>)> {
+    let env = request.env;
+    let facts = env.console.facts;
+    if way.is_none() && !(facts.stdin && facts.stderr) {
+        return Err(usage(format!("`{APP} login` opens a browser, which needs an interactive terminal"))
+            .help(format!("store a token: {APP} login --with-token --credential {name} < FILE"))
+            .help(format!("or sign in on another device: {APP} login --device")));
+    }
+    let issuer = Issuer::of(address, trust.clone())
+        .map_err(|failure| starter::advised(failure, env.dirs.as_ref().ok(), address))?;
+    let granted = match way {
+        Some("device") => flow::device(&env.console, &issuer)?,
+        way => flow::browser(&env.console, &issuer, way.is_none(), name)?,
+    };
+    flow::tell(&env.console, &issuer, &granted);
+    let (token, session) = issuer.session(&granted);
+    let who = issuer.signed_in(&granted);
+    Ok((Stored { address: address.to_string(), token, session }, who))
+}
+
+/// Says whose token it is. `named`: the first that the API listed, with its name.
+fn tell_owner(console: &Console, claims: Option<&Claims>, named: Option<(String, String)>) {
+    if let (Some(widest), Some(owner)) = (settings::owner(), claims.and_then(Claims::owner)) {
         let named = named.filter(|(id, _)| id == owner);
         let owner = beside(owner, named.as_ref().map(|(_, name)| name.as_str()));
-        env.console.notice(&format!("The token belongs to the {} {owner}.", widest.name));
+        console.notice(&format!("The token belongs to the {} {owner}.", widest.name));
     }
-    env.console.notice(&match users.as_slice() {
-        [] => match &given {
+}
+
+/// Says which profiles use the credential, or how one can.
+fn tell_users(console: &Console, name: &str, users: &[String], ca_file: Option<&Path>) {
+    console.notice(&match users {
+        [] => match ca_file {
             None => format!("No profile uses it yet: {APP} profile add NAME --credential {name}"),
             Some(path) => format!(
                 "No profile uses it yet: {APP} profile add NAME --credential {name} --ca-file {}",
@@ -211,7 +235,6 @@ pub(super) fn login(request: &Request<'_>) -> Result<i32> {
         [profile] => format!("The profile `{profile}` uses it."),
         profiles => format!("The profiles `{}` use it.", profiles.join("`, `")),
     });
-    request.done(format, &name, "stored")
 }
 
 /// Keeps a value in the keyring, or in a file where that is wanted or there is no other place.
@@ -270,65 +293,6 @@ fn use_in_profiles(document: &mut toml_edit::DocumentMut, name: &str) -> Result<
         profile.get("credential").and_then(|credential| credential.as_str()) == Some(name)
     });
     Ok(users.map(|(profile, _)| profile.to_owned()).collect())
-}
-
-pub(super) fn logout(request: &Request<'_>) -> Result<i32> {
-    let format = request.format()?;
-    let env = request.env;
-    let dirs = env.dirs.clone()?;
-    let name = credential_name(request, &dirs)?;
-    let _lock = credential::session::lock(&dirs, &name)?;
-    let config = Config::load(&dirs)?;
-    let described = config.credentials.get(&name);
-    // A session that was ended and is still described would look like being signed in.
-    if described.is_some() {
-        config::check_writable(&dirs)?;
-        if dirs.credentials_file().exists() {
-            credential::sources::file::check_writable(&dirs)?;
-        }
-    }
-    let source = described.and_then(|described| Source::of(&name, described).ok());
-    let session = match (source, described) {
-        (Some(Source::File | Source::Keyring), Some(described)) => {
-            credential::read(&dirs, &name, described).ok().flatten().and_then(|stored| stored.session)
-        }
-        _ => None,
-    };
-    let trust = Trust::of_login(ca_file(request, &dirs, &name)?);
-    let ended = session.as_ref().map(|session| credential::issuer::revoke(session, &trust));
-    let had_token = credential::forget(&dirs, &name, source)?;
-    let described = config::edit(&dirs, |document| {
-        let credentials = document.get_mut("credentials").and_then(|credentials| credentials.as_table_mut());
-        Ok(credentials.is_some_and(|credentials| credentials.remove(&name).is_some()))
-    })?;
-    if !had_token && !described {
-        let known = config.credentials.into_keys().collect::<Vec<_>>().join(", ");
-        let failure = failed(format!("there is no credential `{name}`"));
-        return Err(if known.is_empty() { failure } else { failure.help(format!("there are: {known}")) });
-    }
-    env.console.notice(&match &ended {
-        Some(Ok(true)) => format!("Signed out, and removed the credential `{name}`."),
-        Some(Ok(false)) => {
-            format!("Removed the credential `{name}`. The issuer offers no way to end the session itself.")
-        }
-        Some(Err(_)) => format!("Removed the credential `{name}`."),
-        None if source == Some(Source::Command) => {
-            format!("Removed the credential `{name}`; its command keeps the token.")
-        }
-        None => format!(
-            "Removed the credential `{name}`. The token itself stays valid until it is rotated or deleted."
-        ),
-    });
-    if let Some(Err(failure)) = ended {
-        let failure = failed("the session could not be ended at the issuer").cause(failure.message);
-        report::warning(&env.console, &failure);
-    }
-    for (profile, settings) in config.profiles {
-        if settings.credential.as_deref() == Some(name.as_str()) {
-            env.console.notice(&format!("The profile `{profile}` used it."));
-        }
-    }
-    request.done(format, &name, "removed")
 }
 
 /// Which credential is meant: the one that was named, else the one of the profile that was, else `default`.

@@ -29,6 +29,7 @@ use crate::{
     check,
     commands::Builtin,
     console::report,
+    env::Env,
     install::{Installer, Options, resolve},
     output::Format,
     program::APP,
@@ -198,42 +199,8 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     let (owners, _) = request.env.stores.plugins();
     let installed = owners.iter().find(|owner| owner.facts.name == wanted);
     let (mut facts, manifest): (Value, Manifest) = match installed {
-        Some(owner) => {
-            let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == wanted);
-            let found = found.ok_or_else(|| failed(format!("the plugin `{wanted}` was just removed")))?;
-            let judge = Judge::new(request.env.dirs.as_ref().ok(), Comparison::Remembered);
-            let verdict = judge.verdict(&owner.store, &owner.facts);
-            if let Verdict::Refused(failure) = &verdict {
-                report::warning(&request.env.console, failure);
-            }
-            let mut facts = row(owner, &verdict);
-            let record =
-                (owner.store.kind == Kind::User).then(|| owner.store.installed(wanted)).transpose()?;
-            let record = record.flatten();
-            facts["origin"] = record.as_ref().and_then(|record| record.origin.clone()).into();
-            facts["installed_at"] = record.as_ref().map(|record| timestamp(record.installed_at)).into();
-            facts["previous"] = record.and_then(|record| record.previous).into();
-            (facts, found.manifest)
-        }
-        None if Path::new(wanted).is_file() => {
-            let described = record::read_plugin_file(Path::new(wanted))?;
-            let manifest = described.manifest;
-            let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": wanted, "abi": manifest.abi, "protocol": manifest.protocol });
-            let footer = described.footer;
-            let file = files::open(Path::new(wanted)).and_then(hash::sha256);
-            facts["hash"] = file.context(code::FAILED, || format!("cannot read `{wanted}`"))?.into();
-            facts["triple"] = footer.triple.into();
-            facts["abi"] = footer.abi.into();
-            facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
-            facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
-            let problems = check::problems(&manifest);
-            facts["status"] = if problems.is_empty() {
-                "acceptable".into()
-            } else {
-                format!("refused: {}", problems.join("; ")).into()
-            };
-            (facts, manifest)
-        }
+        Some(owner) => of_installed(request.env, owner, wanted)?,
+        None if Path::new(wanted).is_file() => of_file(Path::new(wanted))?,
         None => {
             return Err(failed(format!("no plugin and no file is called `{wanted}`"))
                 .help(format!("see the installed plugins with `{APP} plugin list`")));
@@ -245,6 +212,49 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["homepage"] = manifest.homepage.into();
     facts["config"] = manifest.config.iter().map(|key| key.key.clone()).collect();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
+    request.emit(format, info_view(), vec![facts])
+}
+
+/// What is known of an installed plugin.
+fn of_installed(env: &Env, owner: &Owner, name: &str) -> Result<(Value, Manifest)> {
+    let found = owner.store.known().0.into_iter().find(|plugin| plugin.facts.name == name);
+    let found = found.ok_or_else(|| failed(format!("the plugin `{name}` was just removed")))?;
+    let judge = Judge::new(env.dirs.as_ref().ok(), Comparison::Remembered);
+    let verdict = judge.verdict(&owner.store, &owner.facts);
+    if let Verdict::Refused(failure) = &verdict {
+        report::warning(&env.console, failure);
+    }
+    let mut facts = row(owner, &verdict);
+    let record = (owner.store.kind == Kind::User).then(|| owner.store.installed(name)).transpose()?;
+    let record = record.flatten();
+    facts["origin"] = record.as_ref().and_then(|record| record.origin.clone()).into();
+    facts["installed_at"] = record.as_ref().map(|record| timestamp(record.installed_at)).into();
+    facts["previous"] = record.and_then(|record| record.previous).into();
+    Ok((facts, found.manifest))
+}
+
+/// What a plugin file says of itself.
+fn of_file(path: &Path) -> Result<(Value, Manifest)> {
+    let described = record::read_plugin_file(path)?;
+    let manifest = described.manifest;
+    let mut facts = json!({ "name": manifest.name, "version": manifest.version, "source": "file", "path": path, "abi": manifest.abi, "protocol": manifest.protocol });
+    let footer = described.footer;
+    let file = files::open(path).and_then(hash::sha256);
+    facts["hash"] = file.context(code::FAILED, || format!("cannot read `{}`", path.display()))?.into();
+    facts["triple"] = footer.triple.into();
+    facts["abi"] = footer.abi.into();
+    facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
+    facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
+    let problems = check::problems(&manifest);
+    facts["status"] = if problems.is_empty() {
+        "acceptable".into()
+    } else {
+        format!("refused: {}", problems.join("; ")).into()
+    };
+    Ok((facts, manifest))
+}
+
+fn info_view() -> View {
     let columns = [
         "name",
         "version",
@@ -268,7 +278,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
         "pinned",
         "verified",
     ];
-    let view = View {
+    View {
         columns: columns
             .iter()
             .map(|key| Column {
@@ -280,8 +290,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
             .collect(),
         clean: columns.map(str::to_owned).to_vec(),
         ..View::default()
-    };
-    request.emit(format, view, vec![facts])
+    }
 }
 
 pub(super) fn link(request: &Request<'_>) -> Result<i32> {
