@@ -1,5 +1,10 @@
 //! The outside tests: few, and each a session with the installed binary.
 
+#![expect(
+    clippy::literal_string_with_formatting_args,
+    reason = "placeholders of `--token-exec` look like them"
+)]
+
 mod attacks;
 mod authors;
 mod compatibility;
