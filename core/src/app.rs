@@ -107,7 +107,7 @@ fn route(env: &Env, args: &[String]) -> Result<i32> {
         return root(env, args);
     };
     if BUILTIN_WORDS.contains(&first) {
-        let builtins = Builtins::new();
+        let builtins = Builtins::of(first);
         if !builtins.set.locate(&words).0.is_empty() {
             let parsed = parse::parse(args, &builtins.set)?;
             return builtin(env, &parsed, &builtins);
@@ -187,7 +187,7 @@ fn unknown(env: &Env, args: &[String], words: &[&str]) -> Failure {
         return failure;
     }
     let word = words.first().copied().unwrap_or_default();
-    let mut all = commands::commands();
+    let mut all = commands::commands().clone();
     for root in env.stores.root_words() {
         if let Some(found) = env.stores.word(&root.path) {
             all.groups.extend(found.set.groups);

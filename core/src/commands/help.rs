@@ -77,7 +77,7 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
     };
     let (set, found) = match &found {
         Some(found) => (&found.set, Some(found)),
-        None => (&builtins, None),
+        None => (builtins, None),
     };
     let (path, taken) = set.locate(words);
     if taken < words.len() {

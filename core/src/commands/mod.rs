@@ -15,7 +15,10 @@ mod profile;
 mod recover;
 mod values;
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::OnceLock,
+};
 
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind};
 use astro_plugin_protocol::service::{Column, ColumnKind, View};
@@ -55,23 +58,23 @@ impl DerefMut for Builtin {
     }
 }
 
-/// All of them: the only list there is.
-fn table() -> Vec<Builtin> {
-    let areas = [
-        profile::commands,
-        context::commands,
-        config::commands,
-        login::commands,
-        credential::commands,
-        plugin::commands,
-        recover::commands,
-        completion::commands,
-        help::commands,
-    ];
-    areas.into_iter().flat_map(|area| area()).collect()
-}
+/// What describes the commands whose first word is one of these.
+type Area = (&'static [&'static str], fn() -> Vec<Builtin>);
 
-/// All of them, as a set of commands with what runs each.
+/// All of them: the only list there is.
+const AREAS: &[Area] = &[
+    (&["profile"], profile::commands),
+    (&["context", "whoami"], context::commands),
+    (&["config"], config::commands),
+    (&["login", "logout"], login::commands),
+    (&["credential"], credential::commands),
+    (&["plugin"], plugin::commands),
+    (&["recover"], recover::commands),
+    (&["completion"], completion::commands),
+    (&["help", "version"], help::commands),
+];
+
+/// Some of them, as a set of commands with what runs each.
 pub(crate) struct Builtins {
     pub(crate) set: CommandSet,
     /// In the order of the set's commands.
@@ -79,9 +82,14 @@ pub(crate) struct Builtins {
 }
 
 impl Builtins {
-    /// Describes them, which takes longer than the rest of a plugin's start.
-    pub(crate) fn new() -> Self {
-        let (commands, runs) = table().into_iter().map(|builtin| (builtin.command, builtin.run)).unzip();
+    /// Describes those that a first word can mean. All of them would take longer than the rest of a start.
+    pub(crate) fn of(first: &str) -> Self {
+        Self::describe(AREAS.iter().filter(|(words, _)| words.contains(&first)))
+    }
+
+    fn describe<'a>(areas: impl Iterator<Item = &'a Area>) -> Self {
+        let builtins = areas.flat_map(|(_, commands)| commands());
+        let (commands, runs) = builtins.map(|builtin| (builtin.command, builtin.run)).unzip();
         Self { set: CommandSet { groups: groups(), commands }, runs }
     }
 
@@ -95,9 +103,10 @@ impl Builtins {
     }
 }
 
-/// Their descriptions.
-pub(crate) fn commands() -> CommandSet {
-    Builtins::new().set
+/// The descriptions of all, made once and never dropped: the process ends soon.
+pub(crate) fn commands() -> &'static CommandSet {
+    static ALL: OnceLock<CommandSet> = OnceLock::new();
+    ALL.get_or_init(|| Builtins::describe(AREAS.iter()).set)
 }
 
 fn groups() -> Vec<Group> {
@@ -257,4 +266,32 @@ fn column(key: &str, kind: ColumnKind) -> Column {
 
 fn choices(values: &[&str]) -> Vec<Choice> {
     values.iter().map(|value| Choice { value: (*value).to_owned(), help: String::new() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use astro_plugin_protocol::names::BUILTIN_WORDS;
+
+    use super::*;
+
+    /// Only the area of the first word is asked, so each command must be found in its own.
+    #[test]
+    fn every_command_is_described_by_the_area_of_its_first_word() {
+        for command in &commands().commands {
+            for path in crate::check::spellings(&command.path, &command.aliases) {
+                let first = path.split(' ').next().expect("a word");
+                let found = Builtins::of(first).set.commands.iter().any(|known| known.path == command.path);
+                assert!(found, "{path}");
+                assert!(BUILTIN_WORDS.contains(&first), "{first}");
+            }
+        }
+        for (words, commands) in AREAS {
+            for word in *words {
+                let is_used = |path: &str| path.split(' ').next() == Some(*word);
+                let found = commands();
+                let mut spellings = found.iter().flat_map(|one| one.aliases.iter().chain([&one.path]));
+                assert!(spellings.any(|path| is_used(path)), "{word}");
+            }
+        }
+    }
 }

@@ -12,12 +12,12 @@ pub(crate) fn print_root_page(env: &Env) -> Result<i32> {
     let words: Vec<help::Word> =
         words.into_iter().map(|word| help::Word { word: word.path, about: word.about }).collect();
     let more = fallback::more_commands(&env.dirs, "");
-    env.print(&help::root(&env.binary, &words, &commands(), more.as_deref(), env.layout()))
+    env.print(&help::root(&env.binary, &words, commands(), more.as_deref(), env.layout()))
 }
 
 /// Every first word: the host's own and those of plugins.
 pub(crate) fn first_words(env: &Env) -> CommandSet {
-    let mut all = commands();
+    let mut all = commands().clone();
     all.groups.extend(env.stores.root_words());
     all
 }

@@ -55,7 +55,7 @@ fn words(env: &Env, typed: &[&str]) -> Vec<Candidate> {
     let own = commands();
     let found = typed.first().filter(|first| own.locate(&[**first]).0.is_empty());
     let found = found.and_then(|first| env.stores.word(first));
-    let set = found.as_ref().map_or(&own, |found| &found.set);
+    let set = found.as_ref().map_or(own, |found| &found.set);
     let (path, taken) = set.locate(typed);
     if taken < typed.len() {
         return Vec::new();

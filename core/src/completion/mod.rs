@@ -72,7 +72,10 @@ pub(crate) fn complete(env: &Env, shell: &str, args: &[String]) -> Result<i32> {
 
 /// The commands that a line may mean: those below its first word, or all first words before there is one.
 fn known_to(env: &Env, words: &[&str]) -> (CommandSet, Option<Found>) {
-    let mut set = commands::commands();
+    let mut set = match words.first() {
+        Some(first) => commands::Builtins::of(first).set,
+        None => commands::commands().clone(),
+    };
     let plugin_word = words.first().filter(|first| set.locate(&[**first]).0.is_empty());
     match plugin_word.and_then(|first| env.stores.word(first)) {
         Some(found) => {

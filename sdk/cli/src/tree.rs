@@ -11,7 +11,7 @@ use clap::{ArgAction, builder::PossibleValue};
 use crate::program::{APP, globals};
 
 /// The commands that may be typed: those below one first word, or all of the built-in ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct CommandSet {
     /// Words above commands.
     pub groups: Vec<Group>,
