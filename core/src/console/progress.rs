@@ -1,6 +1,6 @@
 //! One line on stderr while something takes a while: what was begun last, with its number of steps or a turning sign.
 //!
-//! It is redrawn in place. Whoever else writes to the terminal does so inside [`Console::apart`], which takes the line away
+//! It is redrawn in place. Whoever else writes to the terminal does so inside [`Console::suspend`], which takes the line away
 //! first and draws it again below.
 
 use std::{
