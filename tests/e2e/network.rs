@@ -12,6 +12,7 @@ use std::{
 use astro_e2e::{
     ACME, INGEST, Ran, TestEnv,
     control::Control,
+    says,
     stub::{Reply, Stub},
     tls::Tls,
 };
@@ -37,8 +38,7 @@ fn https_needs_a_certificate_that_is_trusted_and_right() {
     let authority = authority.display().to_string();
     let address = server.address("localhost");
     let untrusted = list(&env, &address, &[]);
-    assert_eq!(untrusted.code, Some(5), "{untrusted:?}");
-    assert!(untrusted.stderr.contains("certificate"), "{untrusted:?}");
+    says(&untrusted, 5, &["certificate"]);
     let trusted = list(&env, &address, &[("SSL_CERT_FILE", &authority)]);
     assert!(trusted.code == Some(0) && trusted.stdout.contains("Packed"), "{trusted:?}");
     // Trusted, and for another name.
@@ -57,7 +57,7 @@ fn https_needs_a_certificate_that_is_trusted_and_right() {
     assert!(env.run(["deployment", "list"]).ok().contains("Packed"));
     fs::write(&config, with.replace("authority.pem", "missing.pem")).expect("written");
     let missing = env.run(["deployment", "list"]);
-    assert!(missing.code == Some(3) && missing.stderr.contains("missing.pem"), "{missing:?}");
+    says(&missing, 3, &["missing.pem"]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_rebuilt_library_is_described_again() {
     fs::write(&library, b"not a library").expect("written");
     for _ in 0..2 {
         let ran = env.run(["hello"]);
-        assert!(ran.code == Some(126) && ran.stderr.contains("libplugin.so"), "{ran:?}");
+        says(&ran, 126, &["libplugin.so"]);
     }
     // One bad plugin is one unusable command.
     assert!(env.run(["--help"]).ok().contains("deployment"));

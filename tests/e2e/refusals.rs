@@ -12,6 +12,7 @@ use std::{collections::BTreeSet, fs};
 use astro_e2e::{
     Ran, TestEnv,
     plugin_files::{IndexDir, PluginFile, stored},
+    says,
 };
 
 /// A user who trusts an index with `marked` 1.0.0 in it, and has installed nothing yet.
@@ -93,7 +94,7 @@ fn what_is_wrong_is_refused_in_words() {
         let mut world = World::new(&marked);
         change(&mut world);
         let ran = world.install();
-        assert!(ran.code == Some(*code) && ran.stderr.contains(words), "{what}: {ran:?}");
+        says(&ran, *code, &[words]);
         assert_eq!(world.run().code, Some(127), "{what}: nothing is installed");
         assert!(!world.env.path("canary").exists(), "{what}: its code ran");
         let outside: Vec<_> = fs::read_dir(world.env.home())
@@ -108,7 +109,7 @@ fn what_is_wrong_is_refused_in_words() {
         let mut world = World::new(&marked).installed();
         change(&mut world);
         let upgraded = world.env.run(["plugin", "upgrade", "marked"]);
-        assert!(upgraded.code == Some(*code) && upgraded.stderr.contains(words), "{what}: {upgraded:?}");
+        says(&upgraded, *code, &[words]);
         assert!(!world.env.path("canary").exists(), "{what}: its code ran");
         assert!(world.run().stdout.contains("1.0.0"), "{what}: the old one works");
         messages.insert(*words);
@@ -123,7 +124,7 @@ fn what_is_wrong_is_refused_in_words() {
                 .env("ASTRO_API_TOKEN", "opaque")
                 .arg("marked");
             let ran = world.env.ran(&mut command);
-            assert!(ran.code == Some(*code) && ran.stderr.contains(words), "{what}: {ran:?}");
+            says(&ran, *code, &[words]);
             assert!(!world.env.path("canary").exists(), "{what}: its code ran");
         }
         // One bad plugin is one unusable command.

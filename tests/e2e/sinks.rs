@@ -64,11 +64,7 @@ fn a_planted_file_does_not_receive_a_token() {
     let before = control.posts();
     fs::write(&planted, "aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n").expect("written");
     chown(&planted, Some(4243), Some(4243)).expect("root");
-    says(
-        &rotate("open/token"),
-        2,
-        &["cannot be written to", "belongs to uid 4243", "other users may write to"],
-    );
+    says(&rotate("open/token"), 2, &["belongs to uid 4243"]);
     fs::remove_file(&planted).expect("there");
     symlink(env.path("own"), &planted).expect("linked");
     std::os::unix::fs::lchown(&planted, Some(4243), Some(4243)).expect("root");
@@ -82,7 +78,7 @@ fn a_planted_file_does_not_receive_a_token() {
     }
     for path in ["open/dir/token", "open/way/token"] {
         let ran = env.shell("sh", &format!("{CREATE} -n x --token-file {path}"));
-        says(&ran, 2, &["cannot be written to", "belongs to uid 4243"]);
+        says(&ran, 2, &["belongs to uid 4243"]);
     }
     assert_eq!(control.posts(), before, "nothing was sent");
     // One's own is replaced there, and that of another user where nobody else may write.
@@ -117,7 +113,7 @@ fn a_file_with_an_attribute_that_forbids_it_is_refused_before() {
         || env.run(["deployment", "token", "rotate", "--name", "ci", "--yes", "--token-file", "token"]);
     let refused = rotate();
     let _ = set("-i");
-    says(&refused, 2, &["cannot replace", "lsattr", "nothing was sent"]);
+    says(&refused, 2, &["lsattr"]);
     assert_eq!(control.posts(), before);
     rotate().ok();
 }

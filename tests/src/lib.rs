@@ -20,6 +20,7 @@ pub mod stub;
 pub mod tls;
 mod transcript;
 pub mod web;
+mod wording;
 
 use std::{
     ffi::OsStr,
@@ -266,13 +267,15 @@ fn built(name: &str, file: &str) -> PathBuf {
     path
 }
 
-/// Asserts how a command ended, and that each of these stands on stderr.
+/// Asserts how a command ended, and that stderr names each of these objects: a file, an option, what to type.
+/// The sentences are compared with `tests/e2e/wording/AREA.txt`.
 #[track_caller]
-pub fn says(ran: &Ran, code: i32, words: &[&str]) {
+pub fn says(ran: &Ran, code: i32, objects: &[&str]) {
     assert_eq!(ran.code, Some(code), "{ran:?}");
-    for word in words {
-        assert!(ran.stderr.contains(word), "{word}: {ran:?}");
+    for object in objects {
+        assert!(ran.stderr.contains(object), "{object}: {ran:?}");
     }
+    wording::assert(&ran.stderr);
 }
 
 /// Sends a signal (`INT`) to a process of the test's own. The shell's `kill` is there on every system.

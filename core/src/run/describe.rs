@@ -46,10 +46,49 @@ pub(crate) fn ask_child(word: &str, path: &Path) -> Result<Vec<u8>> {
     let ended = child::run(&mut command, Limits { time: Some(DESCRIBE_TIMEOUT), output: MOST })
         .context(code::PLUGIN, what)?;
     if !ended.status.success() {
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let reason =
-            said.lines().map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
-        return Err(plugin(what()).cause(if reason.is_empty() { ended.status.to_string() } else { reason }));
+        let mut failure = plugin(what());
+        for cause in causes(&String::from_utf8_lossy(&ended.stderr)) {
+            failure = failure.cause(cause);
+        }
+        return Err(if failure.causes.is_empty() {
+            failure.cause(ended.status.to_string())
+        } else {
+            failure
+        });
     }
     Ok(ended.stdout)
+}
+
+/// What a child process said about its end, without the addresses that the runtime lists after a panic.
+fn causes(said: &str) -> impl Iterator<Item = &str> {
+    let is_backtrace = |line: &str| {
+        let number = line.trim_start().split(':').next().unwrap_or_default();
+        line.starts_with(' ') && (number.parse::<u32>().is_ok() || line.trim_start().starts_with("at "))
+    };
+    said.lines()
+        .filter(move |line| !is_backtrace(line) && !line.starts_with("note: ") && *line != "stack backtrace:")
+        .map(|line| line.trim_start_matches("error: ").trim())
+        .filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_panic_is_told_without_its_addresses() {
+        let said = "\nthread '<unnamed>' (7) panicked at src/lib.rs:28:29:\nwhile describing\n\
+            note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\
+            stack backtrace:\n   0:     0x7f21 - <std::sys::BacktraceLock as Display>::fmt\n  22:     0x7f22 - main\n\
+            \u{20}                              at ./csu/libc-start.c:360:3\n\
+            thread caused non-unwinding panic. aborting.\nerror: it aborted\n";
+        let causes: Vec<&str> = super::causes(said).collect();
+        assert_eq!(
+            causes,
+            [
+                "thread '<unnamed>' (7) panicked at src/lib.rs:28:29:",
+                "while describing",
+                "thread caused non-unwinding panic. aborting.",
+                "it aborted",
+            ]
+        );
+    }
 }

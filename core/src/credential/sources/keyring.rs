@@ -195,7 +195,12 @@ fn one_of(items: Items<'_>) -> Result<String, Trouble> {
     texts.dedup();
     match <[String; 1]>::try_from(texts) {
         Ok([text]) => Ok(text),
-        Err(_) => Err(Trouble::Several(items.all.iter().map(described).collect())),
+        Err(_) => {
+            let mut described: Vec<String> = items.all.iter().map(described).collect();
+            // A keyring lists its items in no order.
+            described.sort();
+            Err(Trouble::Several(described))
+        }
     }
 }
 
@@ -205,6 +210,8 @@ fn described(item: &Item) -> String {
         .get_attributes()
         .unwrap_or_default()
         .into_iter()
+        // Which some keyrings add by themselves, and which tells no item from another.
+        .filter(|(key, _)| key != "xdg:schema")
         .map(|(key, value)| format!("{key} `{value}`"))
         .collect();
     attributes.sort();
