@@ -155,7 +155,7 @@ fn or_denied(env: &Env, failure: Failure) -> Failure {
 fn root(env: &Env, args: &[String]) -> Result<i32> {
     let none = CommandSet::default();
     let parsed = parse::parse(args, &none)?;
-    env.start_conversation(&parsed.globals, Format::Table)?;
+    env.start_conversation(&parsed.globals, Format::TABLE)?;
     if parsed.globals.version { env.print_version() } else { pages::print_root_page(env) }
 }
 
@@ -170,12 +170,12 @@ fn builtin(env: &Env, parsed: &Parsed<'_>, builtins: &Builtins) -> Result<i32> {
             .iter()
             .find(|group| group.path == parsed.path)
             .map_or("", |group| &group.about);
-        env.start_conversation(&parsed.globals, Format::Table)?;
+        env.start_conversation(&parsed.globals, Format::TABLE)?;
         let page = help::group(&env.binary, &parsed.path, about, &builtins.set, &[], None, env.layout());
         return env.print(&page);
     };
     if parsed.globals.help {
-        env.start_conversation(&parsed.globals, Format::Table)?;
+        env.start_conversation(&parsed.globals, Format::TABLE)?;
         return env.print(&help::command(&env.binary, command, &[], env.layout()));
     }
     builtins.run(env, command, parsed)

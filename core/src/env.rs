@@ -46,10 +46,10 @@ impl Env {
             _ => terminal && !facts.dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         };
         let conversation = Conversation {
-            quiet: globals.quiet || format != Format::Table,
+            quiet: globals.quiet || !format.is_for_people(),
             color_stderr: color(facts.stderr),
             color_stdout: color(facts.stdout),
-            json_errors: format == Format::Json,
+            json_errors: format.is_document(),
         };
         self.console.set_conversation(conversation);
         logging::start(globals.verbose).map_err(|reason| {
@@ -70,7 +70,7 @@ impl Env {
     }
 
     /// How a table is laid out.
-    pub(crate) fn sheet(&self, conversation: Conversation) -> TableLayout {
+    pub(crate) fn table_layout(&self, conversation: Conversation) -> TableLayout {
         TableLayout {
             width: self.console.facts.width,
             color: conversation.color_stdout,

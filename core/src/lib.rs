@@ -47,7 +47,13 @@ pub fn unreadable(url: &str, reason: &str) -> Failure {
 }
 
 /// Runs the command line of this process as that of a product, and ends it.
+///
+/// # Panics
+///
+/// When the product leaves out a name ([`product::Product::missing_names`]).
 pub fn main(product: &'static product::Product) -> ! {
+    let missing = product.missing_names();
+    assert!(missing.is_empty(), "a product needs {}", missing.join(", "));
     product::set(product);
     app::main()
 }

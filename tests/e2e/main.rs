@@ -59,3 +59,23 @@ fn no_file_is_forgotten() {
         }
     }
 }
+
+/// Words of a test that is gone, or renamed, would stay in the file and be compared with nothing.
+#[test]
+fn wording_is_that_of_tests_that_exist() {
+    let dir = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e"));
+    for entry in std::fs::read_dir(dir.join("wording")).expect("the directory") {
+        let path = entry.expect("an entry").path();
+        let area = path.file_stem().and_then(|stem| stem.to_str()).expect("text").to_owned();
+        let mut sources = std::fs::read_to_string(dir.join(format!("{area}.rs"))).expect("the area");
+        for module in std::fs::read_dir(dir.join(&area)).into_iter().flatten() {
+            sources += &std::fs::read_to_string(module.expect("an entry").path()).expect("a module");
+        }
+        let wording = std::fs::read_to_string(&path).expect("read");
+        for head in wording.lines().filter_map(|line| line.strip_prefix("== ")) {
+            let test = head.split([' ', ':']).filter(|word| word.parse::<u32>().is_err()).next_back();
+            let test = test.expect("a test");
+            assert!(sources.contains(&format!("fn {test}()")), "{area}.txt: {head}");
+        }
+    }
+}

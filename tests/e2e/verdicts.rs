@@ -137,7 +137,7 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
             bytes[5000] ^= 1;
             state.write(&bytes)
         },
-        Some("its file is not the one that was installed"),
+        Some("checksum mismatch"),
     ),
     (
         "changed, with the same size and time",
@@ -150,13 +150,13 @@ const STATES: &[(&str, As, Spoil, Option<&str>)] = &[
             let file = fs::File::options().write(true).open(state.file()).expect("open");
             file.set_modified(time).is_ok()
         },
-        Some("its file is not the one that was installed"),
+        Some("checksum mismatch"),
     ),
     (
         "another plugin",
         As::Me,
         |state| state.write(&state.marked.clone().name("other").bytes()),
-        Some("its file is not the one that was installed"),
+        Some("checksum mismatch"),
     ),
     (
         "stripped",

@@ -149,10 +149,10 @@ pub fn answer(data: &[u8]) {
         ..View::default()
     };
     for (format, width) in
-        [(Format::Table, None), (Format::Table, Some(40)), (Format::Json, None), (Format::Clean, Some(80))]
+        [(Format::TABLE, None), (Format::TABLE, Some(40)), (Format::JSON, None), (Format::CLEAN, Some(80))]
     {
-        let sheet = TableLayout { width, now: "2026-01-01T00:00:00Z".to_owned(), ..TableLayout::default() };
-        let mut renderer = Renderer::new(format, sheet);
+        let layout = TableLayout { width, now: "2026-01-01T00:00:00Z".to_owned(), ..TableLayout::default() };
+        let mut renderer = Renderer::new(format, layout);
         let mut text = Vec::new();
         let rows = vec![Value::Object(row.clone())];
         for emit in [Emit::Begin { view: view.clone() }, Emit::Rows { rows }, Emit::End] {
@@ -160,7 +160,7 @@ pub fn answer(data: &[u8]) {
         }
         let text = String::from_utf8(text).expect("text");
         assert!(!text.chars().any(|c| is_control(c) && !matches!(c, '\n' | '\t')), "{format:?}: {text:?}");
-        if format == Format::Json {
+        if format == Format::JSON {
             let shown: Value = serde_json::from_str(&text).expect("json");
             assert_eq!(shown["rows"][0], Value::Object(row.clone()));
         }

@@ -123,8 +123,8 @@ fn without_what_differs(said: &str) -> String {
             (r"\b\d+(\.\d+)? (ms|s|min)\b", "[TIME]"),
             (r"\b\d+ (bytes|kB|MB|GB)\b", "[SIZE]"),
             (r"\b\d+ days\b", "[DAYS]"),
-            (r"\b\d{5,}\b", "[NUMBER]"),
             (r"(\d)-[0-9a-f]{8}\b", "$1-[HASH]"),
+            (r"\b\d{5,}\b", "[NUMBER]"),
             (r"(x86_64|aarch64)-unknown-linux-(gnu|musl)", "[TARGET]"),
         ]
         .map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name))

@@ -10,7 +10,7 @@ use textwrap::Options;
 
 use crate::{
     console::{Style, escaped, styled, width},
-    exit_code,
+    exit_code, globals,
     product::product,
     program::{self, APP},
     tree::CommandSet,
@@ -175,7 +175,7 @@ pub fn globals(layout: Layout) -> String {
     let mut page = Page::new(layout);
     page.text("Options that every command accepts, in any position before `--`. An option beats its environment variable.");
     page.heading("Global options");
-    program::globals().iter().for_each(|global| page.global(global));
+    globals::all().iter().for_each(|global| page.global(global));
     page.finish()
 }
 

@@ -57,7 +57,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     }
     let env = request.env;
     let globals = &request.parsed.globals;
-    let is_prompt = request.format()? == Format::Clean && !request.flag("check");
+    let is_prompt = request.format()?.is_bare() && !request.flag("check");
     let mut context =
         if is_prompt { env.resolver().context_at_hand(globals)? } else { env.resolver().context(globals)? };
     let format = context.output.value;
@@ -78,17 +78,15 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
     };
     let blocked = context.obstacle(unix_now()).as_ref().map(in_one_line);
     let read_only = context.read_only.as_ref().map(in_one_line);
-    match format {
-        Format::Json => {
-            let document = document(&context, rows, names, blocked, read_only);
-            return request.emit(format, View::default(), vec![document]);
-        }
-        Format::Clean => {
-            let line = prompt_line(&context, blocked.is_some(), names);
-            return request.emit(format, prompt_view(), vec![line]);
-        }
-        Format::Table => name_ids(&mut rows, names),
+    if format.is_document() {
+        let document = document(&context, rows, names, blocked, read_only);
+        return request.emit(format, View::default(), vec![document]);
     }
+    if format.is_bare() {
+        let line = prompt_line(&context, blocked.is_some(), names);
+        return request.emit(format, prompt_view(), vec![line]);
+    }
+    name_ids(&mut rows, names);
     let is_time = |row: &Value| matches!(row["name"].as_str(), Some("credential_expires" | "expires_at"));
     for row in rows.iter_mut().filter(|row| is_time(row)) {
         if let Some(time) = row["value"].as_str().map(minute) {

@@ -1,12 +1,15 @@
 //! `astro help` and `astro version`.
 
 use super::{Request, command, dynamic, positional};
+use astro_plugin_protocol::names;
+
 use crate::{
     base::error::{Failure, Result, code},
     cli::help,
     commands::{Builtin, pages},
     config::environment,
     fallback,
+    output::Format,
     product::product,
     program::{APP, ENV, dimensions},
     run::line,
@@ -61,7 +64,7 @@ pub(super) fn help(request: &Request<'_>) -> Result<i32> {
         ["globals"] => help::globals(layout),
         ["exit-codes"] => help::exit_codes(layout),
         ["environment"] => help::prose(&environment_text(), layout),
-        ["output"] => help::prose(OUTPUT, layout),
+        ["output"] => help::prose(&output_text(), layout),
         ["automation"] => help::prose(&automation_text(), layout),
         words => command_page(request, words)?,
     };
@@ -111,7 +114,7 @@ fn command_page(request: &Request<'_>, words: &[&str]) -> Result<String> {
 fn environment_text() -> String {
     let folder = product().folder;
     let base_path = product().api.base_path;
-    let line = |dimension: &astro_plugin_protocol::names::Dimension| {
+    let line = |dimension: &names::Dimension| {
         let variable = environment::of_dimension(dimension).to_string();
         let width = format!("{ENV}_").len() + 18;
         format!("  {variable:<width$}the {}\n", dimension.name)
@@ -126,13 +129,14 @@ fn environment_text() -> String {
         }
         None => String::new(),
     };
+    let formats = names::FORMATS.join(", ");
     format!("\
 A flag beats a variable, a variable beats a profile. `{APP} context` shows what is in effect and why.
 
   {ENV}_PROFILE           the profile to use
   {ENV}_API_TOKEN         a token; with it no profile is in use
   {ENV}_API_URL           the API's base, ending in {base_path}
-{domain}{settings}  {ENV}_OUTPUT            table, json or clean
+{domain}{settings}  {ENV}_OUTPUT            {formats}
   {ENV}_HOME              keep everything below ${ENV}_HOME/.{folder}
   {ENV}_LOG               what to log on stderr: info, debug, PLUGIN=trace
   NO_COLOR                no colours
@@ -140,16 +144,15 @@ A flag beats a variable, a variable beats a profile. `{APP} context` shows what 
 A variable that is set and empty is refused with exit code 2, so that a missing secret does not select another customer; an empty {ENV}_LOG or NO_COLOR counts as not set.")
 }
 
-const OUTPUT: &str = "\
+fn output_text() -> String {
+    let about: Vec<&str> = Format::all().iter().map(|format| format.about()).collect();
+    format!("\
 stdout is the result and nothing else; stderr is everything else.
 
-table is for people: aligned, fitted to the terminal, neither cut nor wrapped off a terminal.
+{}
 
-json is one valid document with snake_case names; a list is an object with a plural key, such as {\"tokens\":[...]}.
-
-clean is bare values for scripts: one record a line, separated by tabs, without a heading. Tab, newline and backslash inside a value are written \\t, \\n and \\\\. A single value is just that value and a newline.
-
-Columns of clean and keys of json are only ever appended. Under json and clean nothing but errors goes to stderr; under json an error is one JSON line.";
+Columns of clean and keys of json are only ever appended. Under json and clean nothing but errors goes to stderr; under json an error is one JSON line.", about.join("\n\n"))
+}
 
 fn automation_text() -> String {
     format!("\

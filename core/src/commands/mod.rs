@@ -169,8 +169,10 @@ impl Request<'_> {
 
     /// The format of a command that needs no context.
     fn format(&self) -> Result<Format> {
-        let format =
-            Format::without_context(&self.parsed.globals, environment::variable(environment::OUTPUT)?)?;
+        let format = Format::without_context(
+            self.parsed.globals.output.clone(),
+            environment::variable(environment::OUTPUT)?,
+        )?;
         self.env.start_conversation(&self.parsed.globals, format)?;
         Ok(format)
     }
@@ -178,9 +180,9 @@ impl Request<'_> {
     /// Ends a command that changed something and has nothing to show: people were told on stderr, a program gets
     /// what was done to what.
     fn done(&self, format: Format, name: &str, action: &str) -> Result<i32> {
-        match format {
-            Format::Table => Ok(0),
-            Format::Json | Format::Clean => {
+        match format.is_for_people() {
+            true => Ok(0),
+            false => {
                 let view = View { clean: vec!["name".to_owned()], ..View::default() };
                 self.emit(format, view, vec![serde_json::json!({ "name": name, "action": action })])
             }
@@ -190,12 +192,12 @@ impl Request<'_> {
     /// Renders records like a plugin's.
     fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
         let console = &self.env.console;
-        let sheet = TableLayout {
+        let layout = TableLayout {
             width: console.facts.width,
             color: console.conversation().color_stdout,
             now: timestamp(crate::base::time::unix_now()),
         };
-        let whole = Renderer::whole(format, sheet, view, rows)?;
+        let whole = Renderer::whole(format, layout, view, rows)?;
         if let Some(notice) = whole.notice {
             console.notice(&notice);
         }
@@ -284,6 +286,9 @@ mod tests {
                 assert!(found, "{path}");
                 assert!(BUILTIN_WORDS.contains(&first), "{first}");
             }
+        }
+        for word in BUILTIN_WORDS {
+            assert!(AREAS.iter().any(|(words, _)| words.contains(word)), "{word} is nobody's");
         }
         for (words, commands) in AREAS {
             for word in *words {

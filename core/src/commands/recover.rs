@@ -16,7 +16,7 @@ use crate::{
         Context, Delivery,
         recovery::{RecoveryEntry, Store},
     },
-    output::{Format, Renderer, TableLayout},
+    output::{Renderer, TableLayout},
     program::{APP, dimensions},
     run::one::chosen_format,
     sys::process,
@@ -130,12 +130,12 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         ..View::default()
     };
     let secret = Secret { view, record, key: "token".to_owned(), value };
-    let sheet = TableLayout {
+    let layout = TableLayout {
         width: console.facts.width,
         color: console.conversation().color_stdout,
         ..TableLayout::default()
     };
-    let rendered = Renderer::new(format, sheet).secret(&secret, delivery.is_to_stdout())?;
+    let rendered = Renderer::new(format, layout).secret(&secret, delivery.is_to_stdout())?;
     let timeout = request.parsed.globals.time_limit();
     let shows_output = request.parsed.globals.verbose > 0;
     let more = Context { plugin: &entry.record.plugin, command: "recover show", timeout, shows_output };
@@ -163,7 +163,7 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let (what, help) = discarded(&entry);
     if entry.is_answered && !request.parsed.globals.yes {
         let facts = env.console.facts;
-        if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || format != Format::Table {
+        if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || !format.is_for_people() {
             return Err(
                 Failure::new(code::INPUT_REQUIRED, format!("this would remove {what}")).help(help.clone())
             );

@@ -11,6 +11,7 @@ use astro_plugin_protocol::names::Dimension;
 
 use crate::{
     base::error::{Failure, Result, usage},
+    globals,
     program::{self, ENV},
 };
 
@@ -41,7 +42,7 @@ pub const LOG: Variable = Variable("LOG");
 
 /// The variable of a dimension: `TEAM_ID`.
 pub fn of_dimension(dimension: &Dimension) -> Variable {
-    let option = program::global(dimension.name).and_then(|global| global.env);
+    let option = globals::find(dimension.name).and_then(|global| global.env);
     Variable(option.and_then(|name| name.split_once('_')).map_or(dimension.name, |(_, name)| name))
 }
 

@@ -16,7 +16,7 @@ use astro_plugin_protocol::names::Dimension;
 
 use super::{Claims, Context, Directory, Origin, Overridden, Settings, Sourced, directory::Unused, settings};
 use crate::{
-    base::error::{Failure, Result, config, usage},
+    base::error::{Failure, Result, usage},
     config::{
         Config, Profile,
         environment::{self, Variable},
@@ -299,14 +299,9 @@ fn output(
 ) -> Result<Sourced<Format>> {
     let flag = globals.output.clone().map(|value| Sourced::new(value, Origin::Flag("output")));
     let chosen = first("output", [flag, environment.get(environment::OUTPUT), profile], overridden);
-    let Some(chosen) = chosen else { return Ok(Sourced::new(Format::Table, Origin::Default)) };
-    match Format::parse(&chosen.value) {
-        Some(format) => Ok(Sourced::new(format, chosen.origin)),
-        None => {
-            Err(config(format!("the output format `{}` from {} is not known", chosen.value, chosen.origin))
-                .help("use one of: table, json, clean"))
-        }
-    }
+    let Some(chosen) = chosen else { return Ok(Sourced::new(Format::default(), Origin::Default)) };
+    let format = Format::of_setting(&chosen.value, &chosen.origin.to_string())?;
+    Ok(Sourced::new(format, chosen.origin))
 }
 
 fn no_such_profile(name: &Sourced<String>, config: &Config) -> Failure {

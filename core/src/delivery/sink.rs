@@ -45,7 +45,7 @@ impl Sink {
                 };
             }
         };
-        if format == Format::Clean {
+        if format.is_bare() {
             return Err(usage(format!(
                 "`{elsewhere}` cannot be used with `-o clean`: that is the token alone"
             ))

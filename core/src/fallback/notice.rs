@@ -187,7 +187,7 @@ mod tests {
                 let origin = Origin::Profile(profile.to_owned());
                 (dimension.name == "organization").then(|| Sourced::new(organization.to_owned(), origin))
             }),
-            output: Sourced::new(Format::Table, Origin::Default),
+            output: Sourced::new(Format::TABLE, Origin::Default),
             address: Sourced::new(Address::hosted(), Origin::Default),
             ca_file: None,
             credential: None,

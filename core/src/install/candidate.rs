@@ -77,8 +77,7 @@ impl Candidate {
         let hash = hash::sha256(bytes.as_slice())
             .context(code::FAILED, || format!("cannot hash the file of `{place}`"))?;
         if let Some(wanted) = expected.sha256.as_ref().filter(|wanted| **wanted != hash) {
-            return Err(refused("it fails its checksum".to_owned())
-                .cause(format!("SHA-256 {hash}, expected {wanted}")));
+            return Err(hash::mismatch(&format!("cannot use the plugin file of `{place}`"), &hash, wanted));
         }
         // What comes from an index has no name of its own, and was packed.
         let file_name = match origin.source {

@@ -232,8 +232,8 @@ impl<'a> Installer<'a> {
         if let Some(wanted) = self.options.sha256.as_ref().or(also.sha256.as_ref())
             && *wanted != file.sha256
         {
-            return Err(plugin(format!("`{name}` {} fails its checksum", version.version))
-                .cause(format!("the index says SHA-256 {}, expected {wanted}", file.sha256)));
+            let what = format!("cannot install `{name}` {}", version.version);
+            return Err(hash::mismatch(&what, &file.sha256, wanted));
         }
         let bytes = match self.kept(name, &file.sha256) {
             Some(bytes) => bytes,

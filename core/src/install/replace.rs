@@ -7,7 +7,7 @@ use super::{Choice, Installer, candidate::Candidate, resolve};
 use crate::{
     base::{
         error::{Failure, Result, plugin},
-        files,
+        files, hash,
     },
     program::APP,
     store::{
@@ -300,7 +300,7 @@ fn check_replacement(candidate: &Candidate, old: &Installed, choice: Choice, dow
             "the index `{}` has another file for `{name}` {version} than the one that is installed",
             candidate.origin.place
         ))
-        .cause(format!("SHA-256 {}, installed {}", candidate.hash, old.hash))
+        .cause(hash::difference(&candidate.hash, &old.hash))
         .help("a version never changes; ask whoever keeps the index")
         .help(format!("to take the other file: {APP} plugin remove {name}, and install it again")));
     }

@@ -67,7 +67,7 @@ fn causes(said: &str) -> impl Iterator<Item = &str> {
     };
     said.lines()
         .filter(move |line| !is_backtrace(line) && !line.starts_with("note: ") && *line != "stack backtrace:")
-        .map(|line| line.trim_start_matches("error: ").trim())
+        .map(|line| line.trim_start_matches("error: ").trim_start_matches("caused by: ").trim())
         .filter(|line| !line.is_empty())
 }
 

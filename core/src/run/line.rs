@@ -40,12 +40,12 @@ pub(crate) fn line(env: &Env, args: &[String], found: &Found) -> Result<i32> {
         return env.print_version();
     }
     let Some(command) = parsed.command else {
-        env.start_conversation(&parsed.globals, Format::Table)?;
+        env.start_conversation(&parsed.globals, Format::TABLE)?;
         return env.print(&group_page(env, &parsed.path, found));
     };
     let owners = found.owners_below(&command.path);
     if parsed.globals.help {
-        env.start_conversation(&parsed.globals, Format::Table)?;
+        env.start_conversation(&parsed.globals, Format::TABLE)?;
         return env.print(&help::command(&env.binary, command, &owners, env.layout()));
     }
     let Some(owner) = found.owner(&command.path) else {

@@ -43,7 +43,8 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
             .help("each profile has its own"));
     }
     // No single profile decides the format.
-    let format = Format::without_context(&parsed.globals, environment::variable(environment::OUTPUT)?)?;
+    let format =
+        Format::without_context(parsed.globals.output.clone(), environment::variable(environment::OUTPUT)?)?;
     let conversation = env.start_conversation(&parsed.globals, format)?;
     let profiles = profiles_of(env, &parsed.globals)?;
     let loaded = one::load(env, owner, conversation)?;
@@ -107,7 +108,7 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     }
     let failures: Vec<(&str, Failure)> =
         failures.into_iter().map(|(index, failure)| (profiles[index].as_str(), failure)).collect();
-    env.print_bytes(&rendered(format, env.sheet(conversation), lists, &failures)?)?;
+    env.print_bytes(&rendered(format, env.table_layout(conversation), lists, &failures)?)?;
     for (profile, failure) in &failures {
         let message = format!("profile `{profile}`: {}", failure.message);
         report::failure(&env.console, &Failure { message, ..failure.clone() });
@@ -154,10 +155,10 @@ impl Services for OfProfile {
     }
 }
 
-/// One result of all lists; in json the failures are part of it.
+/// One result of all lists; in a document the failures are part of it.
 fn rendered(
     format: Format,
-    sheet: crate::output::TableLayout,
+    layout: crate::output::TableLayout,
     lists: Vec<(&str, Collected)>,
     failures: &[(&str, Failure)],
 ) -> Result<Vec<u8>> {
@@ -167,12 +168,12 @@ fn rendered(
         rows.map(move |row| with_profile(profile, row))
     });
     let rows: Vec<Value> = rows.collect();
-    if format == Format::Json {
+    if format.is_document() {
         let key = view.list.unwrap_or_else(|| "results".to_owned());
         let errors: Vec<Value> = failures.iter().map(|(profile, failure)| error(profile, failure)).collect();
         let document =
             Value::Object(Map::from_iter([(key, rows.into()), ("errors".to_owned(), errors.into())]));
-        return Ok(Renderer::whole(format, sheet, View::default(), vec![document])?.bytes);
+        return Ok(Renderer::whole(format, layout, View::default(), vec![document])?.bytes);
     }
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -188,7 +189,7 @@ fn rendered(
     view.columns.insert(0, column);
     // Scripts count columns: what is new comes last.
     view.clean.push(PROFILE.to_owned());
-    Ok(Renderer::whole(format, sheet, view, rows)?.bytes)
+    Ok(Renderer::whole(format, layout, view, rows)?.bytes)
 }
 
 fn with_profile(profile: &str, row: Value) -> Value {

@@ -22,7 +22,7 @@ use crate::{
     exit_code,
     globals::Globals,
     host::library,
-    output::{Format, Renderer},
+    output::Renderer,
     parse::{self, Parsed},
     program::APP,
     run::{ask, many},
@@ -54,7 +54,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         context = env.resolver().renewed(context)?;
     }
     let facts = env.console.facts;
-    let interactive = facts.stdin && facts.stderr && !globals.no_input && format == Format::Table;
+    let interactive = facts.stdin && facts.stderr && !globals.no_input && format.is_for_people();
     let identity = identity(owner);
     parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
     let delivery = match command.needs.secret {
@@ -75,12 +75,12 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     }
 
     let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
-    let sheet = env.sheet(conversation);
+    let layout = env.table_layout(conversation);
     let call = Arc::new(Call {
         config: owner.facts.config.clone(),
         interactive,
         delivery,
-        result: Mutex::new(ResultState::new(Renderer::new(format, sheet))),
+        result: Mutex::new(ResultState::new(Renderer::new(format, layout))),
         ..Call::new(env, &owner.facts.name, command.clone(), env.api(context, globals), globals.clone())
     });
     let request = message::encode_request(invocation::kind::RUN, &run)?;

@@ -133,7 +133,7 @@ impl Services for Shared {
     }
 }
 
-/// The list of services. The order is that of `docs/src/internals/architecture.md`.
+/// The list of services, which `docs/src/authors/reference.md` describes.
 fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");

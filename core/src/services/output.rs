@@ -10,7 +10,7 @@ use std::{
 };
 
 use astro_plugin_protocol::service::{Emit, Secret, Text};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Call, ResultState};
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     console::ResultError,
     delivery::Context,
     host::port::Reply,
-    output::Format,
 };
 
 /// `output.emit`
@@ -132,14 +131,7 @@ fn render(call: &Call, piece: Piece) -> Result<Rendered> {
             }
             Ok(Rendered { bytes: step.bytes, secret: None })
         }
-        Piece::Text(text) => {
-            let bytes = match call.context().output.value {
-                Format::Json => format!("{}\n", json!({ "text": text })).into_bytes(),
-                // On a terminal a linter's colours are its own; a script gets what was written.
-                Format::Table | Format::Clean => text.into_bytes(),
-            };
-            Ok(Rendered { bytes, secret: None })
-        }
+        Piece::Text(text) => Ok(Rendered { bytes: call.context().output.value.text(text), secret: None }),
         Piece::Secret(secret) => {
             let Some(delivery) = &call.delivery else {
                 return Err(failed("the command does not declare that it delivers a one-time secret"));

@@ -18,7 +18,6 @@ use crate::{
         threads,
     },
     host::port::Reply,
-    output::Format,
     sys::{
         child::{self, Limits},
         signals::{self, Deferral},
@@ -60,13 +59,13 @@ fn run_to_its_end(call: &Call, process: &Process) -> Result<Value> {
     }
     child::scrub(&mut command);
     command.envs(&process.variables);
-    command.stdout(match (process.capture, call.context().output.value) {
-        (true, _) => Stdio::piped(),
-        // It is no JSON document, and two results are none.
-        (false, Format::Json) => std::io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?.into(),
-        (false, Format::Table | Format::Clean) => {
-            call.console.result.for_child().map_or_else(Stdio::null, Stdio::from)
-        }
+    command.stdout(if process.capture {
+        Stdio::piped()
+    } else if call.context().output.value.is_document() {
+        // What it prints would stand beside the document.
+        std::io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?.into()
+    } else {
+        call.console.result.for_child().map_or_else(Stdio::null, Stdio::from)
     });
     // Ctrl-C reaches the program by itself: as in a shell it decides first, and then the signal acts here.
     let mut forward = Forward::new(call.console.facts.stdin || call.console.facts.stderr);

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::{
         error::{Failure, Result, ResultExt, code, plugin, with_causes},
-        failpoint, files,
+        failpoint, files, hash,
     },
     check,
     program::{self, APP},
@@ -136,7 +136,8 @@ impl Store {
                     if is_of_record(&described.manifest, &manifest) {
                         manifest = described.manifest;
                     } else {
-                        let failure = plugin("its file is not the one that was installed");
+                        let failure =
+                            plugin(hash::MISMATCH).cause("its commands are not those that were installed");
                         facts.broken = Some(failure.help(facts.how_to_install_again()).into());
                     }
                     manifest.abi = described.footer.abi;

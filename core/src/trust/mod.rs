@@ -118,10 +118,10 @@ fn read_other(dirs: &Dirs, path: &Path) -> Result<TrustSettings> {
         false => Err(config(format!("`{}` is not a whole path", path.display()))),
     };
     read.map_err(|failure| {
-        let policy_sources = governing_file(dirs);
-        let (file, line) = (policy_sources.display(), path.display());
-        let help = format!("when it is not yours, as in a store copied from another user, remove the line `{line}` from `{file}`");
-        let message = format!("cannot read the trust policy of `{line}`, which `{file}` names");
+        let list = governing_file(dirs);
+        let (list, source) = (list.display(), path.display());
+        let help = format!("when it is not yours, as in a store copied from another user, remove the line `{source}` from `{list}`");
+        let message = format!("cannot read the trust policy of `{source}`, which `{list}` names");
         let causes = match Denied::of(path) {
             Some(denied) => denied.failure("", path).causes,
             None => std::iter::once(failure.message).chain(failure.causes).collect(),
@@ -177,7 +177,7 @@ fn policy_sources(dirs: &Dirs) -> Result<Vec<PathBuf>> {
 pub fn register_policy_source(dirs: &Dirs) -> Result<()> {
     let own = dirs.config_file();
     let mut all = policy_sources(dirs)?;
-    // A configuration that says nothing, and one that is gone, register_policy_source nothing.
+    // A configuration without a policy, and one that is gone, need not be registered.
     if all.contains(&own) || read(&own)? == TrustSettings::default() {
         return Ok(());
     }

@@ -236,7 +236,7 @@ fn how(facts: &Facts, root_owned: bool) -> String {
 fn check_size(facts: &Facts, stat: &Stat) -> Result<()> {
     match u64::try_from(stat.st_size).is_ok_and(|size| facts.is_linked() || size <= MAX_FILE) {
         true => Ok(()),
-        false => Err(while_loading(facts, plugin("its file is not the one that was installed"))
+        false => Err(while_loading(facts, plugin(hash::MISMATCH))
             .cause(format!("it has {} bytes, and a plugin file has at most {MAX_FILE}", stat.st_size))
             .help(facts.how_to_install_again())),
     }
@@ -255,9 +255,7 @@ fn compare(fd: &OwnedFd, facts: &Facts, path: &Path) -> Result<()> {
     let what = || format!("cannot read `{}`", path.display());
     let mut reader = fd.try_clone().map(std::fs::File::from).context(code::PLUGIN, what)?;
     let other = |found: &str| {
-        let failure = plugin("its file is not the one that was installed")
-            .cause(format!("SHA-256 {found}, installed {}", facts.hash));
-        let failure = while_loading(facts, failure)
+        let failure = hash::mismatch(&cannot_load(facts), found, &facts.hash)
             .help(format!("find out what changed {}", path.display()))
             .help(facts.how_to_install_again());
         match facts.source {
@@ -328,8 +326,11 @@ pub fn check_policy(path: &Path) -> Result<()> {
 
 fn while_loading(facts: &Facts, failure: Failure) -> Failure {
     // A policy that cannot be read is a matter of the configuration: the code stays.
-    let message = format!("cannot load plugin `{}` {}: {}", facts.name, facts.version, failure.message);
-    Failure { message, ..failure }
+    Failure { message: format!("{}: {}", cannot_load(facts), failure.message), ..failure }
+}
+
+fn cannot_load(facts: &Facts) -> String {
+    format!("cannot load plugin `{}` {}", facts.name, facts.version)
 }
 
 /// The kernel's type for nanoseconds differs between architectures.

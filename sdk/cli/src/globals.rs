@@ -1,14 +1,54 @@
-//! What was typed for the global options, read out of the parsed command line and nothing more.
+//! The global options: which there are, and what was typed for them, read out of the parsed command line and nothing more.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
-use astro_plugin_protocol::duration::Scale;
+use astro_plugin_protocol::{
+    duration::Scale,
+    names::{Dimension, GLOBALS, Global},
+};
 use clap::ArgMatches;
 
 use crate::{
     error::{Result, usage},
     program,
 };
+
+/// Its global options: those of every host, and one for each dimension after the first two.
+pub fn all() -> &'static [Global] {
+    static OF_PROGRAM: OnceLock<Vec<Global>> = OnceLock::new();
+    static OF_NONE: OnceLock<Vec<Global>> = OnceLock::new();
+    let known = if program::is_set() { &OF_PROGRAM } else { &OF_NONE };
+    known.get_or_init(|| {
+        let (first, rest) = GLOBALS.split_at(2);
+        first
+            .iter()
+            .copied()
+            .chain(program::dimensions().iter().map(of_dimension))
+            .chain(rest.iter().copied())
+            .collect()
+    })
+}
+
+/// The option of a dimension. The texts live as long as the process, as those of the other options do.
+fn of_dimension(dimension: &Dimension) -> Global {
+    let leaked = |text: String| -> &'static str { text.leak() };
+    let name = dimension.name;
+    Global {
+        long: name,
+        short: None,
+        aliases: vec![leaked(format!("{name}-id"))].leak(),
+        value: Some("ID|NAME"),
+        repeatable: false,
+        choices: &[],
+        env: Some(leaked(format!("ASTRO_{}_ID", name.to_uppercase()))),
+        help: leaked(format!("Act in this {name}")),
+    }
+}
+
+/// The global option with this long name.
+pub fn find(long: &str) -> Option<&'static Global> {
+    all().iter().find(|global| global.long == long)
+}
 
 /// The global options as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +169,7 @@ impl Globals {
     }
 
     fn check_choices(&self) -> Result<()> {
-        for global in program::globals() {
+        for global in all() {
             let value = match global.long {
                 "output" => self.output.as_deref(),
                 "color" => self.color.as_deref(),

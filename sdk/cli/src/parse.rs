@@ -5,8 +5,8 @@ use clap::ArgMatches;
 
 use crate::{
     error::{Failure, Result, code},
-    globals::Globals,
-    program::{self, APP},
+    globals::{self, Globals},
+    program::APP,
     scan,
     secret::Options,
     suggest,
@@ -98,7 +98,7 @@ pub fn unknown_option(args: &[String], path: &str, word: usize) -> Option<Failur
     let known = options(None);
     if let Some((switch, value)) = scan::switch_with_value(args)
         && switch == option
-        && program::globals().iter().any(|global| global.short.is_some_and(|short| switch.ends_with(short)))
+        && globals::all().iter().any(|global| global.short.is_some_and(|short| switch.ends_with(short)))
     {
         let problem = UsageProblem::UnexpectedValue { option: switch, value: value.to_owned() };
         return Some(refused(&problem, path, &known));
@@ -136,7 +136,7 @@ pub fn options(command: Option<&Command>) -> Vec<String> {
         .into_iter()
         .flat_map(|command| &command.args)
         .flat_map(|arg| arg.long.iter().chain(&arg.aliases));
-    let global = program::globals().iter().map(|global| global.long.to_owned());
+    let global = globals::all().iter().map(|global| global.long.to_owned());
     let added = command.into_iter().flat_map(Command::host_options);
     own.cloned()
         .chain(added.map(|option| option.long.to_owned()))

@@ -8,7 +8,7 @@
 
 use std::{fmt, sync::OnceLock};
 
-use astro_plugin_protocol::names::{Dimension, GLOBALS, Global, Vocabulary};
+use astro_plugin_protocol::names::{Dimension, Vocabulary};
 
 static PROGRAM: OnceLock<&'static Program> = OnceLock::new();
 
@@ -62,6 +62,11 @@ pub fn prefix() -> &'static str {
     program().prefix
 }
 
+/// Whether the host has said what it is called.
+pub(crate) fn is_set() -> bool {
+    PROGRAM.get().is_some()
+}
+
 /// The names that it adds to those of every host.
 pub fn vocabulary() -> &'static Vocabulary {
     &program().vocabulary
@@ -70,43 +75,6 @@ pub fn vocabulary() -> &'static Vocabulary {
 /// What its commands act on, from the widest to the narrowest.
 pub fn dimensions() -> &'static [Dimension] {
     program().vocabulary.dimensions
-}
-
-/// Its global options: those of every host, and one for each dimension after the first two.
-pub fn globals() -> &'static [Global] {
-    static OF_PROGRAM: OnceLock<Vec<Global>> = OnceLock::new();
-    static OF_NONE: OnceLock<Vec<Global>> = OnceLock::new();
-    let known = if PROGRAM.get().is_some() { &OF_PROGRAM } else { &OF_NONE };
-    known.get_or_init(|| {
-        let (first, rest) = GLOBALS.split_at(2);
-        first
-            .iter()
-            .copied()
-            .chain(dimensions().iter().map(of_dimension))
-            .chain(rest.iter().copied())
-            .collect()
-    })
-}
-
-/// The option of a dimension. The texts live as long as the process, as those of the other options do.
-fn of_dimension(dimension: &Dimension) -> Global {
-    let leaked = |text: String| -> &'static str { text.leak() };
-    let name = dimension.name;
-    Global {
-        long: name,
-        short: None,
-        aliases: vec![leaked(format!("{name}-id"))].leak(),
-        value: Some("ID|NAME"),
-        repeatable: false,
-        choices: &[],
-        env: Some(leaked(format!("ASTRO_{}_ID", name.to_uppercase()))),
-        help: leaked(format!("Act in this {name}")),
-    }
-}
-
-/// The global option with this long name.
-pub fn global(long: &str) -> Option<&'static Global> {
-    globals().iter().find(|global| global.long == long)
 }
 
 /// The name of one of its variables: `OUTPUT` is `ASTRO_OUTPUT`.

@@ -2,7 +2,7 @@
 
 use astro_plugin_protocol::manifest::{Arity, Command, ValueKind, read_bool};
 
-use crate::program::globals;
+use crate::globals;
 
 /// The words among the arguments, in order: what is neither an option nor the value of a global option.
 /// Stops at `--`. The command's path is a prefix of them.
@@ -66,11 +66,11 @@ pub fn switch_with_value(args: &[String]) -> Option<(String, &str)> {
 fn is_global(arg: &str) -> bool {
     if let Some(long) = arg.strip_prefix("--") {
         let long = long.split('=').next().unwrap_or_default();
-        return globals().iter().any(|global| global.long == long || global.aliases.contains(&long));
+        return globals::all().iter().any(|global| global.long == long || global.aliases.contains(&long));
     }
     let letters = arg.strip_prefix('-').unwrap_or_default();
     for letter in letters.chars() {
-        match globals().iter().find(|global| global.short == Some(letter)) {
+        match globals::all().iter().find(|global| global.short == Some(letter)) {
             // The rest is its value.
             Some(global) if global.value.is_some() => return true,
             Some(_) => {}
@@ -83,14 +83,14 @@ fn is_global(arg: &str) -> bool {
 /// Whether an argument is a global option whose value is the next argument.
 fn takes_next(arg: &str) -> bool {
     if let Some(long) = arg.strip_prefix("--") {
-        return globals()
+        return globals::all()
             .iter()
             .any(|global| global.value.is_some() && (global.long == long || global.aliases.contains(&long)));
     }
     // In a cluster such as `-qo` only the last letter can take the next argument.
     let mut letters = arg[1..].chars().peekable();
     while let Some(letter) = letters.next() {
-        match globals().iter().find(|global| global.short == Some(letter)) {
+        match globals::all().iter().find(|global| global.short == Some(letter)) {
             Some(global) if global.value.is_some() => return letters.peek().is_none(),
             Some(_) => {}
             None => return false,
@@ -165,7 +165,7 @@ fn ends_cluster(arg: &str, short: char, command: &Command) -> bool {
     let Some(before) = letters.strip_suffix(short) else { return false };
     before.chars().all(|letter| {
         command.args.iter().any(|arg| arg.short == Some(letter) && arg.arity == Arity::Flag)
-            || globals().iter().any(|global| global.short == Some(letter) && global.value.is_none())
+            || globals::all().iter().any(|global| global.short == Some(letter) && global.value.is_none())
     })
 }
 

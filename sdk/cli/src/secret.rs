@@ -43,7 +43,7 @@ impl Options {
             (_, Some(_)) => "--token-exec",
             (None, None) => return Ok(()),
         };
-        if format != Format::Clean {
+        if !format.is_bare() {
             return Ok(());
         }
         Err(match chosen {

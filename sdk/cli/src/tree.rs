@@ -8,7 +8,7 @@ use astro_plugin_protocol::{
 };
 use clap::{ArgAction, builder::PossibleValue};
 
-use crate::program::{APP, globals};
+use crate::{globals, program::APP};
 
 /// The commands that may be typed: those below one first word, or all of the built-in ones.
 #[derive(Debug, Default, Clone)]
@@ -85,7 +85,7 @@ impl CommandSet {
             .disable_help_flag(true)
             .disable_help_subcommand(true)
             .disable_version_flag(true)
-            .args(globals().iter().map(global));
+            .args(globals::all().iter().map(global));
         self.add_children(root, "")
     }
 
@@ -114,7 +114,7 @@ pub fn leaf(command: &Command) -> clap::Command {
     clap::Command::new(format!("{APP}"))
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .args(globals().iter().map(|option| global(option).global(false)))
+        .args(globals::all().iter().map(|option| global(option).global(false)))
         .args(command.args.iter().map(argument))
         .args(command.host_options().map(|option| global(option).global(false)))
 }

@@ -33,6 +33,10 @@ const FLAG: Global = Global {
     help: "",
 };
 
+/// The names of the formats of results, which an option of a plugin may stand for: `--output=json`. The first one is used where
+/// nothing else is chosen.
+pub const FORMATS: &[&str] = &["table", "json", "clean"];
+
 /// The global options of every program, in the order `astro help globals` shows them. Those of its dimensions stand after
 /// the first two ([`Vocabulary`]).
 pub const GLOBALS: &[Global] = &[
@@ -47,7 +51,7 @@ pub const GLOBALS: &[Global] = &[
         long: "output",
         short: Some('o'),
         value: Some("FORMAT"),
-        choices: &["table", "json", "clean"],
+        choices: FORMATS,
         env: Some("ASTRO_OUTPUT"),
         help: "Write the result as a table for people, as json, or as clean values for scripts",
         ..FLAG
@@ -160,7 +164,6 @@ pub const BUILTIN_WORDS: &[&str] = &[
     "plugin",
     "recover",
     "completion",
-    "doctor",
     "version",
     "help",
 ];
@@ -171,6 +174,8 @@ pub const RESERVED_WORDS: &[&str] = &[
     "api",
     "auth",
     "cache",
+    "commands",
+    "doctor",
     "env",
     "exec",
     "index",

@@ -212,10 +212,10 @@ impl Host {
             arg: arg.to_owned(),
             typed: typed.to_owned(),
             args: canonical::arguments(command, &parsed.matches),
-            context: self.context_for(&parsed, Format::Table),
+            context: self.context_for(&parsed, Format::TABLE),
             log_level: 0,
         };
-        let services = self.services(&parsed, command, Format::Table, true);
+        let services = self.services(&parsed, command, Format::TABLE, true);
         let answer = self.ask(kind::COMPLETE, &complete, &services)?;
         let answer: Candidates = message::read(answer)?;
         let fits = |value: &str| {
@@ -256,7 +256,7 @@ impl Host {
             };
         }
         let Some(command) = parsed.command else { return refused(&unknown(&parsed.path), json) };
-        let format = match Format::without_context(&parsed.globals, None) {
+        let format = match Format::without_context(parsed.globals.output.clone(), None) {
             Ok(format) => format,
             Err(failure) => return refused(&failure, json),
         };
@@ -265,7 +265,7 @@ impl Host {
             args: canonical::arguments(command, &parsed.matches),
             context: self.context_for(parsed, format),
             terminal: Terminal {
-                interactive: self.interactive && !parsed.globals.no_input && format == Format::Table,
+                interactive: self.interactive && !parsed.globals.no_input && format.is_for_people(),
                 stdout: self.width.is_some(),
                 width: self.width.and_then(|width| u16::try_from(width).ok()),
             },
@@ -277,7 +277,7 @@ impl Host {
         let mut stderr = services.said();
         if let Some(failure) = failure {
             let failure = wording::word(failure, &command.path, &parse::options(Some(command)));
-            stderr.push_str(&failure::rendered(&failure, format == Format::Json, false));
+            stderr.push_str(&failure::rendered(&failure, format.is_document(), false));
             stderr.push('\n');
         }
         Ran { stdout: services.result(), stderr, code }
@@ -290,7 +290,7 @@ impl Host {
         format: Format,
         reads_only: bool,
     ) -> Arc<Services> {
-        let sheet = TableLayout {
+        let layout = TableLayout {
             width: self.width,
             color: false,
             now: time::timestamp(self.script().unix_ms / 1000),
@@ -300,7 +300,7 @@ impl Host {
             &self.manifest,
             command,
             parsed.globals.clone(),
-            Renderer::new(format, sheet),
+            Renderer::new(format, layout),
             format,
             self.interactive && !parsed.globals.no_input,
             reads_only,
@@ -326,7 +326,7 @@ impl Host {
 
     /// Services for a message that belongs to no line.
     pub(super) fn idle_services(&self, command: &manifest::Command) -> Arc<Services> {
-        let renderer = Renderer::new(Format::Table, TableLayout::default());
+        let renderer = Renderer::new(Format::TABLE, TableLayout::default());
         let (script, globals) = (Arc::clone(&self.script), Globals::default());
         Arc::new(Services::new(
             script,
@@ -334,7 +334,7 @@ impl Host {
             command,
             globals,
             renderer,
-            Format::Table,
+            Format::TABLE,
             false,
             true,
         ))

@@ -22,7 +22,7 @@ use astro_plugin_protocol::{
         self, AskText, Clock, Confirm, Emit, HttpRequest, NamesKnown, Process, Progress, Secret, Select, Text,
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::script::Script;
 
@@ -186,7 +186,8 @@ impl Services {
 
     fn emit(&self, emit: Emit) -> Result<Value, Failure> {
         let mut shown = self.shown();
-        if let (Emit::Rows { rows }, Format::Table | Format::Clean) = (&emit, self.format)
+        if let Emit::Rows { rows } = &emit
+            && !self.format.is_document()
             && let Some(missing) = self.missing_column(rows)
         {
             shown.failure = Some(missing.clone());
@@ -221,11 +222,7 @@ impl Services {
             return Err(failed("the command does not declare that it streams text")
                 .help("declare it with `spec.streams_text()`"));
         }
-        let piece = match self.format {
-            Format::Json => format!("{}\n", json!({ "text": text.text })),
-            Format::Table | Format::Clean => text.text.clone(),
-        };
-        self.shown().stdout.extend(piece.into_bytes());
+        self.shown().stdout.extend(self.format.text(text.text.clone()));
         Ok(Value::Null)
     }
 
@@ -244,7 +241,7 @@ impl Services {
         if self.globals.yes {
             return Ok(Value::Bool(true));
         }
-        if self.interactive && self.format == Format::Table {
+        if self.interactive && self.format.is_for_people() {
             confirm.details.iter().for_each(|line| self.say(line));
         }
         match self.typed(&confirm.question, "--yes")?.to_lowercase().as_str() {
@@ -267,7 +264,7 @@ impl Services {
 
     /// The next answer of whoever sits at the terminal.
     fn typed(&self, question: &str, flag: &str) -> Result<String, Failure> {
-        if !self.interactive || self.format != Format::Table {
+        if !self.interactive || !self.format.is_for_people() {
             return Err(Failure::new(
                 code::INPUT_REQUIRED,
                 format!("`astro {}` needs `{flag}`, because it cannot prompt here", self.command.path),
@@ -290,10 +287,10 @@ impl Services {
             return Err(failed(format!("the test's script has no program `{}`", process.program))
                 .help("give one with Host::program"));
         };
-        match (process.capture, self.format) {
+        match (process.capture, self.format.is_document()) {
             (true, _) => {}
-            (false, Format::Json) => self.shown().stderr.push_str(&end.stdout),
-            (false, Format::Table | Format::Clean) => self.shown().stdout.extend(end.stdout.as_bytes()),
+            (false, true) => self.shown().stderr.push_str(&end.stdout),
+            (false, false) => self.shown().stdout.extend(end.stdout.as_bytes()),
         }
         to_value(end)
     }
@@ -306,7 +303,7 @@ impl Services {
     }
 
     fn notice(&self, text: &str) {
-        if !self.globals.quiet && self.format == Format::Table {
+        if !self.globals.quiet && self.format.is_for_people() {
             self.say(text);
         }
     }

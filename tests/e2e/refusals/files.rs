@@ -50,7 +50,7 @@ pub(super) const REFUSED: &[Case] = &[
             fs::write(world.file("1.0.0"), &bytes).expect("written");
         },
         126,
-        "it fails its checksum",
+        "checksum mismatch",
     ),
     (
         "a file without a footer",

@@ -16,7 +16,7 @@ pub(super) const NOT_LOADED: &[Case] = &[
             fs::write(world.stored(), bytes).expect("written");
         },
         126,
-        "its file is not the one that was installed",
+        "checksum mismatch",
     ),
     (
         "no file",
@@ -59,7 +59,7 @@ pub(super) const NOT_LOADED: &[Case] = &[
             fs::remove_file(world.env.path(".astro-host/plugins/index/root")).expect("removed");
         },
         126,
-        "installed 0000",
+        "expected 0000",
     ),
     (
         "a record with another key",

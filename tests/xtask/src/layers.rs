@@ -33,17 +33,19 @@ pub(crate) const ORDER: &[&str] = &[
 /// What is wrong with the imports of one file. `path` is relative to `core/src`.
 pub(crate) fn check(path: &Path, text: &str) -> Vec<String> {
     let module = module_of(path);
-    let Some(room) = module.first() else { return Vec::new() };
+    let Some(top) = module.first() else { return Vec::new() };
     let name = path.display();
-    let Some(place) = ORDER.iter().position(|known| known == room) else {
-        return vec![format!("core/src/{name}: `{room}` is not in the order of tests/xtask/src/layers.rs")];
+    let Some(place) = ORDER.iter().position(|known| known == top) else {
+        return vec![format!("core/src/{name}: `{top}` is not in the order of tests/xtask/src/layers.rs")];
     };
     let mut problems = Vec::new();
     for (line, used) in paths(&module, text) {
         let target = used.first().and_then(|first| ORDER.iter().position(|known| known == first));
         if target.is_some_and(|target| target > place) {
             let used = used.join("::");
-            problems.push(format!("core/src/{name}:{line}: `{room}` uses `{used}`, which is above it"));
+            problems.push(format!(
+                "core/src/{name}:{line}: `{top}` uses `{used}`, which comes after it in the order"
+            ));
         }
     }
     problems

@@ -159,7 +159,9 @@ fn packages(problems: &mut Vec<String>) -> Result {
                 line.trim_start().starts_with(&format!("{name}."))
                     || line.trim_start().starts_with(&format!("{name} ="))
             }) {
-                problems.push(format!("{package}/Cargo.toml: depends on {name}, which is above it"));
+                problems.push(format!(
+                    "{package}/Cargo.toml: depends on {name}, which comes after it in the order"
+                ));
             }
         }
     }

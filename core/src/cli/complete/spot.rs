@@ -6,7 +6,7 @@ use astro_plugin_protocol::{
     names::Global,
 };
 
-use crate::{program, tree::CommandSet};
+use crate::{globals, program, tree::CommandSet};
 
 /// An argument whose values have to be found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl<'a> Line<'a> {
         let own = command.into_iter().flat_map(|command| &command.args).filter_map(Choice::of_arg);
         let added = command.into_iter().flat_map(Command::host_options);
         let mut all: Vec<Choice<'a>> =
-            own.chain(added.chain(program::globals()).map(Choice::of_global)).collect();
+            own.chain(added.chain(globals::all()).map(Choice::of_global)).collect();
         if command.is_some_and(|command| command.several_profiles) {
             all.iter_mut()
                 .filter(|option| option.id == "profile")

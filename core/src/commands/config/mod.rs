@@ -100,9 +100,11 @@ pub(super) fn commands() -> Vec<Builtin> {
 pub(super) fn path(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let path = request.env.dirs.clone()?.config_file().display().to_string();
-    match format {
-        Format::Table | Format::Clean => request.env.print(&format!("{path}\n")),
-        Format::Json => request.emit(format, View::default(), vec![json!({ "path": path })]),
+    if format.is_document() {
+        request.emit(format, View::default(), vec![json!({ "path": path })])
+    } else {
+        // As it is: it goes into another command.
+        request.env.print(&format!("{path}\n"))
     }
 }
 
@@ -131,13 +133,11 @@ pub(super) fn get(request: &Request<'_>) -> Result<i32> {
     }
     match rows.as_slice() {
         [] => Err(not_set(key, &document)),
-        [one] if one["key"] == key => match format {
-            Format::Json => request.emit(format, View::default(), rows),
-            _ => {
-                let view = View { clean: vec!["value".to_owned()], ..View::default() };
-                request.emit(Format::Clean, view, rows)
-            }
-        },
+        [one] if one["key"] == key && format.is_document() => request.emit(format, View::default(), rows),
+        [one] if one["key"] == key => {
+            let view = View { clean: vec!["value".to_owned()], ..View::default() };
+            request.emit(Format::CLEAN, view, rows)
+        }
         _ => {
             Err(usage(format!("`{key}` holds several values"))
                 .help(format!("see them with `{APP} config list`")))

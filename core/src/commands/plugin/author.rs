@@ -18,7 +18,6 @@ use crate::{
     base::error::{Result, failed, usage},
     commands::{Builtin, Request, choices, column, command, file, option, positional, switch},
     context::directory,
-    output::Format,
     product::product,
     program::APP,
     trust::Key,
@@ -239,9 +238,9 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
         console.notice(&format!("Then: {APP} {} --help", wanted.command));
         written
     };
-    match format {
-        Format::Table => Ok(0),
-        Format::Json | Format::Clean => {
+    match format.is_for_people() {
+        true => Ok(0),
+        false => {
             let view = View { clean: vec!["dir".to_owned()], ..View::default() };
             request.emit(format, view, vec![json!({ "name": name, "dir": dir, "files": written })])
         }
@@ -297,7 +296,7 @@ pub(in crate::commands) fn pack(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let dir = absolute(request.text("dir").unwrap_or("."))?;
     let out = request.text("out").map(absolute).transpose()?.unwrap_or_else(|| dir.join("dist"));
-    let may_ask = !request.parsed.globals.no_input && format == Format::Table;
+    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
     // A key that cannot be used is told before anything is built.
     let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     let packed = pack::pack(&dir, &out, key.as_ref())?;

@@ -196,3 +196,31 @@ fn typed(globals: &Globals) -> Vec<String> {
     words.extend((0..globals.verbose).map(|_| "--verbose".to_owned()));
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{globals, parse};
+
+    /// One that was forgotten would be dropped without a word.
+    #[test]
+    fn every_global_option_is_handed_on() {
+        crate::product::set_neutral();
+        let on_its_own = |long: &str| ["help", "version"].contains(&long);
+        let words = globals::all().iter().filter(|global| !on_its_own(global.long)).map(|global| {
+            match (global.value, global.choices.first(), global.long) {
+                (None, ..) => format!("--{}", global.long),
+                (Some(_), None, "timeout") => "--timeout=5s".to_owned(),
+                (Some(_), None, long) => format!("--{long}=x"),
+                (Some(_), Some(choice), long) => format!("--{long}={choice}"),
+            }
+        });
+        let mut words: Vec<String> = words.collect();
+        let typed = [words.as_slice(), &["context".to_owned()]].concat();
+        let set = crate::commands::commands();
+        let parsed = parse::parse(&typed, set).expect("a line");
+        let mut handed_on = super::typed(&parsed.globals);
+        words.sort();
+        handed_on.sort();
+        assert_eq!(handed_on, words);
+    }
+}

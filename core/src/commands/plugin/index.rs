@@ -302,7 +302,7 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
         lifetime: lifetime(request.text("expires").unwrap_or(LIFETIME))?,
         base_url: request.text("base-url"),
     };
-    let may_ask = !request.parsed.globals.no_input && format == Format::Table;
+    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
     let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     crate::base::files::shared_dir(&dir)?;
     let document = index::build(&wanted)?;
@@ -339,7 +339,7 @@ fn describe_outcome(
     format: Format,
     document: &astro_plugin_protocol::plugin_index::PluginIndex,
 ) -> Result<i32> {
-    if format == Format::Table {
+    if format.is_for_people() {
         return Ok(0);
     }
     let view = View { clean: ["name", "version", "expires"].map(str::to_owned).to_vec(), ..View::default() };
@@ -362,7 +362,7 @@ pub(in crate::commands) fn sign(request: &Request<'_>) -> Result<i32> {
     let path = request.text("key").ok_or_else(|| {
         usage(format!("`{APP} plugin index sign` needs --key FILE")).help("make a key: minisign -G")
     })?;
-    let may_ask = !request.parsed.globals.no_input && format == Format::Table;
+    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
     let key = sign::key(request.env, Path::new(path), may_ask)?;
     let (path, document) = index::sign(&dir, &key)?;
     request.env.console.notice(&format!("Signed version {} in {}.", document.version, path.display()));

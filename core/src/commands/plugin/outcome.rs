@@ -41,7 +41,7 @@ pub(super) fn finish(
         console.notice("Plugins run with your full permissions and are not reviewed.");
     }
     let rows: Vec<Value> = done.iter().map(|outcome| row(outcome, dry_run)).collect();
-    if format != Format::Table && (!rows.is_empty() || failures.is_empty()) {
+    if !format.is_for_people() && (!rows.is_empty() || failures.is_empty()) {
         request.emit(format, view(), rows)?;
     }
     let count = failures.len();

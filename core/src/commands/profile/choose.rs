@@ -6,7 +6,6 @@ use crate::{
     commands::{Builtin, Request, switch},
     config::{self, Config, environment},
     context::{Directory, directory},
-    output::Format,
     product::product,
     program::{APP, ENV, dimensions},
 };
@@ -60,12 +59,11 @@ pub(in crate::commands) fn use_profile(request: &Request<'_>) -> Result<i32> {
         (true, true) => return Err(usage("`--here` and `--shell` cannot be used together")),
         (false, true) => {
             let line = format!("export {ENV}_PROFILE={name}\n");
-            return match format {
-                Format::Json => {
-                    let row = serde_json::json!({ "name": name, "action": "printed", "line": line.trim() });
-                    request.emit(format, astro_plugin_protocol::service::View::default(), vec![row])
-                }
-                _ => env.print(&line),
+            return if format.is_document() {
+                let row = serde_json::json!({ "name": name, "action": "printed", "line": line.trim() });
+                request.emit(format, astro_plugin_protocol::service::View::default(), vec![row])
+            } else {
+                env.print(&line)
             };
         }
         (true, false) => {

@@ -63,7 +63,7 @@ pub(super) fn rename_command() -> Builtin {
 
 pub(in crate::commands) fn edit(request: &Request<'_>) -> Result<i32> {
     // `-o` is a value of the profile here, not the format of this command.
-    request.env.start_conversation(&request.parsed.globals, crate::output::Format::Table)?;
+    request.env.start_conversation(&request.parsed.globals, crate::output::Format::TABLE)?;
     let env = request.env;
     let globals = &request.parsed.globals;
     let name = request.required("name")?;

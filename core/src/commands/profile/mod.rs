@@ -230,15 +230,15 @@ fn row(name: &str, profile: &Profile, config: &Config, dirs: &Dirs, format: Form
     let names = address.map_or_else(Names::none, |address| Names::at(Some(dirs), &address));
     let settings = || dimensions().iter().map(|dimension| (dimension.name, profile.setting(dimension.name)));
     for (name, value) in settings() {
-        row[name] = match (format, value) {
-            (Format::Table, Some(value)) => beside(value, names.of(Some(value)).as_deref()).into(),
-            (_, value) => value.into(),
+        row[name] = match value {
+            Some(value) if format.is_for_people() => beside(value, names.of(Some(value)).as_deref()).into(),
+            value => value.into(),
         };
     }
     row["output"] = profile.output.as_deref().into();
     row["owner"] = profile.owner.as_deref().into();
     row["ca_file"] = json!(profile.ca_file);
-    for (name, value) in settings().filter(|(_, value)| format != Format::Table || value.is_none()) {
+    for (name, value) in settings().filter(|(_, value)| !format.is_for_people() || value.is_none()) {
         row[format!("{name}_name")] = names.of(value).into();
     }
     row

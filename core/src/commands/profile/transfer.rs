@@ -173,13 +173,12 @@ pub(in crate::commands) fn export(request: &Request<'_>) -> Result<i32> {
         }
         portable.profiles.insert(name.clone(), profile.into());
     }
-    let text = match format {
-        Format::Json => {
-            serde_json::to_string(&portable).map(|text| text + "\n").map_err(|error| error.to_string())
-        }
-        Format::Table | Format::Clean => toml::to_string(&portable).map_err(|error| error.to_string()),
-    };
-    request.env.print(&text.map_err(|error| failed("the profiles cannot be written").cause(error))?)
+    let cannot = |reason: String| failed("the profiles cannot be written").cause(reason);
+    if format.is_document() {
+        let document = serde_json::to_value(&portable).map_err(|error| cannot(error.to_string()))?;
+        return request.emit(format, View::default(), vec![document]);
+    }
+    request.env.print(&toml::to_string(&portable).map_err(|error| cannot(error.to_string()))?)
 }
 
 pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
@@ -228,9 +227,9 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
             ));
         }
     }
-    match format {
-        Format::Table => Ok(0),
-        _ => {
+    match format.is_for_people() {
+        true => Ok(0),
+        false => {
             let view = View {
                 list: Some("profiles".to_owned()),
                 clean: vec!["name".to_owned()],

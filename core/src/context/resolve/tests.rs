@@ -287,7 +287,7 @@ fn a_directory_does_not_choose_the_organization_of_a_foreign_token() {
 fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
     let environment = Environment::with(&[("ASTRO_PROFILE", "a")]);
     let none = Globals::default();
-    for (on_terminal, format) in [(true, Format::Json), (false, Format::Table)] {
+    for (on_terminal, format) in [(true, Format::JSON), (false, Format::TABLE)] {
         let sources = Sources {
             globals: &none,
             environment: &environment,
@@ -301,7 +301,7 @@ fn a_profiles_format_applies_on_a_terminal_only_and_never_beats_a_flag() {
     let clean = Globals { output: Some("clean".into()), ..Globals::default() };
     assert_eq!(
         resolved(&clean, &[("ASTRO_OUTPUT", "json"), ("ASTRO_PROFILE", "a")], &setup()).output.value,
-        Format::Clean
+        Format::CLEAN
     );
 }
 

@@ -1,74 +1,32 @@
-//! Results in three formats. A plugin sends records and a view; this room renders them.
+//! Results. A plugin sends records and a view; this module renders them in the [`Format`] that was asked for.
 //!
 //! * `table` for people, `json` for programs, `clean` for scripts.
 //! * `table` and `json` are written when the last row is there: widths need all rows, and a document that
 //!   was begun and not ended would not be one. `clean` is written as it arrives.
 
 mod clean;
+mod format;
 mod json;
 mod table;
 
 use astro_plugin_protocol::service::{Emit, Secret, View};
 use serde_json::Value;
 
+use self::format::Rows;
 use crate::{
-    error::{Failure, Result, code, config, failed},
-    globals::Globals,
-    program::{APP, ENV},
+    error::{Failure, Result, code, failed},
+    program::APP,
 };
 
 pub use clean::line as clean_line;
+pub use format::Format;
 pub use table::{Table, TableLayout};
-
-/// How results are shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// One JSON document.
-    Json,
-    /// Bare values, tab-separated.
-    Clean,
-}
-
-impl Format {
-    /// Reads the name a user types.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "table" => Some(Self::Table),
-            "json" => Some(Self::Json),
-            "clean" => Some(Self::Clean),
-            _ => None,
-        }
-    }
-
-    /// The format where no profile has a say: the flag's, else that of the variable `ASTRO_OUTPUT`, else the table.
-    pub fn without_context(globals: &Globals, variable: Option<String>) -> Result<Self> {
-        match globals.output.clone().or(variable) {
-            None => Ok(Self::Table),
-            Some(name) => Self::parse(&name).ok_or_else(|| {
-                config(format!("the output format `{name}` from {ENV}_OUTPUT is not known"))
-                    .help("use one of: table, json, clean")
-            }),
-        }
-    }
-
-    /// The name a user types.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Json => "json",
-            Self::Clean => "clean",
-        }
-    }
-}
 
 /// Turns messages of `output.emit` into bytes, in order.
 #[derive(Default)]
 pub struct Renderer {
     format: Format,
-    sheet: TableLayout,
+    layout: TableLayout,
     state: State,
     /// Nothing is written: view and rows are taken out at the end.
     collected: Option<Collected>,
@@ -95,9 +53,8 @@ enum State {
 
 struct Open {
     view: View,
-    table: Table,
-    json: Vec<u8>,
-    rows: usize,
+    rows: Box<dyn Rows>,
+    count: usize,
 }
 
 /// What to do after a message.
@@ -111,8 +68,8 @@ pub struct Step {
 
 impl Renderer {
     /// A renderer for one command.
-    pub fn new(format: Format, sheet: TableLayout) -> Self {
-        Self { format, sheet, ..Self::default() }
+    pub fn new(format: Format, layout: TableLayout) -> Self {
+        Self { format, layout, ..Self::default() }
     }
 
     /// One that collects what it gets.
@@ -126,8 +83,8 @@ impl Renderer {
     }
 
     /// A result that is there as a whole.
-    pub fn whole(format: Format, sheet: TableLayout, view: View, rows: Vec<Value>) -> Result<Step> {
-        let mut renderer = Self::new(format, sheet);
+    pub fn whole(format: Format, layout: TableLayout, view: View, rows: Vec<Value>) -> Result<Step> {
+        let mut renderer = Self::new(format, layout);
         let mut whole = Step::default();
         for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
             let step = renderer.step(emit)?;
@@ -149,8 +106,8 @@ impl Renderer {
         }
         match (emit, std::mem::take(&mut self.state)) {
             (Emit::Begin { view }, State::Idle) => {
-                let table = Table::new(&view);
-                self.state = State::Open(Box::new(Open { view, table, json: Vec::new(), rows: 0 }));
+                let rows = self.format.begin(&view);
+                self.state = State::Open(Box::new(Open { view, rows, count: 0 }));
                 Ok(Step::default())
             }
             (Emit::Rows { rows }, State::Open(mut open)) => {
@@ -184,48 +141,33 @@ impl Renderer {
         if rows.iter().any(|row| !row.is_object()) {
             return Err(failed("a row is a JSON object"));
         }
-        open.rows += rows.len();
+        open.count += rows.len();
         if self.collected.is_some() {
             return Ok(Vec::new());
         }
-        if open.view.list.is_none() && open.rows > 1 {
+        if open.view.list.is_none() && open.count > 1 {
             return Err(failed("a single record has one row"));
         }
         let mut bytes = Vec::new();
         for row in rows {
-            match self.format {
-                Format::Table => open.table.push(row, &self.sheet),
-                Format::Json => json::push(&mut open.json, row)?,
-                Format::Clean => {
-                    bytes.extend(clean::line(row, &open.view.clean, self.sheet.width.is_some()).into_bytes())
-                }
-            }
+            bytes.append(&mut open.rows.push(row, &open.view, &self.layout)?);
         }
         Ok(bytes)
     }
 
     fn end(&self, open: Open) -> Result<Step> {
-        let Open { view, table, json, rows } = open;
+        let Open { view, rows, count } = open;
         if self.collected.is_some() {
             return Ok(Step::default());
         }
-        if view.list.is_none() && rows == 0 {
+        if view.list.is_none() && count == 0 {
             return Err(failed("a single record has one row"));
         }
-        let bytes = match (self.format, &view.list) {
-            (Format::Table, Some(_)) if rows == 0 => {
-                return Ok(Step { bytes: Vec::new(), notice: view.empty.clone() });
-            }
-            (Format::Table, Some(_)) => table.list(&self.sheet).into_bytes(),
-            (Format::Table, None) => match &view.sentence {
-                Some(sentence) => format!("{}\n", crate::escape::escaped(sentence)).into_bytes(),
-                None => table.records(&self.sheet).into_bytes(),
-            },
-            (Format::Json, Some(key)) => json::list(key, &json)?,
-            (Format::Json, None) => json::record(json),
-            (Format::Clean, _) => Vec::new(),
-        };
-        Ok(Step { bytes, notice: None })
+        // People are told that there is nothing; a program sees an empty list.
+        if self.format.is_for_people() && view.list.is_some() && count == 0 {
+            return Ok(Step { bytes: Vec::new(), notice: view.empty });
+        }
+        Ok(Step { bytes: rows.end(&view, &self.layout)?, notice: None })
     }
 
     /// The bytes of a one-time secret with its record, or of the record alone when the secret goes elsewhere. Whatever goes wrong here, the secret exists: each failure
@@ -241,32 +183,7 @@ impl Renderer {
         if secret.value.is_empty() || !secret.value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(refused("its value is not one word of visible characters"));
         }
-        Ok(match self.format {
-            Format::Clean => format!("{}\n", secret.value).into_bytes(),
-            Format::Json => {
-                let mut fields = match &secret.record {
-                    Value::Object(fields) => fields.clone(),
-                    _ => serde_json::Map::new(),
-                };
-                if with_value {
-                    fields.insert(secret.key.clone(), Value::String(secret.value.clone()));
-                }
-                let mut bytes = Vec::new();
-                json::push(&mut bytes, &Value::Object(fields))?;
-                json::record(bytes)
-            }
-            Format::Table => {
-                let mut table = Table::new(&secret.view);
-                table.push(&secret.record, &self.sheet);
-                let mut text = table.records(&self.sheet);
-                if with_value {
-                    text.push('\n');
-                    text.push_str(&secret.value);
-                    text.push('\n');
-                }
-                text.into_bytes()
-            }
-        })
+        self.format.secret(secret, with_value, &self.layout)
     }
 }
 

@@ -4,12 +4,14 @@
 //! shortened, and where even that is too wide each row becomes a block of `name  value` lines.
 
 use astro_plugin_protocol::{
-    service::{Column, ColumnKind, View},
+    service::{Column, ColumnKind, Secret, View},
     time::minute,
 };
 use serde_json::Value;
 
+use super::format::{Rows, Spec};
 use crate::{
+    error::Result,
     escape::{escaped, width},
     style::{Style, styled},
 };
@@ -30,6 +32,55 @@ pub struct TableLayout {
     pub now: String,
 }
 
+/// The format `table`.
+pub(super) struct TableFormat;
+
+impl Spec for TableFormat {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn about(&self) -> &'static str {
+        "table is for people: aligned, fitted to the terminal, neither cut nor wrapped off a terminal."
+    }
+
+    fn is_for_people(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, view: &View) -> Box<dyn Rows> {
+        Box::new(Table::new(view))
+    }
+
+    fn secret(&self, secret: &Secret, with_value: bool, layout: &TableLayout) -> Result<Vec<u8>> {
+        let mut table = Table::new(&secret.view);
+        table.push(&secret.record, layout);
+        let mut text = table.records(layout);
+        if with_value {
+            text.push('\n');
+            text.push_str(&secret.value);
+            text.push('\n');
+        }
+        Ok(text.into_bytes())
+    }
+}
+
+impl Rows for Table {
+    fn push(&mut self, row: &Value, _: &View, layout: &TableLayout) -> Result<Vec<u8>> {
+        Self::push(self, row, layout);
+        Ok(Vec::new())
+    }
+
+    fn end(self: Box<Self>, view: &View, layout: &TableLayout) -> Result<Vec<u8>> {
+        let text = match (&view.list, &view.sentence) {
+            (Some(_), _) => self.list(layout),
+            (None, Some(sentence)) => format!("{}\n", escaped(sentence)),
+            (None, None) => self.records(layout),
+        };
+        Ok(text.into_bytes())
+    }
+}
+
 /// Rows of a table, kept as one text and the places where cells end.
 pub struct Table {
     columns: Vec<Column>,
@@ -46,10 +97,10 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn push(&mut self, row: &Value, sheet: &TableLayout) {
+    pub fn push(&mut self, row: &Value, layout: &TableLayout) {
         for (index, column) in self.columns.iter().enumerate() {
             let start = self.cells.len();
-            push_cell(&mut self.cells, row.get(&column.key), column.kind, &sheet.now);
+            push_cell(&mut self.cells, row.get(&column.key), column.kind, &layout.now);
             self.widths[index] = self.widths[index].max(width(&self.cells[start..]));
             self.ends.push(self.cells.len());
         }
@@ -66,15 +117,15 @@ impl Table {
     }
 
     /// All rows below a heading, or as blocks where the terminal is too narrow.
-    pub fn list(&self, sheet: &TableLayout) -> String {
-        match self.fit(sheet.width) {
-            Some(columns) => self.grid(&columns, sheet),
-            None => self.records(sheet),
+    pub fn list(&self, layout: &TableLayout) -> String {
+        match self.fit(layout.width) {
+            Some(columns) => self.grid(&columns, layout),
+            None => self.records(layout),
         }
     }
 
     /// Each row as lines of `name  value`, rows separated by an empty line. Values are not cut.
-    pub fn records(&self, sheet: &TableLayout) -> String {
+    pub fn records(&self, layout: &TableLayout) -> String {
         let mut text = String::new();
         let left = self.columns.iter().map(|column| width(&column.title)).max().unwrap_or(0);
         for row in 0..self.rows() {
@@ -83,7 +134,7 @@ impl Table {
             }
             for (index, column) in self.columns.iter().enumerate() {
                 let pad = " ".repeat(left - width(&column.title) + GAP);
-                text.push_str(&styled(Style::Heading, &column.title, sheet.color));
+                text.push_str(&styled(Style::Heading, &column.title, layout.color));
                 text.push_str(&pad);
                 text.push_str(self.cell(row, index));
                 text.push('\n');
@@ -119,14 +170,14 @@ impl Table {
         width(&self.columns[column].title).max(NARROWEST)
     }
 
-    fn grid(&self, columns: &[(usize, usize)], sheet: &TableLayout) -> String {
+    fn grid(&self, columns: &[(usize, usize)], layout: &TableLayout) -> String {
         let line: usize = columns.iter().map(|(_, width)| width + GAP).sum();
         let mut text = String::with_capacity((line + 1) * (self.rows() + 1));
         let heading: Vec<&str> =
             columns.iter().map(|(index, _)| self.columns[*index].title.as_str()).collect();
         let start = text.len();
         push_line(&mut text, heading.into_iter(), columns);
-        if sheet.color {
+        if layout.color {
             let plain = text.split_off(start);
             text.push_str(&styled(Style::Heading, plain.trim_end_matches('\n'), true));
             text.push('\n');

@@ -27,8 +27,8 @@ fn view() -> View {
 }
 
 fn render(format: Format, width: Option<usize>, view: View, rows: Vec<Value>) -> String {
-    let sheet = TableLayout { width, color: false, now: "2026-06-01T00:00:00Z".into() };
-    let mut renderer = Renderer::new(format, sheet);
+    let layout = TableLayout { width, color: false, now: "2026-06-01T00:00:00Z".into() };
+    let mut renderer = Renderer::new(format, layout);
     let mut bytes = Vec::new();
     for emit in [Emit::Begin { view }, Emit::Rows { rows }, Emit::End] {
         let step = renderer.step(emit).expect("in order");
@@ -52,8 +52,8 @@ ID  NAME         END                          NOTE
 c1  ci           2026-05-01 10:20Z (expired)  a\\tb
 c2  日本 deploy  never                        -
 ";
-    assert_eq!(render(Format::Table, None, view(), rows()), expected);
-    assert_eq!(render(Format::Table, Some(60), view(), rows()), expected);
+    assert_eq!(render(Format::TABLE, None, view(), rows()), expected);
+    assert_eq!(render(Format::TABLE, Some(60), view(), rows()), expected);
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn what_is_empty_is_a_dash() {
     let view = View { list: Some("rows".into()), columns, ..View::default() };
     for empty in [json!(null), json!(""), json!(" "), json!([])] {
         let row = json!({"text": empty, "id": empty, "time": empty});
-        let shown = render(Format::Table, None, view.clone(), vec![row]);
+        let shown = render(Format::TABLE, None, view.clone(), vec![row]);
         assert_eq!(shown.lines().nth(1), Some("-     -   -"), "{empty}");
     }
     let row = json!({"text": false, "id": 0, "time": "2026-05-01T10:20:30Z"});
-    let shown = render(Format::Table, None, view, vec![row]);
+    let shown = render(Format::TABLE, None, view, vec![row]);
     assert_eq!(shown.lines().nth(1), Some("false  0   2026-05-01 10:20Z"));
 }
 
@@ -79,19 +79,19 @@ ID  NAME      END
 c1  ci        2026-05-01 10:20Z (expired)
 c2  日本 de…  never
 ";
-    assert_eq!(render(Format::Table, Some(41), view(), rows()), shortened);
-    let stacked = render(Format::Table, Some(30), view(), rows());
+    assert_eq!(render(Format::TABLE, Some(41), view(), rows()), shortened);
+    let stacked = render(Format::TABLE, Some(30), view(), rows());
     assert!(stacked.starts_with("ID    c1\nNAME  ci\n"), "{stacked}");
 }
 
 #[test]
 fn json_and_clean() {
     let json: Value =
-        serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("one document");
+        serde_json::from_str(&render(Format::JSON, None, view(), rows())).expect("one document");
     assert_eq!(json["tokens"][1]["name"], "日本 deploy");
-    assert_eq!(render(Format::Clean, None, view(), rows()), "c1\tci\nc2\t日本 deploy\n");
-    assert_eq!(render(Format::Json, None, view(), vec![]), "{\"tokens\":[]}\n");
-    assert_eq!(render(Format::Table, None, view(), vec![]), "there are no tokens");
+    assert_eq!(render(Format::CLEAN, None, view(), rows()), "c1\tci\nc2\t日本 deploy\n");
+    assert_eq!(render(Format::JSON, None, view(), vec![]), "{\"tokens\":[]}\n");
+    assert_eq!(render(Format::TABLE, None, view(), vec![]), "there are no tokens");
 }
 
 #[test]
@@ -108,32 +108,32 @@ fn a_secret_stands_alone() {
             .expect("fine");
         String::from_utf8(bytes).expect("text")
     };
-    assert_eq!(rendered(Format::Clean), format!("{}\n", secret.value));
-    assert_eq!(rendered(Format::Table), format!("ID  c1\n\n{}\n", secret.value));
-    let json: Value = serde_json::from_str(&rendered(Format::Json)).expect("one document");
+    assert_eq!(rendered(Format::CLEAN), format!("{}\n", secret.value));
+    assert_eq!(rendered(Format::TABLE), format!("ID  c1\n\n{}\n", secret.value));
+    let json: Value = serde_json::from_str(&rendered(Format::JSON)).expect("one document");
     assert_eq!(json["token"], secret.value);
     let broken = Secret { value: "a\nb".into(), ..secret };
-    assert!(Renderer::new(Format::Clean, TableLayout::default()).secret(&broken, true).is_err());
+    assert!(Renderer::new(Format::CLEAN, TableLayout::default()).secret(&broken, true).is_err());
 }
 
 #[test]
 fn controls_do_not_act_on_a_terminal_in_any_format() {
     let rows = || vec![json!({"id": "c1", "name": "a\u{1b}[31m\u{9b}b\u{202e}", "end": null})];
-    for format in [Format::Table, Format::Json, Format::Clean] {
+    for format in [Format::TABLE, Format::JSON, Format::CLEAN] {
         let text = render(format, Some(80), view(), rows());
         assert!(!text.chars().any(|c| crate::escape::is_control(c) && !matches!(c, '\n' | '\t')), "{text:?}");
     }
-    let json: Value = serde_json::from_str(&render(Format::Json, None, view(), rows())).expect("valid");
+    let json: Value = serde_json::from_str(&render(Format::JSON, None, view(), rows())).expect("valid");
     assert_eq!(json["tokens"][0]["name"], rows()[0]["name"], "json says the same");
     assert!(
-        render(Format::Clean, None, view(), rows()).contains('\u{1b}'),
+        render(Format::CLEAN, None, view(), rows()).contains('\u{1b}'),
         "a script gets what the server said"
     );
 }
 
 #[test]
 fn messages_out_of_order_are_refused() {
-    let mut renderer = Renderer::new(Format::Json, TableLayout::default());
+    let mut renderer = Renderer::new(Format::JSON, TableLayout::default());
     assert!(renderer.step(Emit::End).is_err());
     renderer.step(Emit::Begin { view: View::default() }).expect("first");
     assert!(renderer.step(Emit::Begin { view: View::default() }).is_err());
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn a_table_fits_whatever_the_names(names in prop::collection::vec(any::<String>(), 1..6), columns in 45usize..120) {
         let rows = names.iter().map(|name| json!({"id": "c1", "name": name, "end": null, "note": name})).collect();
-        for line in render(Format::Table, Some(columns), view(), rows).lines() {
+        for line in render(Format::TABLE, Some(columns), view(), rows).lines() {
             prop_assert!(width(line) <= columns, "{:?}", line);
         }
     }

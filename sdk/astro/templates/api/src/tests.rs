@@ -34,7 +34,7 @@ fn its_configuration_counts() {
 }
 
 #[test]
-fn a_name_that_is_none_says_what_to_do() {
+fn an_unknown_name_says_what_to_do() {
     let ran = host().run("astro {{command}} nothing");
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("help: see all of them with `astro {{command}}`"), "{}", ran.stderr);
