@@ -51,6 +51,21 @@ impl<'a> Http<'a> {
         self.request("GET", path)
     }
 
+    /// A HEAD: whether it is there, without its body.
+    pub fn head<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("HEAD", path)
+    }
+
+    /// A PUT. The host repeats it when no answer came.
+    pub fn put<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("PUT", path)
+    }
+
+    /// A PATCH.
+    pub fn patch<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
+        self.request("PATCH", path)
+    }
+
     /// A POST.
     pub fn post<'s>(&self, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
         self.request("POST", path)
@@ -111,7 +126,7 @@ impl HttpCall<'_> {
     /// outcome is not known (exit code 6), since what was answered with 2xx was done.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
-        let is_read = self.request.method == "GET";
+        let is_read = matches!(self.request.method.as_str(), "GET" | "HEAD");
         let response = self.send().await?;
         serde_json::from_value(response.body).map_err(|error| {
             // What a write answered 2xx to was done, whatever the answer looks like.

@@ -21,6 +21,7 @@
 //!
 //! impl Command for Hello {
 //!     const PATH: &'static str = "hello";
+//!     const EFFECT: Effect = Effect::Read;
 //!     type Output = Greeting;
 //!
 //!     fn declare(spec: &mut Spec) {
@@ -85,6 +86,7 @@ pub use tracing;
 
 pub use astro_plugin_protocol::{
     duration::Scale,
+    effect::Effect,
     invocation::Candidate,
     manifest::{ConfigKey, ValueKind},
     service::ProcessEnd,
@@ -111,8 +113,8 @@ pub mod __private {
 /// Everything a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Candidate, Command, Completing, ConfigKey, Context, Error, Plugin, Result, Sort, SortKey, Spec,
-        ValueKind, View, clap, crate_plugin, export_plugin, serde,
+        Candidate, Command, Completing, ConfigKey, Context, Effect, Error, Plugin, Result, Sort, SortKey,
+        Spec, ValueKind, View, clap, crate_plugin, export_plugin, serde,
     };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};

@@ -16,6 +16,7 @@ pub(crate) fn command(entry: &Entry) -> Command {
     Command {
         path: entry.path.to_owned(),
         aliases: spec.aliases.clone(),
+        effect: entry.effect,
         long_about: if long_about == about { String::new() } else { long_about },
         about,
         note: spec.note.clone(),
@@ -89,6 +90,7 @@ fn arg(clap: &clap::Arg, entry: &Entry) -> Arg {
         help,
         hidden: clap.is_hide_set(),
         means: declared.and_then(|arg| arg.means.clone()),
+        effect: declared.and_then(|arg| arg.effect),
     }
 }
 

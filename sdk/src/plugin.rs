@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin};
 
 use astro_plugin_protocol::{
+    effect::Effect,
     invocation::{Candidate, Complete},
     manifest::{ConfigKey, Group, Manifest, Revisions},
 };
@@ -19,6 +20,10 @@ use crate::{Context, Result, Spec, manifest, protocol, usage};
 pub trait Command: Args + Send + 'static {
     /// The words a user types, separated by one space, such as `airflow lint`.
     const PATH: &'static str;
+
+    /// What it may change, which the host enforces: a command that declares [`Effect::Read`] sends GET and HEAD and nothing else,
+    /// DELETE needs [`Effect::Destructive`]. An option may raise it ([`Spec::raises`]). People see it before they install the plugin.
+    const EFFECT: Effect;
 
     /// What [`Command::run`] gives, and the host shows as table, json or clean: a record (a struct), a list of records
     /// (a `Vec`, with a [`View::list`](crate::View::list) declared by [`Spec::output`]), or nothing (`()`) when the
@@ -74,6 +79,7 @@ type Start = fn(&Spec, clap::Command, Vec<String>, Context) -> Result<Running<()
 /// A command without its type.
 pub(crate) struct Entry {
     pub(crate) path: &'static str,
+    pub(crate) effect: Effect,
     /// What it gives is a `Vec`.
     pub(crate) gives_list: bool,
     pub(crate) spec: Spec,
@@ -189,6 +195,7 @@ impl Plugin {
         C::declare(&mut spec);
         self.entries.push(Entry {
             path: C::PATH,
+            effect: C::EFFECT,
             // The name is for people and good enough to tell an author of a slip.
             gives_list: std::any::type_name::<C::Output>().starts_with("alloc::vec::Vec<"),
             spec,

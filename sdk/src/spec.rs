@@ -4,6 +4,7 @@ use std::{fmt::Display, ops::RangeInclusive, sync::Arc};
 
 use astro_plugin_protocol::{
     duration::Scale,
+    effect::Effect,
     manifest::{Example, ExitCode, Needs, Section, ValueKind, read_bool},
     text::is_control,
 };
@@ -53,6 +54,7 @@ pub(crate) struct ArgSpec {
     pub(crate) id: String,
     pub(crate) range: Option<String>,
     pub(crate) means: Option<String>,
+    pub(crate) effect: Option<Effect>,
     pub(crate) kind: ValueKind,
     change: Option<Change>,
 }
@@ -217,6 +219,13 @@ impl Spec {
     /// The option stands for a global one, such as `--yes` or `--output=clean`; the host applies it.
     pub fn means(&mut self, id: &str, global: &str) -> &mut Self {
         self.arg(id).means = Some(global.to_owned());
+        self
+    }
+
+    /// The command has at least this effect when the option is given: a list whose `--prune` deletes what it shows declares
+    /// [`crate::Command::EFFECT`] as read, and `spec.raises("prune", Effect::Destructive)`.
+    pub fn raises(&mut self, id: &str, effect: Effect) -> &mut Self {
+        self.arg(id).effect = Some(effect);
         self
     }
 

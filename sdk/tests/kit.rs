@@ -23,6 +23,7 @@ struct Act {
 
 impl Command for Act {
     const PATH: &'static str = "act";
+    const EFFECT: Effect = Effect::Destructive;
     type Output = Value;
 
     fn declare(spec: &mut Spec) {
@@ -79,6 +80,7 @@ struct Bad {
 
 impl Command for Bad {
     const PATH: &'static str = "profile bad";
+    const EFFECT: Effect = Effect::Read;
     type Output = Vec<String>;
 
     fn declare(spec: &mut Spec) {
@@ -204,6 +206,7 @@ struct Plain {
 
 impl Command for Plain {
     const PATH: &'static str = "plain";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     async fn run(self, ctx: Context) -> Result<()> {

@@ -2,7 +2,11 @@
 
 use std::process::Command;
 
-use astro_e2e::{TestEnv, fixture, fixture_program};
+use astro_e2e::{
+    TestEnv, fixture, fixture_program,
+    plugin_files::{PluginFile, stored},
+};
+use astro_plugin_protocol::effect::Effect;
 use serde_json::{Value, json};
 
 /// A plugin that speaks nothing but the oldest protocol that is served, in today's host.
@@ -10,9 +14,13 @@ use serde_json::{Value, json};
 fn the_oldest_plugin_runs_in_todays_host() {
     let env = TestEnv::with_sandbox();
     std::fs::copy(fixture("protocol-1"), env.path("libold.so")).expect("copied");
+    installed_long_ago(&env);
     let mut session = env.transcript();
+    session.note("what is older than effects is used and listed; it is not taken anew");
+    session.run("plugin info old");
     session.run("plugin link libold.so");
     session.run("plugin check libold.so");
+    session.run("plugin install old.astro-plugin");
     session.run("old");
     session.run("old echo --help");
     session.run("old echo -t hi 3");
@@ -21,6 +29,26 @@ fn the_oldest_plugin_runs_in_todays_host() {
     session.run("old list -o clean");
     session.run("old fail");
     session.assert("compatibility");
+}
+
+/// Installs the oldest plugin as a host did that had no effects: a new one would refuse it.
+fn installed_long_ago(env: &TestEnv) {
+    let old = PluginFile::of(env, "protocol-1");
+    std::fs::write(env.path("old.astro-plugin"), old.bytes()).expect("written");
+    let mut new = old.clone();
+    new.manifest.commands.iter_mut().for_each(|command| command.effect = Effect::Destructive);
+    std::fs::write(env.path("new.astro-plugin"), new.bytes()).expect("written");
+    env.run(["plugin", "install", "./new.astro-plugin"]).ok();
+    let file = stored(env, "old");
+    std::fs::write(&file, old.bytes()).expect("written");
+    let record = file.with_file_name("installed");
+    let text = std::fs::read_to_string(&record).expect("a record");
+    let mut json: Value = serde_json::from_str(&text).expect("json");
+    let sum = Command::new("sha256sum").arg(&file).output().expect("sha256sum runs").stdout;
+    json["hash"] = String::from_utf8_lossy(&sum).split(' ').next().into();
+    json["manifest"] = serde_json::to_value(&old.manifest).expect("json");
+    std::fs::write(&record, json.to_string()).expect("written");
+    std::fs::remove_dir_all(env.path(".astro-host/plugins/index")).expect("made again from the records");
 }
 
 /// A plugin of today that uses nothing newer, in a host that speaks nothing but the oldest protocol.

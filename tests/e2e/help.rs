@@ -83,6 +83,7 @@ const PAGES: &[&str] = &[
     "plugin test",
     "plugin check",
     "plugin pack",
+    "commands",
     "completion",
     "version",
     "help",

@@ -7,6 +7,7 @@
 
 mod attacks;
 mod authors;
+mod catalogue;
 mod compatibility;
 mod completion;
 mod configuration;
@@ -14,6 +15,7 @@ mod containers;
 mod corpus;
 mod delivery;
 mod directories;
+mod effects;
 mod failures;
 mod foreign_directories;
 mod forwarding;
@@ -73,7 +75,7 @@ fn wording_is_that_of_tests_that_exist() {
         }
         let wording = std::fs::read_to_string(&path).expect("read");
         for head in wording.lines().filter_map(|line| line.strip_prefix("== ")) {
-            let test = head.split([' ', ':']).filter(|word| word.parse::<u32>().is_err()).next_back();
+            let test = head.split([' ', ':']).rfind(|word| word.parse::<u32>().is_err());
             let test = test.expect("a test");
             assert!(sources.contains(&format!("fn {test}()")), "{area}.txt: {head}");
         }

@@ -90,7 +90,12 @@ pub struct PluginFile {
 impl PluginFile {
     /// The fixture as it was built.
     pub fn marked(env: &TestEnv) -> Self {
-        let library = fixture("marked");
+        Self::of(env, "marked")
+    }
+
+    /// Another fixture as it was built.
+    pub fn of(env: &TestEnv, name: &str) -> Self {
+        let library = fixture(name);
         let said = env.run([std::ffi::OsStr::new("__describe"), library.as_os_str()]).ok();
         Self {
             manifest: serde_json::from_str(&said).expect("a manifest"),

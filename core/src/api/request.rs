@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
+use astro_plugin_protocol::{
+    effect::Effect,
+    service::{HttpRequest, HttpResponse},
+};
 use reqwest::{
     Client, Method, RequestBuilder, Response, Url,
     header::{HeaderMap, HeaderValue},
@@ -12,7 +15,7 @@ use serde_json::Value;
 use super::{ApiClient, error::not_understood};
 use crate::{
     base::error::{Failure, Result, ResultExt, auth, code, failed, innermost, plain_io, usage},
-    context::{Context, Effect, settings},
+    context::{Context, settings},
     credential::Secret,
     net::{self, address::Address, clock},
     program::APP,
@@ -78,9 +81,15 @@ impl Prepared {
         one_customer(context, request)?;
         let method = match request.method.as_str() {
             "GET" => Method::GET,
+            "HEAD" => Method::HEAD,
             "POST" => Method::POST,
+            "PUT" => Method::PUT,
+            "PATCH" => Method::PATCH,
             "DELETE" => Method::DELETE,
-            other => return Err(failed(format!("the method `{other}` is not one of GET, POST, DELETE"))),
+            other => {
+                let known = "GET, HEAD, POST, PUT, PATCH, DELETE";
+                return Err(failed(format!("the method `{other}` is not one of {known}")));
+            }
         };
         let mut headers = HeaderMap::new();
         headers.insert("authorization", bearer(&token)?);

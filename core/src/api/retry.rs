@@ -1,4 +1,4 @@
-//! Requests that may be sent again: GET, DELETE, and what a plugin marked as idempotent. Repeated with full jitter
+//! Requests that may be sent again: those whose method is idempotent (RFC 9110, section 9.2.2), and what a plugin marked as such. Repeated with full jitter
 //! (AWS Architecture Blog, "Exponential Backoff And Jitter"), honouring Retry-After, within the deadline.
 
 use std::{
@@ -32,7 +32,7 @@ pub(crate) async fn perform(client: &ApiClient, request: &HttpRequest) -> Result
     let mut prepared = Prepared::new(client, request)?;
     let address = &client.context.address.value;
     let shared = client.shared()?;
-    let may_repeat = prepared.method != Method::POST || request.idempotent;
+    let may_repeat = prepared.method.is_idempotent() || request.idempotent;
     let mut attempt = 1;
     let mut has_renewed = false;
     loop {
@@ -108,7 +108,7 @@ fn into_failure(unanswered: SendError, client: &ApiClient, method: &Method) -> F
             unreachable(&error, &client.context, method)
         }
         SendError::TimedOut => unknown_outcome(method),
-        SendError::Truncated(failure) if *method == Method::GET => *failure,
+        SendError::Truncated(failure) if method.is_safe() => *failure,
         SendError::Truncated(failure) => unknown_outcome(method).cause(failure.message),
     }
 }
@@ -125,9 +125,9 @@ pub(crate) async fn pace(method: &Method) {
     let known =
         RATES.get_or_init(|| [rates.get, rates.post, rates.delete].map(|most| Mutex::new(Rate::new(most))));
     let rate = &known[match *method {
-        Method::GET => 0,
-        Method::POST => 1,
-        _ => 2,
+        Method::GET | Method::HEAD => 0,
+        Method::DELETE => 2,
+        _ => 1,
     }];
     loop {
         let wait = rate.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());

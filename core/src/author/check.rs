@@ -160,7 +160,7 @@ fn manifest(manifest: &Manifest) -> Vec<Finding> {
             Err(failure) => broken("revisions", failure.message),
         },
     );
-    let problems = check::problems(manifest);
+    let problems = check::problems_of_new(manifest);
     findings.extend(problems.into_iter().map(|problem| broken("names", problem)));
     for command in manifest.commands.iter().filter(|command| !command.hidden) {
         findings.extend(examples(manifest, command));

@@ -210,7 +210,7 @@ fn described(path: &Path) -> Result<(Vec<u8>, Described)> {
         let causes = std::iter::once(failure.message).chain(failure.causes).collect();
         Failure { help: failure.help, causes, ..failed(what()) }
     })?;
-    match check::problems(&described.manifest).first() {
+    match check::problems_of_new(&described.manifest).first() {
         None => Ok((bytes, described)),
         Some(problem) => Err(failed(what()).cause(problem.clone())),
     }
@@ -364,7 +364,7 @@ pub(crate) fn check_file(
     if (manifest.name.as_str(), &manifest.version, &footer.triple) != (name, &version.version, &file.target) {
         return Err(format!("it says it is `{}` {} for {}", manifest.name, manifest.version, footer.triple));
     }
-    if let Some(problem) = check::problems(&manifest).first() {
+    if let Some(problem) = check::problems_of_new(&manifest).first() {
         return Err(format!("its manifest is not accepted: {problem}"));
     }
     let stated = footer.signature.as_ref().map(|signature| signature.key_id());

@@ -2,6 +2,7 @@
 //! line, examples, related commands, the owning plugin.
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, Arity, Command, ValueKind},
     names::{BUILTIN_WORDS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
     service::View,
@@ -137,6 +138,8 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         page.heading("Several profiles");
         SEVERAL_OPTIONS.iter().for_each(|option| page.global(option));
     }
+    page.heading("Effect");
+    page.text_indented(&format!("{}: it {}", Effect::in_words(command), command.effect.meaning()));
     page.globals();
     for section in &command.sections {
         page.heading(&section.title);

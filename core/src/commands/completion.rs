@@ -1,6 +1,6 @@
 //! `astro completion`: registers completion in a shell.
 
-use astro_plugin_protocol::manifest::Section;
+use astro_plugin_protocol::{effect::Effect, manifest::Section};
 
 use super::{Request, choices, command, positional};
 use crate::{base::error::Result, cli::complete::Shell, commands::Builtin, program::APP};
@@ -10,6 +10,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     shell.choices = choices(Shell::NAMES);
     let mut completion = command(
         "completion",
+        Effect::Read,
         "Print the script that completes commands, options and values in a shell",
         vec![shell],
         &[

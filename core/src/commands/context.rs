@@ -1,6 +1,7 @@
 //! `astro context`: what is in effect, and why.
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::Arg,
     service::{ColumnKind, View},
     time::minute,
@@ -32,6 +33,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     let official = Arg { hidden: true, ..positional("official", "", false) };
     let mut context = command(
         "context",
+        Effect::Read,
         "Show who you are and where: every value and where it came from",
         vec![
             switch("check", "Ask the API and the issuer who the credential belongs to, and whether it works"),

@@ -3,6 +3,8 @@
 use astro_plugin_protocol::service::{ColumnKind, View};
 use serde_json::{Value, json};
 
+use astro_plugin_protocol::effect::Effect;
+
 use super::{Request, column, command};
 use crate::{
     base::{error::Result, time::timestamp},
@@ -17,6 +19,7 @@ use crate::{
 pub(super) fn commands() -> Vec<Builtin> {
     let mut list = command(
         "credential list",
+        Effect::Read,
         "List the stored credentials",
         Vec::new(),
         &[

@@ -1,7 +1,7 @@
 //! `astro help` and `astro version`.
 
 use super::{Request, command, dynamic, positional};
-use astro_plugin_protocol::names;
+use astro_plugin_protocol::{effect::Effect, names};
 
 use crate::{
     base::error::{Failure, Result, code},
@@ -23,9 +23,10 @@ pub(super) fn commands() -> Vec<Builtin> {
         dynamic(positional("word", &format!("A command or a topic: {}", TOPICS.join(", ")), false));
     words.repeated = true;
     vec![
-        command("version", "Show the version", Vec::new(), &[], version),
+        command("version", Effect::Read, "Show the version", Vec::new(), &[], version),
         command(
             "help",
+            Effect::Read,
             "Explain a command or a topic",
             vec![words],
             &[

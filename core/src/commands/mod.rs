@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod catalogue;
 mod completion;
 mod config;
 mod context;
@@ -20,6 +21,7 @@ use std::{
     sync::OnceLock,
 };
 
+use astro_plugin_protocol::effect::Effect;
 use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind};
 use astro_plugin_protocol::service::{Column, ColumnKind, View};
 use serde_json::Value;
@@ -71,6 +73,7 @@ const AREAS: &[Area] = &[
     (&["plugin"], plugin::commands),
     (&["recover"], recover::commands),
     (&["completion"], completion::commands),
+    (&["commands"], catalogue::commands),
     (&["help", "version"], help::commands),
 ];
 
@@ -207,6 +210,7 @@ impl Request<'_> {
 
 fn command(
     path: &str,
+    effect: Effect,
     about: &str,
     args: Vec<Arg>,
     examples: &[(&str, &str)],
@@ -214,6 +218,7 @@ fn command(
 ) -> Builtin {
     let command = Command {
         path: path.to_owned(),
+        effect,
         about: about.to_owned(),
         args,
         examples: examples

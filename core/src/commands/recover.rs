@@ -1,6 +1,7 @@
 //! `astro recover`: one-time secrets that an earlier run could not deliver.
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::Needs,
     service::{Column, ColumnKind, Secret, View},
 };
@@ -27,6 +28,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         || dynamic(positional("entry", &format!("The entry, as `{APP} recover list` names it"), true));
     let mut list = command(
         "recover list",
+        Effect::Read,
         "List tokens that were made and not delivered",
         Vec::new(),
         &[
@@ -39,6 +41,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     list.long_about = format!("List tokens that were made and not delivered.\n\nBefore a token is created or rotated a note is written, and its answer is kept before anything else happens to it. Both are removed when the token was delivered. What is listed here was not: `kept` entries hold the token, `delivered` ones hold a token that was delivered with `--keep-recovery` or handed out by `{APP} recover show`, for `unknown` ones no answer came, and whether the token was made is to be seen in the list of tokens.").to_owned();
     let mut show = command(
         "recover show",
+        Effect::Write,
         "Show or export a stored token",
         vec![entry()],
         &[
@@ -53,6 +56,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     show.needs = Needs { secret: true, ..Needs::default() };
     let discard = command(
         "recover discard",
+        Effect::Destructive,
         "Remove an entry and the token in it",
         vec![entry()],
         &[("astro recover discard 20260131-123456-1a2b", "Remove an entry")],

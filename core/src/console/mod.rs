@@ -8,7 +8,11 @@ mod question;
 pub mod report;
 mod result;
 
-use std::{io::IsTerminal, sync::Mutex};
+use std::{
+    collections::HashSet,
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::base::{redact::redacted, stderr};
 
@@ -75,6 +79,7 @@ pub struct Console {
     pub facts: TerminalFacts,
     conversation: Mutex<Conversation>,
     progress: progress::Progress,
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Console {
@@ -85,7 +90,13 @@ impl Console {
             facts: TerminalFacts::read(),
             conversation: Mutex::new(Conversation::default()),
             progress: progress::Progress::default(),
+            warned: Mutex::default(),
         }
+    }
+
+    /// Whether a warning is new: what holds for several plugins is said once.
+    pub(crate) fn is_new_warning(&self, text: &str) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 
     /// Sets what may be written to stderr, once the command line is known.
@@ -123,6 +134,6 @@ impl Console {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Conversation> {
-        self.conversation.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

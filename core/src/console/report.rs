@@ -35,7 +35,11 @@ pub fn warning(console: &Console, failure: &Failure) {
     }
     let label = styled(Style::Warning, "warning:", conversation.color_stderr);
     let causes: String = failure.causes.iter().map(|cause| format!(": {}", escaped(cause))).collect();
-    console.stderr_line(&format!("{label} {}{causes}", escaped(&failure.message)));
+    let text = format!("{label} {}{causes}", escaped(&failure.message));
+    if !console.is_new_warning(&text) {
+        return;
+    }
+    console.stderr_line(&text);
     let label = styled(Style::Help, "help:", conversation.color_stderr);
     failure.help.iter().for_each(|help| console.stderr_line(&format!("{label} {}", escaped(help))));
 }

@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod allow;
 mod claims;
 pub mod directory;
-mod effect;
 pub(crate) mod names;
 mod resolve;
 mod resolver;
@@ -12,7 +12,6 @@ pub(crate) mod settings;
 
 pub use claims::Claims;
 pub use directory::Directory;
-pub use effect::Effect;
 pub use resolve::{Environment, Sources, resolve};
 pub(crate) use resolver::Resolver;
 pub use settings::Settings;

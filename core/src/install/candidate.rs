@@ -86,7 +86,7 @@ impl Candidate {
         };
         let Described { footer, manifest } = Described::of(&bytes, file_name)
             .map_err(|failure| Failure { message: refused(failure.message.clone()).message, ..failure })?;
-        if let Some(problem) = check::problems(&manifest).first() {
+        if let Some(problem) = check::problems_of_new(&manifest).first() {
             return Err(refused(format!("its manifest is not accepted: {problem}")));
         }
         let (name, version) = (&manifest.name, &manifest.version);

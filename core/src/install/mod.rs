@@ -9,6 +9,7 @@
 
 pub(crate) mod candidate;
 pub(crate) mod change;
+mod effects;
 pub(crate) mod indexes;
 pub mod lock_file;
 mod replace;

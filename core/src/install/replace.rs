@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Choice, Installer, candidate::Candidate, resolve};
+use super::{Choice, Installer, candidate::Candidate, effects, resolve};
 use crate::{
     base::{
         error::{Failure, Result, plugin},
@@ -173,6 +173,13 @@ impl Installer<'_> {
         outcome.voucher = candidate.voucher();
         outcome.replaces_bundled = theirs.is_some();
         outcome.replaces_link = linked.map(|linked| linked.path.clone());
+        // Before it takes its place.
+        match old.as_ref().filter(|old| old.source != Source::Link) {
+            None => self.env.console.notice(&effects::of_plugin(&candidate.manifest)),
+            Some(old) => effects::added(&old.manifest, &candidate.manifest)
+                .into_iter()
+                .for_each(|more| self.env.console.notice(&more)),
+        }
         if self.options.dry_run {
             return Ok(outcome);
         }

@@ -30,7 +30,7 @@ pub(crate) fn in_child(path: &Path) -> Result<Manifest> {
     let what = || format!("`{}` cannot be described", path.display());
     let manifest: Manifest = serde_json::from_slice(&bytes).context(code::PLUGIN, what)?;
     let mut failure = plugin(format!("the manifest of `{}` is not accepted", path.display()));
-    for problem in check::problems(&manifest) {
+    for problem in check::problems_of_new(&manifest) {
         failure = failure.cause(problem);
     }
     if failure.causes.is_empty() { Ok(manifest) } else { Err(failure) }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use astro_plugin_cli::secret::Chosen;
 use astro_plugin_protocol::{
+    effect::Effect,
     invocation::{self, Outcome, Run, Terminal},
     manifest::Command,
     message::{self, Answer},
@@ -16,7 +17,7 @@ use crate::{
     },
     canonical,
     console::{Conversation, logging, report},
-    context::{self, Context, Effect},
+    context::{self, Context},
     delivery::Delivery,
     env::Env,
     exit_code,
@@ -56,6 +57,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     let facts = env.console.facts;
     let interactive = facts.stdin && facts.stderr && !globals.no_input && format.is_for_people();
     let identity = identity(owner);
+    let effect = Effect::of_line(command, &canonical::arguments(command, &parsed.matches));
     parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
     let delivery = match command.needs.secret {
         true => Some(Delivery::prepare(parsed.secret.clone(), format, &env.console, &env.dirs)?),
@@ -71,13 +73,14 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     if command.needs.api {
         // Reported before the plugin runs.
         context.authority()?;
-        context.allow(Effect::of_command(command))?;
+        context.allow(effect)?;
     }
 
     let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
     let layout = env.table_layout(conversation);
     let call = Arc::new(Call {
         config: owner.facts.config.clone(),
+        effect,
         interactive,
         delivery,
         result: Mutex::new(ResultState::new(Renderer::new(format, layout))),

@@ -20,6 +20,7 @@ pub(crate) use output::Queue;
 use std::sync::{Arc, Mutex};
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Command, ConfigKey},
     message::{self, Request},
     service,
@@ -66,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) interactive: bool,
     /// It may read and nothing else: a shell completes a line.
     pub(crate) reads_only: bool,
+    /// What this line may change.
+    pub(crate) effect: Effect,
     /// How its one-time secrets are kept and delivered, when it has any.
     pub(crate) delivery: Option<Delivery>,
     /// The result so far.
@@ -79,6 +82,7 @@ impl Call {
     pub(crate) fn new(env: &Env, plugin: &str, command: Command, api: ApiClient, globals: Globals) -> Self {
         Self {
             plugin: plugin.to_owned(),
+            effect: command.effect,
             command,
             config: Vec::new(),
             api,
@@ -140,6 +144,9 @@ fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
     if call.reads_only && !service::only_reads(&service, &body) {
         let reason = format!("`{service}` is not answered while a shell completes a line");
         return reply.send(Err(Failure::new(code::FAILED, reason)));
+    }
+    if let Some(refused) = call.effect.refusal(&call.command.path, &service, &body) {
+        return reply.send(Err(refused));
     }
     match service.as_str() {
         service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(call, body, reply)),

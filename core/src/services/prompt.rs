@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     service::{AskText, Confirm, Select},
     time::minute,
 };
@@ -13,7 +14,6 @@ use super::{Call, in_background};
 use crate::{
     base::error::{Failure, Result, code},
     console::{Console, declined, escaped, is_yes, no_answer, width},
-    context::Effect,
     host::port::Reply,
     program::APP,
     sys::signals,

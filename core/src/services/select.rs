@@ -1,14 +1,17 @@
 //! `context.select`: what later commands act on. Nothing is switched behind the back of another shell: what a flag or
 //! a variable chose is not changed.
 
-use astro_plugin_protocol::service::{ContextSelect, ContextSelectAnswer};
+use astro_plugin_protocol::{
+    effect::Effect,
+    service::{ContextSelect, ContextSelectAnswer},
+};
 use serde_json::Value;
 
 use super::{Call, to_value};
 use crate::{
     base::error::{Failure, Result, failed, usage},
     config::{self, Dirs},
-    context::{Effect, Origin, Sourced, directory},
+    context::{Origin, Sourced, directory},
     program::{self, APP, ENV, dimensions},
 };
 

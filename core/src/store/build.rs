@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use astro_plugin_protocol::manifest::{Group, Manifest};
 
 use super::{
-    Kind, Store,
+    Kind, Store, catalogue,
     index::{self, Broken, Entry, FORMAT, Facts, ROOT_FILE, RootFile, WordFile},
     record::{self, Described, Installed, Stamp},
     revoke::Revoked,
@@ -27,6 +27,8 @@ pub struct Index {
     pub words: BTreeMap<String, WordFile>,
     /// The root page.
     pub root: RootFile,
+    /// The file of all commands.
+    pub(super) catalogue: String,
 }
 
 /// A plugin of a store.
@@ -180,6 +182,7 @@ impl Store {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+        write_if_changed(&dir.join(catalogue::CATALOGUE_FILE), index.catalogue.as_bytes())?;
         // The root file last: while it is missing, a reader makes the index itself.
         write_if_changed(&dir.join(ROOT_FILE), &encode(serde_json::to_vec(&index.root))?)?;
         if self.kind == Kind::System {
@@ -283,6 +286,10 @@ fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
         plugins: all,
         unreadable,
     };
+    let commands = words.values().flat_map(|file| {
+        file.commands.iter().filter_map(|entry| Some((file.plugins.get(entry.plugin)?, &entry.command)))
+    });
+    let catalogue = catalogue::encode(commands);
     let aliases: Vec<(String, WordFile)> = words
         .values()
         .flat_map(|file| root_word(file).aliases.into_iter().map(|alias| (alias, file.clone())))
@@ -290,7 +297,7 @@ fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
     for (alias, file) in aliases {
         words.entry(alias).or_insert(file);
     }
-    Index { words, root }
+    Index { words, root, catalogue }
 }
 
 /// Every spelling a manifest takes: of its commands, and of the words above them.

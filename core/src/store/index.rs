@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The format of the index files. Another number means: make the index again.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The file of one first word.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -155,17 +155,19 @@ impl Stores {
 /// Whether a plugin takes the place of one of the same name in the other store: the user's when it is newer,
 /// a linked one also when it is the same version, because linking is asking for it.
 fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
-    let order = compare_versions(&rival.version, &other.version);
+    let (rival_is_linked, other_is_linked) = (rival.is_linked(), other.is_linked());
     rival.name == other.name
-        && match (kind, other_kind) {
-            (Kind::User, Kind::System) => {
-                order == Ordering::Greater || (order == Ordering::Equal && rival.is_linked())
-            }
-            (Kind::System, Kind::User) => {
-                order == Ordering::Greater || (order == Ordering::Equal && !other.is_linked())
-            }
-            _ => false,
-        }
+        && wins((kind, &rival.version, rival_is_linked), (other_kind, &other.version, other_is_linked))
+}
+
+/// The same for two plugins of one name: the store, the version, and whether it is linked.
+pub(super) fn wins(rival: (Kind, &str, bool), other: (Kind, &str, bool)) -> bool {
+    let order = compare_versions(rival.1, other.1);
+    match (rival.0, other.0) {
+        (Kind::User, Kind::System) => order == Ordering::Greater || (order == Ordering::Equal && rival.2),
+        (Kind::System, Kind::User) => order == Ordering::Greater || (order == Ordering::Equal && !other.2),
+        _ => false,
+    }
 }
 
 /// Versions in the order of semver.org; what is no version is older than every version.

@@ -4,7 +4,7 @@
 //! * [`versions`]: which versions of a plugin there are, and which one is in use.
 //! * [`index`]: one small file for each first word and one for the root page. A command opens at most one
 //!   file in each store, however many plugins there are.
-//! * [`build`]: records to index.
+//! * [`build`]: records to index. `catalogue`: its file of all commands.
 //! * [`lookup`]: both stores as one.
 //! * [`revoke`]: what an index took back.
 //!
@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+mod catalogue;
 pub mod index;
 pub mod lookup;
 pub mod record;

@@ -119,6 +119,7 @@ struct Details {
 
 impl Command for List {
     const PATH: &'static str = "deployment list";
+    const EFFECT: Effect = Effect::Read;
     type Output = Vec<Deployment>;
 
     fn declare(spec: &mut Spec) {
@@ -215,6 +216,7 @@ fn key(row: &Deployment, field: &str) -> Option<SortKey> {
 
 impl Command for Inspect {
     const PATH: &'static str = "deployment inspect";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {
@@ -280,6 +282,7 @@ impl Command for Inspect {
 
 impl Command for Switch {
     const PATH: &'static str = "deployment switch";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -125,6 +125,7 @@ async fn all(ctx: &Context) -> Result<Vec<Organization>> {
 
 impl Command for List {
     const PATH: &'static str = "organization list";
+    const EFFECT: Effect = Effect::Read;
     type Output = Vec<Organization>;
 
     fn declare(spec: &mut Spec) {
@@ -171,6 +172,7 @@ fn key(row: &Organization, field: &str) -> Option<SortKey> {
 
 impl Command for Inspect {
     const PATH: &'static str = "organization inspect";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {
@@ -213,6 +215,7 @@ impl Command for Inspect {
 
 impl Command for Switch {
     const PATH: &'static str = "organization switch";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -116,6 +116,7 @@ pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspa
 
 impl Command for List {
     const PATH: &'static str = "workspace list";
+    const EFFECT: Effect = Effect::Read;
     type Output = Vec<Workspace>;
 
     fn declare(spec: &mut Spec) {
@@ -164,6 +165,7 @@ fn key(row: &Workspace, field: &str) -> Option<SortKey> {
 
 impl Command for Inspect {
     const PATH: &'static str = "workspace inspect";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {
@@ -220,6 +222,7 @@ impl Command for Inspect {
 
 impl Command for Switch {
     const PATH: &'static str = "workspace switch";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -17,6 +17,7 @@
 //!
 //! impl Command for Names {
 //!     const PATH: &'static str = "names";
+//!     const EFFECT: Effect = Effect::Read;
 //!     type Output = Vec<Deployment>;
 //!
 //!     fn declare(spec: &mut Spec) {

@@ -8,11 +8,12 @@
 //! was meant.
 //!
 //! What is shown: [`output`] renders records as table, json or clean, [`failure`] renders errors, with the codes of
-//! [`exit_code`]; [`plugin_config`] checks what a plugin is configured with, [`time`] writes times; [`escape`] and [`style`] keep a terminal in order.
+//! [`exit_code`]; [`plugin_config`] checks what a plugin is configured with, [`time`] writes times; [`escape`] and [`style`] keep a terminal in order. [`catalogue`] is what programs read of all commands.
 
 #![forbid(unsafe_code)]
 
 pub mod canonical;
+pub mod catalogue;
 pub mod check;
 pub mod error;
 pub mod escape;

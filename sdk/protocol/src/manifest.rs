@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::config_key::{ConfigKey, ConfigKind};
 use crate::{
+    effect::Effect,
     names::{Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
     service::View,
 };
@@ -83,6 +84,9 @@ pub struct Command {
     /// Other spellings of the last word.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// What it may change. Options may raise it ([`Arg::effect`]).
+    #[serde(skip_serializing_if = "Effect::is_unknown")]
+    pub effect: Effect,
     /// One line of help.
     pub about: String,
     /// The help page's text; `about` when empty.
@@ -243,6 +247,9 @@ pub struct Arg {
     /// A global option this one stands for, such as `--output=clean` or `--yes`; the host applies it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub means: Option<String>,
+    /// The effect that the command has at least when this option is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
 }
 
 /// One accepted value.

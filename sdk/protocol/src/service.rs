@@ -77,7 +77,9 @@ pub const NAMES_SEEN: &str = "names.seen";
 /// or be asked.
 pub fn only_reads(service: &str, body: &Value) -> bool {
     match service {
-        HTTP_REQUEST => body["method"] == "GET" && body["one_time_secret"].is_null(),
+        HTTP_REQUEST => {
+            matches!(body["method"].as_str(), Some("GET" | "HEAD")) && body["one_time_secret"].is_null()
+        }
         CONFIG_GET | CLOCK | CANCEL_WAIT | NAMES_KNOWN => true,
         _ => false,
     }
@@ -87,7 +89,7 @@ pub fn only_reads(service: &str, body: &Value) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HttpRequest {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: String,
     /// Segments below the API's base; the host escapes each, so an id can never change the path.
     pub path: Vec<String>,
@@ -96,8 +98,8 @@ pub struct HttpRequest {
     /// JSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// Doing it twice is the same as doing it once, so the host may repeat it when no answer came. GET and
-    /// DELETE always are.
+    /// Doing it twice is the same as doing it once, so the host may repeat it when no answer came. GET, HEAD, PUT
+    /// and DELETE always are (RFC 9110, section 9.2.2).
     #[serde(skip_serializing_if = "is_false")]
     pub idempotent: bool,
     /// Give up after this many milliseconds, repetitions included; never later than the command's own time limit. For

@@ -21,7 +21,7 @@ use crate::{Plugin, usage};
 #[track_caller]
 pub fn conformance(plugin: Plugin) {
     let host = Host::new(plugin);
-    let mut broken = check::problems(&host.manifest);
+    let mut broken = check::problems_of_new(&host.manifest);
     if host.plugin().manifest() != host.manifest {
         broken.push("its manifest is another one each time".to_owned());
     }

@@ -18,6 +18,7 @@ use astro_plugin_cli::{
     wording,
 };
 use astro_plugin_protocol::{
+    effect::Effect,
     invocation::{self, Candidate, Candidates, Complete, Outcome, Run, Setting, Source, Terminal, kind},
     manifest::{self, ValueKind},
     message::{self, encode_request},
@@ -304,6 +305,7 @@ impl Host {
             format,
             self.interactive && !parsed.globals.no_input,
             reads_only,
+            Effect::of_line(command, &canonical::arguments(command, &parsed.matches)),
         ))
     }
 
@@ -337,6 +339,7 @@ impl Host {
             Format::TABLE,
             false,
             true,
+            command.effect,
         ))
     }
 

@@ -19,6 +19,7 @@
 //!
 //! impl Command for Names {
 //!     const PATH: &'static str = "names";
+//!     const EFFECT: Effect = Effect::Read;
 //!     type Output = Vec<Cluster>;
 //!
 //!     fn declare(spec: &mut Spec) {

@@ -16,6 +16,7 @@ use astro_plugin_cli::{
     plugin_config,
 };
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Command, ConfigKey, Manifest},
     message::{self, Answer, Failure, Request, code},
     service::{
@@ -39,6 +40,7 @@ pub(super) struct Services {
     format: Format,
     interactive: bool,
     reads_only: bool,
+    effect: Effect,
     shown: Mutex<Shown>,
 }
 
@@ -100,6 +102,7 @@ impl Services {
         format: Format,
         interactive: bool,
         reads_only: bool,
+        effect: Effect,
     ) -> Self {
         let shown = Shown { renderer, stdout: Vec::new(), stderr: String::new(), failure: None };
         Self {
@@ -111,6 +114,7 @@ impl Services {
             format,
             interactive,
             reads_only,
+            effect,
             shown: Mutex::new(shown),
         }
     }
@@ -149,6 +153,9 @@ impl Services {
         let Request { service, body, .. } = request;
         if self.reads_only && !service::only_reads(&service, &body) {
             return Err(failed(format!("`{service}` is not answered while a shell completes a line")));
+        }
+        if let Some(refused) = self.effect.refusal(&self.command.path, &service, &body) {
+            return Err(refused);
         }
         match service.as_str() {
             service::HTTP_REQUEST => self.http(message::read(body)?),

@@ -29,6 +29,7 @@ struct Found {
 
 impl Command for Lint {
     const PATH: &'static str = "airflow lint";
+    const EFFECT: Effect = Effect::Read;
     // Each finding is shown when it is found.
     type Output = ();
 

@@ -6,6 +6,7 @@ mod keys;
 use std::process;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     invocation::Candidate,
     service::{ColumnKind, View},
 };
@@ -34,6 +35,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     let key = || dynamic(positional("key", "A key such as `trust.require` or `plugins.NAME.KEY`", true));
     let mut set = command(
         "config set",
+        Effect::Write,
         "Set a value",
         vec![
             key(),
@@ -55,6 +57,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     );
     let mut list = command(
         "config list",
+        Effect::Read,
         "List all values",
         Vec::new(),
         &[("astro config list", "List all values")],
@@ -63,6 +66,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     list.aliases = vec!["ls".to_owned()];
     let mut edit = command(
         "config edit",
+        Effect::Write,
         "Edit the file in your editor",
         Vec::new(),
         &[("astro config edit", "Edit the file with $VISUAL or $EDITOR")],
@@ -72,6 +76,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     vec![
         command(
             "config get",
+            Effect::Read,
             "Show a value",
             vec![key()],
             &[("astro config get default_profile", "Show a value")],
@@ -80,6 +85,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         set,
         command(
             "config unset",
+            Effect::Write,
             "Take a value out",
             vec![key()],
             &[("astro config unset trust.require", "Take a value out")],
@@ -88,6 +94,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         list,
         command(
             "config path",
+            Effect::Read,
             "Show where the file is",
             Vec::new(),
             &[(&format!("cat \"$({APP} config path)\""), "Read the file")],

@@ -12,6 +12,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, ValueKind},
     names,
 };
@@ -54,6 +55,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     };
     let mut login = command(
         "login",
+        Effect::Write,
         "Sign in, or store a token for later commands",
         vec![
             credential(),
@@ -90,6 +92,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",
+        Effect::Write,
         "Sign out and remove what is stored",
         vec![credential()],
         &[("astro logout --credential prod", "Remove a credential")],

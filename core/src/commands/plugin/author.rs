@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, Arity, ValueKind},
     service::{ColumnKind, View},
 };
@@ -56,6 +57,7 @@ fn new_command() -> Builtin {
     };
     let mut new = command(
         "plugin new",
+        Effect::Write,
         "Make a crate for a plugin of your own",
         vec![
             positional("name", "Name of the plugin and of the crate", true),
@@ -98,6 +100,7 @@ fn crate_dir() -> Arg {
 fn dev_command() -> Builtin {
     let mut dev = command(
         "plugin dev",
+        Effect::Write,
         "Build a plugin, check it and use it",
         vec![
             crate_dir(),
@@ -121,6 +124,7 @@ fn test_command() -> Builtin {
     rest.repeated = true;
     let mut test = command(
         "plugin test",
+        Effect::Read,
         "Run the tests of a plugin, those against the sandbox among them",
         vec![
             Arg {
@@ -142,6 +146,7 @@ fn test_command() -> Builtin {
 fn check_command() -> Builtin {
     let mut check = command(
         "plugin check",
+        Effect::Read,
         "Check a finished plugin file against the rules for plugins",
         vec![
             file(positional("file", "A plugin file, or a library that a build made", true)),
@@ -161,6 +166,7 @@ fn check_command() -> Builtin {
 fn pack_command() -> Builtin {
     let mut pack = command(
         "plugin pack",
+        Effect::Write,
         "Build a plugin for release and make its plugin file",
         vec![
             crate_dir(),

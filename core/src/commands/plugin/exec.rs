@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, ValueKind},
     plugin_index::MAX_FILE,
 };
@@ -44,6 +45,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     };
     let mut exec = command(
         "plugin exec",
+        Effect::Destructive,
         "Run a command from a specific plugin version or file",
         vec![
             dynamic(positional(

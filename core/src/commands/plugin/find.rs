@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use astro_plugin_protocol::service::{ColumnKind, View};
 use serde_json::{Value, json};
 
+use astro_plugin_protocol::effect::Effect;
+
 use crate::{
     base::error::{Failure, Result, failed, plugin},
     commands::{Builtin, Request, column, command, dynamic, positional, switch},
@@ -18,6 +20,7 @@ use crate::{
 pub(super) fn commands() -> Vec<Builtin> {
     let mut search = command(
         "plugin search",
+        Effect::Read,
         "Look for plugins in the indexes",
         vec![
             positional("term", "A part of a name, a description or a command; all plugins without it", false),
@@ -29,6 +32,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     search.see_also = ["plugin install", "plugin index add"].map(str::to_owned).to_vec();
     let mut verify = command(
         "plugin verify",
+        Effect::Read,
         "Compare the installed plugins with what was installed",
         vec![dynamic(positional("name", "Name of one plugin; all without it", false))],
         &[("astro plugin verify", "Compare all plugins")],

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use astro_plugin_protocol::{
     duration::Scale,
+    effect::Effect,
     manifest::{Arg, ValueKind},
     names,
     service::{Column, ColumnKind, View},
@@ -33,6 +34,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     let [build, sign, check] = publish_commands();
     let mut add = command(
         "plugin index add",
+        Effect::Write,
         "Add an index that plugins are looked up in",
         vec![
             positional("name", "What it is called here", true),
@@ -56,6 +58,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     add.long_about = "Add an index that plugins are looked up in.\n\nIt is read at once and must be signed with the key. The first index that has a plugin decides; an index that cannot be read is an error and is never passed over. It is refused when it has expired, and when it is older than one that was seen.".to_owned();
     let mut list = command(
         "plugin index list",
+        Effect::Read,
         "List the indexes in the order they are asked",
         Vec::new(),
         &[("astro plugin index list", "List the indexes")],
@@ -64,6 +67,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     list.aliases = vec!["ls".to_owned()];
     let mut remove = command(
         "plugin index remove",
+        Effect::Write,
         "Remove an index; what was installed from it stays",
         vec![dynamic(positional("name", "Its name", true))],
         &[("astro plugin index remove corp", "Remove an index")],
@@ -78,6 +82,7 @@ fn publish_commands() -> [Builtin; 3] {
     let mark = |long: &str, help: &str| Arg { repeated: true, ..option(long, "NAME@VERSION=REASON", help) };
     let mut build = command(
         "plugin index build",
+        Effect::Write,
         "Make an index of the plugin files in a directory, or renew it",
         vec![
             dir(),
@@ -112,6 +117,7 @@ fn publish_commands() -> [Builtin; 3] {
     build.see_also = ["plugin index sign", "plugin index check", "plugin pack"].map(str::to_owned).to_vec();
     let sign = command(
         "plugin index sign",
+        Effect::Write,
         "Sign an index",
         vec![
             dir(),
@@ -125,6 +131,7 @@ fn publish_commands() -> [Builtin; 3] {
     );
     let check = command(
         "plugin index check",
+        Effect::Read,
         "Check an index and every file that it names, as its readers will",
         vec![
             file(positional("location", "Its https URL, or its directory", true)),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, Arity, ValueKind},
     names,
     plugin_index::is_sha256,
@@ -54,6 +55,7 @@ fn accept_key() -> Arg {
 fn install_command() -> Builtin {
     let mut install = command(
         "plugin install",
+        Effect::Write,
         "Install plugins",
         vec![
             dynamic(several(
@@ -87,6 +89,7 @@ fn install_command() -> Builtin {
 fn upgrade_command() -> Builtin {
     let mut upgrade = command(
         "plugin upgrade",
+        Effect::Write,
         "Upgrade plugins that came from an index",
         vec![
             dynamic(several("plugins", "Names of installed plugins; all that are not pinned without any")),
@@ -107,6 +110,7 @@ fn upgrade_command() -> Builtin {
 fn rollback_command() -> Builtin {
     let mut rollback = command(
         "plugin rollback",
+        Effect::Write,
         "Go back to the version of a plugin that was in use before",
         vec![
             dynamic(positional("name", "Name of the plugin", true)),
@@ -126,6 +130,7 @@ fn rollback_command() -> Builtin {
 fn pin_command() -> Builtin {
     command(
         "plugin pin",
+        Effect::Write,
         "Keep a plugin at its version",
         vec![
             dynamic(positional("name", "Name of the plugin", true)),
@@ -150,6 +155,7 @@ fn sync_command() -> Builtin {
     };
     let mut sync = command(
         "plugin sync",
+        Effect::Write,
         "Bring a lock file and the installed plugins together",
         vec![
             several("plugins", "Names of installed plugins that are put into the file"),

@@ -13,6 +13,7 @@ mod outcome;
 use std::path::Path;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::Manifest,
     service::{Column, ColumnKind, View},
 };
@@ -44,6 +45,7 @@ use crate::{
 pub(super) fn commands() -> Vec<Builtin> {
     let mut list = command(
         "plugin list",
+        Effect::Read,
         "List the installed plugins",
         vec![
             switch("outdated", "Ask the indexes, and list those that have a newer version"),
@@ -61,6 +63,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     let what = dynamic(positional("plugin", "Name of an installed plugin, or a plugin file", true));
     let mut remove = command(
         "plugin remove",
+        Effect::Write,
         "Remove a plugin of your own",
         vec![dynamic(positional("name", "Name of the plugin", true))],
         &[("astro plugin remove hello", "Remove a plugin")],
@@ -69,6 +72,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     remove.aliases = vec!["rm".to_owned(), "unlink".to_owned()];
     let mut link = command(
         "plugin link",
+        Effect::Write,
         "Use a plugin that is being developed",
         vec![library],
         &[("astro plugin link target/debug/libhello.so", "Use a build")],
@@ -79,6 +83,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         list,
         command(
             "plugin info",
+            Effect::Read,
             "Show what a plugin is and brings, without loading it",
             vec![what],
             &[
@@ -212,6 +217,9 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["homepage"] = manifest.homepage.into();
     facts["config"] = manifest.config.iter().map(|key| key.key.clone()).collect();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
+    let effects = manifest.commands.iter();
+    facts["effects"] =
+        effects.map(|command| format!("{}: {}", command.path, Effect::in_words(command))).collect();
     request.emit(format, info_view(), vec![facts])
 }
 
@@ -245,7 +253,7 @@ fn of_file(path: &Path) -> Result<(Value, Manifest)> {
     facts["abi"] = footer.abi.into();
     facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
     facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
-    let problems = check::problems(&manifest);
+    let problems = check::problems_of_new(&manifest);
     facts["status"] = if problems.is_empty() {
         "acceptable".into()
     } else {
@@ -269,6 +277,7 @@ fn info_view() -> View {
         "glibc",
         "abi",
         "commands",
+        "effects",
         "config",
         "key_id",
         "hash",

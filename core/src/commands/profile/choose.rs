@@ -1,5 +1,7 @@
 //! `astro profile use`: for every shell that chose nothing, for a directory, or for one shell.
 
+use astro_plugin_protocol::effect::Effect;
+
 use super::no_profile;
 use crate::{
     base::error::{Result, ResultExt, code, usage},
@@ -13,6 +15,7 @@ use crate::{
 pub(super) fn command() -> Builtin {
     let mut command = super::command(
         "profile use",
+        Effect::Write,
         "Choose the profile of this directory, this shell, or every shell",
         vec![
             super::existing("Name of the profile"),

@@ -1,6 +1,6 @@
 //! `astro profile edit` and `astro profile rename`.
 
-use astro_plugin_protocol::manifest::Arg;
+use astro_plugin_protocol::{effect::Effect, manifest::Arg};
 
 use super::{check_name, no_credential, no_profile};
 use crate::{
@@ -26,6 +26,7 @@ pub(super) fn edit_command() -> Builtin {
     };
     let mut command = super::command(
         "profile edit",
+        Effect::Write,
         "Change a profile",
         vec![
             super::existing("Name of the profile"),
@@ -54,6 +55,7 @@ pub(super) fn edit_command() -> Builtin {
 pub(super) fn rename_command() -> Builtin {
     super::command(
         "profile rename",
+        Effect::Write,
         "Rename a profile",
         vec![super::existing("Its present name"), positional("new-name", "Its new name", true)],
         &[("astro profile rename stage staging", "Rename a profile")],

@@ -10,6 +10,7 @@ mod edit;
 mod transfer;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, ValueKind},
     names::{self, Dimension},
     service::{Column, ColumnKind, View},
@@ -34,6 +35,7 @@ use crate::{
 pub(super) fn commands() -> Vec<Builtin> {
     let mut add = command(
         "profile add",
+        Effect::Write,
         "Add a profile",
         vec![
             positional("name", "Name of the profile", true),
@@ -65,6 +67,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     );
     let mut list = command(
         "profile list",
+        Effect::Read,
         "List the profiles",
         Vec::new(),
         &[("astro profile list", "List the profiles")],
@@ -76,6 +79,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         list,
         command(
             "profile show",
+            Effect::Read,
             "Show a profile",
             vec![existing("Name of the profile")],
             &[("astro profile show prod", "Show a profile")],
@@ -86,6 +90,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         edit::rename_command(),
         command(
             "profile remove",
+            Effect::Destructive,
             "Remove a profile; its credential stays",
             vec![existing("Name of the profile")],
             &[("astro profile remove stage", "Remove a profile")],

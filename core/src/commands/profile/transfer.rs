@@ -8,6 +8,7 @@ use std::{
 };
 
 use astro_plugin_protocol::{
+    effect::Effect,
     manifest::{Arg, ValueKind},
     names,
     service::View,
@@ -100,6 +101,7 @@ struct PortableCredential {
 pub(super) fn export_command() -> Builtin {
     let mut command = super::command(
         "profile export",
+        Effect::Read,
         "Write profiles for another machine or colleague, without credentials",
         vec![Arg {
             repeated: true,
@@ -135,7 +137,7 @@ pub(super) fn import_command() -> Builtin {
         about.push_str(&format!(", or from {title}"));
         more = format!(" The file of {title} is only read.");
     }
-    let mut command = super::command("profile import", &about, args, &examples, import);
+    let mut command = super::command("profile import", Effect::Write, &about, args, &examples, import);
     command.long_about = format!(
         "{about}.\n\nNothing is replaced: when a profile of the same name says something else, nothing is added at all. Tokens are not imported: sign in once for each credential.{more}"
     );

@@ -17,6 +17,7 @@ struct {{struct}} {
 
 impl Command for {{struct}} {
     const PATH: &'static str = "{{command}}";
+    const EFFECT: Effect = Effect::Read;
     // The result is text as it comes.
     type Output = ();
 

@@ -15,6 +15,7 @@ struct Greeting {
 
 impl Command for {{struct}} {
     const PATH: &'static str = "{{command}}";
+    const EFFECT: Effect = Effect::Read;
     type Output = Greeting;
 
     fn declare(spec: &mut Spec) {
@@ -28,5 +29,4 @@ impl Command for {{struct}} {
 
 export_plugin!(crate_plugin!(){{group}}.command::<{{struct}}>());
 
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What a user types and gets, in this process.
 
+#![cfg(test)]
+
 use {{kit}}::{conformance, host};
 use astro_plugin_sdk::testing::examples;
 

@@ -42,6 +42,7 @@ pub(crate) struct Create {
 
 impl Command for Create {
     const PATH: &'static str = "deployment token create";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

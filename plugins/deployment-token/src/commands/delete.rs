@@ -37,6 +37,7 @@ struct Deleted {
 
 impl Command for Delete {
     const PATH: &'static str = "deployment token delete";
+    const EFFECT: Effect = Effect::Destructive;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -35,6 +35,7 @@ const FIELDS: &[&str] =
 
 impl Command for List {
     const PATH: &'static str = "deployment token list";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

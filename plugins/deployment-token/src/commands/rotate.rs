@@ -28,6 +28,7 @@ pub(crate) struct Rotate {
 
 impl Command for Rotate {
     const PATH: &'static str = "deployment token rotate";
+    const EFFECT: Effect = Effect::Destructive;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -31,6 +31,7 @@ pub(crate) struct Update {
 
 impl Command for Update {
     const PATH: &'static str = "deployment token update";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -25,6 +25,7 @@ struct Variables {
 
 impl Command for Env {
     const PATH: &'static str = "sandbox env";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -14,6 +14,7 @@ pub(crate) struct Reset {}
 
 impl Command for Reset {
     const PATH: &'static str = "sandbox reset";
+    const EFFECT: Effect = Effect::Destructive;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

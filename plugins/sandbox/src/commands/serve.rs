@@ -36,6 +36,7 @@ pub(crate) struct Serve {
 
 impl Command for Serve {
     const PATH: &'static str = "sandbox serve";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

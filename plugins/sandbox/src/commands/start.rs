@@ -31,6 +31,7 @@ pub(crate) struct Start {
 
 impl Command for Start {
     const PATH: &'static str = "sandbox start";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

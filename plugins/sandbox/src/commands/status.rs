@@ -11,6 +11,7 @@ pub(crate) struct Status {}
 
 impl Command for Status {
     const PATH: &'static str = "sandbox status";
+    const EFFECT: Effect = Effect::Read;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

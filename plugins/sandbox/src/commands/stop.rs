@@ -22,6 +22,7 @@ struct Stopped {
 
 impl Command for Stop {
     const PATH: &'static str = "sandbox stop";
+    const EFFECT: Effect = Effect::Write;
     type Output = ();
 
     fn declare(spec: &mut Spec) {

@@ -94,6 +94,17 @@ fn push_escaped(rows: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// One value as text, as it stands in a document.
+///
+/// # Errors
+///
+/// When it cannot be written, which a value of text and numbers always can.
+pub fn text(value: &Value) -> Result<String> {
+    let mut bytes = Vec::new();
+    push(&mut bytes, value)?;
+    String::from_utf8(bytes).map_err(|error| failed("a value cannot be written").cause(error.to_string()))
+}
+
 /// The document of a list.
 fn list(key: &str, rows: &[u8]) -> Result<Vec<u8>> {
     let key = serde_json::to_string(key)

@@ -20,6 +20,7 @@ use crate::{
 
 pub use clean::line as clean_line;
 pub use format::Format;
+pub use json::text as json_text;
 pub use table::{Table, TableLayout};
 
 /// Turns messages of `output.emit` into bytes, in order.

@@ -60,6 +60,7 @@ const LIMITS: &[Limit] = &[
         most: 1.5,
     },
     Limit::Milliseconds { what: "root help with 1,000 plugins, ms", of: "astro --help (1000)", most: 6.0 },
+    Limit::Milliseconds { what: "catalogue of 1,000 plugins, ms", of: "astro commands (1000)", most: 6.0 },
     Limit::Ratio {
         what: "list 20 tokens -o json, to curl",
         of: "astro token list",
@@ -252,6 +253,7 @@ impl Bench {
             ),
             ("astro --help (1)", "one", &["--help"]),
             ("astro --help (1000)", "thousand", &["--help"]),
+            ("astro commands (1000)", "thousand", &["commands", "-o", "json"]),
         ] {
             let (binary, home) = (self.dir.join(tree).join("bin/astro"), self.dir.join(tree).join("home"));
             subjects.push(subject(name, move || {

@@ -1,7 +1,7 @@
 //! A directory of one customer, and a variable or a flag of another.
 
 use super::*;
-use crate::context::Effect;
+use astro_plugin_protocol::effect::Effect;
 
 fn file(text: &str) -> Directory {
     Directory::parse(std::path::Path::new("/p/.astro.toml"), text).expect("a file")

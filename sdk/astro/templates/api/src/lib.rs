@@ -32,6 +32,7 @@ struct Config {
 
 impl Command for {{struct}} {
     const PATH: &'static str = "{{command}}";
+    const EFFECT: Effect = Effect::Read;
     type Output = Vec<Deployment>;
 
     fn declare(spec: &mut Spec) {

@@ -1,0 +1,136 @@
+//! The index file of all commands: a line for each, written when the index is made, so that the catalogue of a thousand plugins
+//! is one file that is copied and not parsed.
+
+use astro_plugin_protocol::manifest::Command;
+
+use super::{
+    Store, Stores,
+    index::{FORMAT, Facts},
+};
+
+/// Its name in the index.
+pub(super) const CATALOGUE_FILE: &str = "commands";
+
+/// A command of a plugin as the catalogue has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Line {
+    /// The command's path.
+    pub(crate) path: String,
+    /// Its record as JSON text, as the format `json` writes it.
+    pub(crate) json: String,
+    plugin: String,
+    version: String,
+    is_linked: bool,
+}
+
+/// The file: the first line says who made it, the others are fields with tabs between them.
+pub(super) fn encode<'c>(commands: impl IntoIterator<Item = (&'c Facts, &'c Command)>) -> String {
+    let visible = commands.into_iter().filter(|(_, command)| !command.hidden);
+    let mut lines: Vec<String> = visible.filter_map(|(plugin, command)| line(plugin, command)).collect();
+    lines.sort();
+    format!("{}\n{}", head(), lines.concat())
+}
+
+fn head() -> String {
+    format!("{FORMAT}\t{}", crate::VERSION)
+}
+
+fn line(facts: &Facts, command: &Command) -> Option<String> {
+    let json = astro_plugin_cli::catalogue::line(command, Some((&facts.name, &facts.version))).ok()?;
+    let linked = if facts.is_linked() { "linked" } else { "" };
+    // Names, versions and words have no tabs, and JSON has no line breaks.
+    Some(format!("{}\t{}\t{}\t{linked}\t{json}\n", command.path, facts.name, facts.version))
+}
+
+fn decode(text: &str) -> Option<Vec<Line>> {
+    let (first, rest) = text.split_once('\n')?;
+    if first != head() {
+        return None;
+    }
+    rest.lines()
+        .map(|line| {
+            let mut fields = line.splitn(5, '\t');
+            let mut next = || fields.next().map(str::to_owned);
+            let (path, plugin, version, linked, json) = (next()?, next()?, next()?, next()?, next()?);
+            Some(Line { path, json, plugin, version, is_linked: linked == "linked" })
+        })
+        .collect()
+}
+
+impl Stores {
+    /// The commands of plugins that are in use, by path. No library is loaded.
+    pub(crate) fn catalogue(&self) -> Vec<Line> {
+        let all: Vec<(&Store, Vec<Line>)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
+        let mut lines: Vec<Line> = Vec::new();
+        for (store, own) in &all {
+            let others = || all.iter().filter(|(other, _)| other.kind != store.kind);
+            let is_beaten = |line: &Line| {
+                others().flat_map(|(other, rivals)| rivals.iter().map(|rival| (other.kind, rival))).any(
+                    |(kind, rival)| {
+                        rival.plugin == line.plugin
+                            && super::lookup::wins(
+                                (kind, &rival.version, rival.is_linked),
+                                (store.kind, &line.version, line.is_linked),
+                            )
+                    },
+                )
+            };
+            // Mostly one of the two stores has next to nothing.
+            let has_rivals = others().any(|(_, rivals)| !rivals.is_empty());
+            lines.extend(own.iter().filter(|line| !has_rivals || !is_beaten(line)).cloned());
+        }
+        lines.sort_by(|a, b| a.path.cmp(&b.path));
+        lines.dedup_by(|later, first| later.path == first.path);
+        lines
+    }
+}
+
+impl Store {
+    fn catalogue(&self) -> Vec<Line> {
+        if !self.dir.is_dir() {
+            return Vec::new();
+        }
+        // Whoever changes records takes the root file away first.
+        let index = self.index_dir();
+        let text = index
+            .join(super::index::ROOT_FILE)
+            .is_file()
+            .then(|| std::fs::read_to_string(index.join(CATALOGUE_FILE)).ok());
+        let read = text.flatten().and_then(|text| decode(&text));
+        read.unwrap_or_else(|| decode(&self.rebuild().catalogue).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(path: &str, hidden: bool) -> (Facts, Command) {
+        let name = path.split(' ').next().expect("a word").to_owned();
+        let facts = Facts { name, version: "1.0.0".into(), ..Facts::default() };
+        (facts, Command { path: path.into(), hidden, ..Command::default() })
+    }
+
+    fn encoded(commands: &[(Facts, Command)]) -> String {
+        encode(commands.iter().map(|(facts, command)| (facts, command)))
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let commands = [("z two", false), ("z one", false), ("b", true), ("a", false)];
+        let text = encoded(&commands.map(|(path, hidden)| command(path, hidden)));
+        let lines = decode(&text).expect("lines");
+        let paths: Vec<&str> = lines.iter().map(|line| line.path.as_str()).collect();
+        assert_eq!(paths, ["a", "z one", "z two"]);
+        let record: serde_json::Value = serde_json::from_str(&lines[0].json).expect("json");
+        assert_eq!(record["plugin"]["name"], "a");
+    }
+
+    #[test]
+    fn a_file_of_another_host_is_not_believed() {
+        let text = encoded(&[command("a", false)]);
+        assert_eq!(decode(&text.replacen(crate::VERSION, "0.0.0", 1)), None);
+        assert_eq!(decode(""), None);
+        assert_eq!(decode(&format!("{}\nno tabs\n", head())), None);
+    }
+}

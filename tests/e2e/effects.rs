@@ -1,0 +1,95 @@
+//! What a command may change: declared, shown before a plugin is installed, and held to by the host.
+
+use std::fs;
+
+use astro_e2e::{
+    TestEnv, fixture,
+    plugin_files::{IndexDir, PluginFile},
+    says,
+    stub::{Reply, Stub},
+};
+use astro_plugin_protocol::effect::Effect;
+
+/// What each thing that a plugin asks for needs, from least to most.
+const NEEDED: &[(&str, Effect)] = &[
+    ("GET", Effect::Read),
+    ("HEAD", Effect::Read),
+    ("POST", Effect::Write),
+    ("PUT", Effect::Write),
+    ("PATCH", Effect::Write),
+    ("profile", Effect::Write),
+    ("select", Effect::Write),
+    ("secret", Effect::Write),
+    ("DELETE", Effect::Destructive),
+];
+
+#[test]
+fn a_command_does_no_more_than_it_declares() {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("misbehaving").as_os_str()]).ok();
+    let stub = Stub::new(|request| match request.starts_with("HEAD") {
+        true => Reply::Nothing,
+        false => Reply::Json(200, r#"{"organizations":[]}"#.to_owned()),
+    });
+    for (what, needed) in NEEDED {
+        for (option, effect) in
+            [("", Effect::Read), (" --write", Effect::Write), (" --prune", Effect::Destructive)]
+        {
+            let before = stub.seen().len();
+            let line = format!("misbehave overreach --what {what}{option}");
+            let mut command = env.astro();
+            command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+            let ran = env.ran(command.args(line.split(' ')));
+            let is_refused = ran.stderr.contains("declares the effect");
+            assert_eq!(is_refused, effect < *needed, "{line}: {ran:?}");
+            if is_refused {
+                says(&ran, 1, &[&format!("`{effect}`"), &format!("`{needed}`")]);
+                assert_eq!(stub.seen().len(), before, "{line}: nothing was sent");
+            } else if needed.name() != "write" || what.starts_with('P') {
+                let sent = stub.seen();
+                assert!(sent[before..].iter().all(|request| request.starts_with(what)), "{line}: {sent:?}");
+                assert!(sent.len() > before, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_plugin_may_change_is_told_before_it_takes_its_place() {
+    let env = TestEnv::new();
+    let marked = PluginFile::marked(&env);
+    let mut index = IndexDir::new(&env, "index");
+    index.add(&marked.clone().version("1.0.0")).publish();
+    index.added(&env);
+    let mut session = env.transcript();
+    session.note("1.0.0 only reads");
+    session.run("plugin install marked");
+    session.run("marked --help");
+    let mut next = marked.clone().version("1.1.0");
+    next.manifest.commands[0].effect = Effect::Write;
+    let mut purge = next.manifest.commands[0].clone();
+    purge.path = "marked purge".to_owned();
+    purge.effect = Effect::Destructive;
+    purge.examples.clear();
+    next.manifest.commands[0].path = "marked show".to_owned();
+    next.manifest.commands[0].examples.clear();
+    next.manifest.commands.push(purge);
+    index.add(&next).publish();
+    session.note("1.1.0 writes, and has a command that is destructive");
+    session.run("plugin upgrade marked --dry-run");
+    session.run("plugin upgrade marked");
+    session.run("plugin info marked");
+    session.assert("effects");
+}
+
+#[test]
+fn a_plugin_that_says_nothing_is_not_taken() {
+    let env = TestEnv::new();
+    let mut silent = PluginFile::marked(&env);
+    silent.manifest.commands[0].effect = Effect::Unknown;
+    fs::write(env.path("silent.astro-plugin"), silent.bytes()).expect("written");
+    says(&env.run(["plugin", "install", "./silent.astro-plugin"]), 126, &["`marked`"]);
+    says(&env.run(["plugin", "check", "./silent.astro-plugin"]), 1, &[]);
+    let library = fixture("protocol-1");
+    says(&env.run(["plugin".as_ref(), "link".as_ref(), library.as_os_str()]), 126, &["`old list`"]);
+}
