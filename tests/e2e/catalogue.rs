@@ -77,6 +77,13 @@ fn no_library_is_loaded_for_it_and_what_is_installed_is_in_it() {
     env.run(["plugin", "remove", "marked"]).ok();
     assert!(!paths(&["-o", "json"]).contains(&"marked".to_owned()));
     assert!(!canary.exists(), "its code ran");
+    for typed in [&["de", "to"][..], &["deployment", "token"], &["deployment token"]] {
+        let found = paths(&[typed, &["-o", "json"]].concat());
+        assert!(
+            found.len() == 5 && found.iter().all(|path| path.starts_with("deployment token ")),
+            "{found:?}"
+        );
+    }
     says(&env.run(["commands", "marked"]), 127, &["`marked`"]);
     says(&env.run(["commands", "deploy"]), 127, &["`deploy`", "astro commands"]);
 }

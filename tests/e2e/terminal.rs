@@ -87,6 +87,7 @@ fn a_leftover_is_mentioned_once() {
     for line in ["context -o json", "context -q", "recover list"] {
         let mut quiet = session(&env, "astro", &line.split(' ').collect::<Vec<_>>());
         assert!(quiet.expect("not delivered: see").is_err(), "{line} says nothing of it");
+        assert!(matches!(ended(&mut quiet), WaitStatus::Exited(_, 0)), "{line} works");
     }
     let mut first = session(&env, "astro", &["context"]);
     first.expect("The token `lost` (").expect("names it");
@@ -94,6 +95,7 @@ fn a_leftover_is_mentioned_once() {
     ended(&mut first);
     let mut second = session(&env, "astro", &["context"]);
     assert!(second.expect("not delivered").is_err(), "once is enough");
+    assert!(matches!(ended(&mut second), WaitStatus::Exited(_, 0)));
 }
 
 /// Several of them are one line.
@@ -107,7 +109,7 @@ fn leftovers_are_mentioned_in_one_line() {
     let mut first = session(&env, "astro", &["context"]);
     first.expect("2 tokens were not delivered: see `astro recover list`.").expect("tells of both");
     assert!(first.expect("recover list").is_err(), "in one line");
-    ended(&mut first);
+    assert!(matches!(ended(&mut first), WaitStatus::Exited(_, 0)));
 }
 
 /// While a token is held no core is written, and no other process of the user reads the memory.

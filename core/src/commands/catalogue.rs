@@ -44,7 +44,7 @@ struct Row {
 
 fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let prefix = request.texts("prefix").join(" ");
+    let prefix = canonical(request, &request.texts("prefix"));
     for failure in request.env.stores.denied() {
         report::warning(&request.env.console, &failure);
     }
@@ -68,6 +68,21 @@ fn list(request: &Request<'_>) -> Result<i32> {
         }
     }
     request.emit(format, view(), parsed)
+}
+
+/// The words as the catalogue has them: aliases are followed, and what is unknown stays as it was typed.
+fn canonical(request: &Request<'_>, words: &[&str]) -> String {
+    // `plugin index` in quotes are two words, too.
+    let words: Vec<&str> = words.iter().flat_map(|words| words.split_whitespace()).collect();
+    let Some(first) = words.first() else { return String::new() };
+    let found = request.env.stores.word(first);
+    for set in found.iter().map(|found| &found.set).chain([commands::commands()]) {
+        let (path, taken) = set.locate(&words);
+        if taken == words.len() {
+            return path;
+        }
+    }
+    words.join(" ")
 }
 
 /// The host's own commands and those of plugins, by path.

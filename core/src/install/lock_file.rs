@@ -307,7 +307,28 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_gives_a_value_or_an_error(text in ".*") {
-            let _ = LockFile::parse(&text);
+            // What is read is written again as what it was.
+            if let Ok(file) = LockFile::parse(&text) {
+                let written = toml::to_string(&file.sorted()).expect("text");
+                prop_assert_eq!(LockFile::parse(&written), Ok(file.sorted()));
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(names in prop::collection::btree_set("[a-z][a-z0-9-]{0,8}", 0..4), text in ".*",
+            size: u32, digits in "[0-9a-f]{64}") {
+            let plugins = names.into_iter().map(|name| Locked {
+                index: name.clone(),
+                name,
+                version: "1.2.3".to_owned(),
+                document: text.clone(),
+                index_keys: vec![text.clone()],
+                publisher_key: (size % 2 == 0).then(|| text.clone()),
+                files: vec![LockedFile { target: text.clone(), size: size.into(), sha256: digits.clone() }],
+            });
+            let file = LockFile { format: FORMAT, plugins: plugins.collect() };
+            let written = toml::to_string(&file.sorted()).expect("text");
+            prop_assert_eq!(LockFile::parse(&written), Ok(file.sorted()));
         }
     }
 }

@@ -338,7 +338,12 @@ mod tests {
             if magic { bytes[..8].copy_from_slice(&MAGIC); }
             for revision in [0u8, 1, 2] {
                 if magic && revision > 0 { bytes[8..12].copy_from_slice(&[revision, 0, 0, 0]); }
-                let _ = Footer::parse(&bytes, len);
+                // What is read is written again as it was.
+                if let Ok(footer) = Footer::parse(&bytes, len) {
+                    let written = footer.to_bytes().expect("fits");
+                    let again = Footer::parse(&written, len).expect("read again");
+                    prop_assert_eq!(format!("{again:?}"), format!("{footer:?}"));
+                }
             }
         }
 

@@ -69,17 +69,33 @@ fn of_command(host: &Host, command: &Command, broken: &mut Vec<String>) {
             broken.push(format!("the example `{}` of `{path}` is refused: {reason}", example.command));
         }
     }
-    // Values that no author thinks of: each is accepted or refused, and none is a panic.
+    // Values that no author thinks of: each is accepted, or refused with words about that option.
     let Some(entry) = host.plugin().entry(path) else { return };
     for value in ["", "-1", "\u{fffd}", "99999999999999999999999", "\n"] {
         for arg in command.args.iter().filter(|arg| arg.arity == Arity::One) {
             let long = arg.long.clone().unwrap_or_default();
-            let _ = usage::parse(entry.spec.apply((entry.clap)("")), vec![format!("--{long}={value}")]);
+            let parsed = usage::parse(entry.spec.apply((entry.clap)("")), vec![format!("--{long}={value}")]);
+            let Err(error) = parsed else { continue };
+            let (failure, _) = error.into_parts();
+            let failure = astro_plugin_cli::wording::word(failure, path, &[]);
+            if failure.code != code::USAGE || failure.message.trim().is_empty() {
+                broken.push(format!(
+                    "`{path}` refuses `--{long}={}` with `{}` instead of `usage`, and says `{}`",
+                    value.escape_debug(),
+                    failure.code,
+                    failure.message
+                ));
+            }
         }
     }
     for arg in command.args.iter().filter(|arg| arg.kind == ValueKind::Dynamic) {
-        // It may fail, since nothing is in the script; then a shell shows nothing.
-        let _ = host.try_complete(&format!("astro {path}"), &arg.id, "");
+        // It may fail, since nothing is in the script; then a shell shows nothing. It may not panic.
+        let completed = host.try_complete(&format!("astro {path}"), &arg.id, "");
+        if let Err(failure) = completed.map(drop)
+            && failure.code == code::PLUGIN
+        {
+            broken.push(format!("completing `{}` of `{path}`: {}", arg.id, failure.message));
+        }
     }
 }
 

@@ -10,8 +10,7 @@ use astro_plugin_cli::{
     error::{Failure, code},
     escape::is_control,
     exit_code, failure,
-    globals::Globals,
-    output::{Format, Renderer, TableLayout},
+    output::{Format, TableLayout},
     parse::{self, Parsed},
     time,
     tree::CommandSet,
@@ -26,7 +25,11 @@ use astro_plugin_protocol::{
 };
 use serde_json::Value;
 
-use super::{Formats, Ran, script::Script, services::Services};
+use super::{
+    Formats, Ran,
+    script::Script,
+    services::{Line, Services},
+};
 use crate::{Plugin, bridge};
 
 /// A host that runs commands of a plugin in this process and answers what they ask for by a script.
@@ -296,17 +299,16 @@ impl Host {
             color: false,
             now: time::timestamp(self.script().unix_ms / 1000),
         };
-        Arc::new(Services::new(
-            Arc::clone(&self.script),
-            &self.manifest,
-            command,
-            parsed.globals.clone(),
-            Renderer::new(format, layout),
+        let line = Line {
+            command: command.clone(),
+            globals: parsed.globals.clone(),
             format,
-            self.interactive && !parsed.globals.no_input,
+            layout,
+            interactive: self.interactive && !parsed.globals.no_input,
             reads_only,
-            Effect::of_line(command, &canonical::arguments(command, &parsed.matches)),
-        ))
+            effect: Effect::of_line(command, &canonical::arguments(command, &parsed.matches)),
+        };
+        Arc::new(Services::new(Arc::clone(&self.script), &self.manifest, line))
     }
 
     fn context_for(&self, parsed: &Parsed<'_>, format: Format) -> invocation::Context {
@@ -328,19 +330,9 @@ impl Host {
 
     /// Services for a message that belongs to no line.
     pub(super) fn idle_services(&self, command: &manifest::Command) -> Arc<Services> {
-        let renderer = Renderer::new(Format::TABLE, TableLayout::default());
-        let (script, globals) = (Arc::clone(&self.script), Globals::default());
-        Arc::new(Services::new(
-            script,
-            &self.manifest,
-            command,
-            globals,
-            renderer,
-            Format::TABLE,
-            false,
-            true,
-            command.effect,
-        ))
+        let line =
+            Line { command: command.clone(), reads_only: true, effect: command.effect, ..Line::default() };
+        Arc::new(Services::new(Arc::clone(&self.script), &self.manifest, line))
     }
 
     pub(super) fn commands(&self) -> CommandSet {

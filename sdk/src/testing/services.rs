@@ -12,7 +12,7 @@ use astro_plugin_abi::{FfiFuture, HostPort, RStr, RVec};
 use astro_plugin_cli::{
     escape::escaped,
     globals::Globals,
-    output::{Format, Renderer},
+    output::{Format, Renderer, TableLayout},
     plugin_config,
 };
 use astro_plugin_protocol::{
@@ -42,6 +42,21 @@ pub(super) struct Services {
     reads_only: bool,
     effect: Effect,
     shown: Mutex<Shown>,
+}
+
+/// The line for which they are.
+#[derive(Default)]
+pub(super) struct Line {
+    pub(super) command: Command,
+    pub(super) globals: Globals,
+    pub(super) format: Format,
+    pub(super) layout: TableLayout,
+    /// Somebody can be asked.
+    pub(super) interactive: bool,
+    /// A shell completes it: nothing may change.
+    pub(super) reads_only: bool,
+    /// What it may change.
+    pub(super) effect: Effect,
 }
 
 struct Shown {
@@ -92,24 +107,15 @@ extern "C" fn query(_: u64) -> *const () {
 }
 
 impl Services {
-    #[expect(clippy::too_many_arguments, reason = "one call, and each is another thing")]
-    pub(super) fn new(
-        script: Arc<Mutex<Script>>,
-        manifest: &Manifest,
-        command: &Command,
-        globals: Globals,
-        renderer: Renderer,
-        format: Format,
-        interactive: bool,
-        reads_only: bool,
-        effect: Effect,
-    ) -> Self {
+    pub(super) fn new(script: Arc<Mutex<Script>>, manifest: &Manifest, line: Line) -> Self {
+        let Line { command, globals, format, layout, interactive, reads_only, effect } = line;
+        let renderer = Renderer::new(format, layout);
         let shown = Shown { renderer, stdout: Vec::new(), stderr: String::new(), failure: None };
         Self {
             script,
             plugin: manifest.name.clone(),
             keys: manifest.config.clone(),
-            command: command.clone(),
+            command,
             globals,
             format,
             interactive,
