@@ -69,6 +69,12 @@ impl Env {
         ApiClient::new(context, globals, &self.console, self.dirs.as_ref().ok())
     }
 
+    /// Whether a person is at the terminal and may be asked.
+    pub(crate) fn is_interactive(&self, globals: &Globals, format: Format) -> bool {
+        let facts = self.console.facts;
+        facts.stdin && facts.stderr && !globals.no_input && format.is_for_people()
+    }
+
     /// How a table is laid out.
     pub(crate) fn table_layout(&self, conversation: Conversation) -> TableLayout {
         TableLayout {

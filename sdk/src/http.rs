@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use astro_plugin_protocol::{
+    effect::Effect,
     message::{Failure, code},
     service::{self, HttpRequest, HttpResponse, OneTimeSecret},
 };
@@ -126,7 +127,7 @@ impl HttpCall<'_> {
     /// outcome is not known (exit code 6), since what was answered with 2xx was done.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let subject = format!("{} /{}", self.request.method, self.request.path.join("/"));
-        let is_read = matches!(self.request.method.as_str(), "GET" | "HEAD");
+        let is_read = Effect::of_method(&self.request.method) == Effect::Read;
         let response = self.send().await?;
         serde_json::from_value(response.body).map_err(|error| {
             // What a write answered 2xx to was done, whatever the answer looks like.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use astro_e2e::{
     TestEnv, fixture, fixture_program,
-    plugin_files::{PluginFile, stored},
+    plugin_files::{PluginFile, sha256, stored},
 };
 use astro_plugin_protocol::effect::Effect;
 use serde_json::{Value, json};
@@ -44,8 +44,7 @@ fn installed_long_ago(env: &TestEnv) {
     let record = file.with_file_name("installed");
     let text = std::fs::read_to_string(&record).expect("a record");
     let mut json: Value = serde_json::from_str(&text).expect("json");
-    let sum = Command::new("sha256sum").arg(&file).output().expect("sha256sum runs").stdout;
-    json["hash"] = String::from_utf8_lossy(&sum).split(' ').next().into();
+    json["hash"] = sha256(&file).into();
     json["manifest"] = serde_json::to_value(&old.manifest).expect("json");
     std::fs::write(&record, json.to_string()).expect("written");
     std::fs::remove_dir_all(env.path(".astro-host/plugins/index")).expect("made again from the records");

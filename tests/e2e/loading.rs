@@ -3,11 +3,11 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
 };
 
-use astro_e2e::{Ran, TestEnv, fixture, may_mount, root, says};
+use astro_e2e::{Ran, TestEnv, fixture, may_mount, plugin_files::sha256, root, says};
 use astro_plugin_protocol::plugin_file::{FOOTER_LEN, Footer};
 
 /// An installed tree of our own, with one plugin in it, whose files may be changed.
@@ -64,11 +64,6 @@ impl Tree {
         fs::write(record, record_json.to_string()).expect("written");
         self.reindex();
     }
-}
-
-fn sha256(path: &Path) -> String {
-    let output = Command::new("sha256sum").arg(path).output().expect("sha256sum runs");
-    String::from_utf8_lossy(&output.stdout).split(' ').next().expect("a hash").to_owned()
 }
 
 #[test]

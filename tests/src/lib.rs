@@ -19,6 +19,7 @@ mod random;
 pub mod stub;
 pub mod tls;
 mod transcript;
+mod varying;
 pub mod web;
 mod wording;
 

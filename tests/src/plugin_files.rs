@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Cursor,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use astro_host::trust::verify::TRIPLE;
@@ -76,6 +77,12 @@ pub fn signature_of(minisig: &str, comment: &str) -> Signature {
         global: lines[1].clone().try_into().expect("64 bytes"),
         trusted_comment: comment.to_owned(),
     }
+}
+
+/// The SHA-256 of a file, as a tool of the system tells it.
+pub fn sha256(path: &Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output().expect("sha256sum runs");
+    String::from_utf8_lossy(&output.stdout).split(' ').next().expect("a hash").to_owned()
 }
 
 /// A plugin file in the making: the fixture `marked` under another name, version or mark.

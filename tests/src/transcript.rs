@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 
 use regex::Regex;
 
-use crate::{Ran, TestEnv, root};
+use crate::{Ran, TestEnv, root, varying};
 
 /// A session being written.
 pub struct Transcript<'a> {
@@ -116,14 +116,7 @@ impl<'a> Transcript<'a> {
         let mut text = text.replace(&home, "[HOME]").replace(&root().display().to_string(), "[ROOT]");
         text = text.replace(&crate::workspace().display().to_string(), "[WORKSPACE]");
         let seeded = |id: &str| id.starts_with("cm00") || id.starts_with("cm0g");
-        for (pattern, name) in [
-            (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
-            (r"\bc[a-z0-9]{24}\b", "ID"),
-            (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "TIME"),
-            (r"127\.0\.0\.1:\d+", "HOST"),
-            (r"…[\w-]{8}", "SHORT"),
-            (r"\d{8}-\d{6}-[0-9a-f]{4}", "ENTRY"),
-        ] {
+        for (pattern, name) in varying::VALUES {
             let pattern = Regex::new(pattern).expect("a pattern");
             let found: Vec<String> =
                 pattern.find_iter(&text).map(|found| found.as_str().to_owned()).collect();
@@ -145,20 +138,17 @@ impl<'a> Transcript<'a> {
         // What cargo does depends on what was built before.
         let status = r"(?m)^ *(Adding|Blocking|Compiling|Downgrading|Finished|Locking|Running|Updating) .*\n";
         text = Regex::new(status).expect("a pattern").replace_all(&text, "").into_owned();
-        for (pattern, replacement) in [
+        let own = [
             (r"\t\d{3,7}\t", "\t[PID]\t"),
             (r"PID       \d+", "PID       [PID]"),
-            (r"/proc/\d+/", "/proc/[PID]/"),
             (r"\b\d+ ms\b", "[MS] ms"),
             (r"finished in \d+\.\d+s", "finished in [TIME]"),
             (r"SIZE     \d+", "SIZE     [SIZE]"),
             (r"/deps/(\w+)-[0-9a-f]{16}", "/deps/$1-[HASH]"),
-            (r"\b[0-9a-f]{64}\b", "[HASH]"),
             (r"-[0-9a-f]{8}\b/", "-[HASH]/"),
-            (r"(\d)-[0-9a-f]{8}\b", "$1-[HASH]"),
-            (r"\b[0-9A-F]{16}\b", "[KEY]"),
             (r"x86_64-unknown-linux-gnu|aarch64-unknown-linux-gnu", "[TARGET]"),
-        ] {
+        ];
+        for (pattern, replacement) in own.into_iter().chain(varying::PARTS) {
             text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();
         }
         // A column that holds redacted values is as wide as they were.

@@ -12,6 +12,8 @@ use std::{
 
 use regex::Regex;
 
+use crate::varying;
+
 /// What begins a message in the file: `== TEST NUMBER`.
 const HEAD: &str = "== ";
 
@@ -95,46 +97,46 @@ fn print(messages: &Messages) -> String {
     text
 }
 
+/// What libraries log and the runtime prints of a panic is theirs.
+const LINES: &[(&str, &str)] = &[
+    (r"(?m)^(TRACE|DEBUG|INFO|WARN) .*\n", ""),
+    (
+        r"(?m)^(\n?(caused by: )?thread '.*' \(\d+\) panicked at .*|stack backtrace:|note: .*| +\d+: .*| +at .*)\n",
+        "",
+    ),
+];
+
+/// What differs in messages, and is no value of a transcript.
+const OWN: &[(&str, &str)] = &[
+    (r"(/tmp|/var/tmp|/dev/shm)/\.?tmp\w{6}", "[HOME]"),
+    (r"(\[::1\]|localhost):\d+", "[HOST]"),
+    (r"\b(state|code_challenge)=[\w-]+", "$1=[RANDOM]"),
+    (r"127\.0\.0\.1%3A\d+", "[HOST]"),
+    (r"\b[A-Z]{4}-[A-Z]{4}\b", "[CODE]"),
+    (r"\b[0-9a-f]{16}\b", "[HASH]"),
+    (r"\b(PID|pid|process) \d+", "$1 [PID]"),
+    (r"\b\d+(\.\d+)? (ms|s|min)\b", "[TIME]"),
+    (r"\b\d+ (bytes|kB|MB|GB)\b", "[SIZE]"),
+    (r"\b\d+ days\b", "[DAYS]"),
+    (r"\b\d{5,}\b", "[NUMBER]"),
+    (r"(x86_64|aarch64)-unknown-linux-(gnu|musl)", "[TARGET]"),
+];
+
 /// The message without what another run, user or machine has otherwise.
 fn without_what_differs(said: &str) -> String {
-    static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-        [
-            // What libraries log and the runtime prints of a panic is theirs.
-            (r"(?m)^(TRACE|DEBUG|INFO|WARN) .*\n", ""),
-            (
-                r"(?m)^(\n?(caused by: )?thread '.*' \(\d+\) panicked at .*|stack backtrace:|note: .*| +\d+: .*| +at .*)\n",
-                "",
-            ),
-            (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "[TOKEN]"),
-            (r"\bc[a-z0-9]{24}\b", "[ID]"),
-            (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z", "[TIME]"),
-            (r"\d{8}-\d{6}-[0-9a-f]{4}", "[ENTRY]"),
-            (r"(/tmp|/var/tmp|/dev/shm)/\.?tmp\w{6}", "[HOME]"),
-            (r"(127\.0\.0\.1|\[::1\]|localhost):\d+", "[HOST]"),
-            (r"\b(state|code_challenge)=[\w-]+", "$1=[RANDOM]"),
-            (r"127\.0\.0\.1%3A\d+", "[HOST]"),
-            (r"\b[A-Z]{4}-[A-Z]{4}\b", "[CODE]"),
-            (r"…[\w-]{8}", "[SHORT]"),
-            (r"\b[0-9a-f]{64}\b", "[HASH]"),
-            (r"\b[0-9a-f]{16}\b", "[HASH]"),
-            (r"\b[0-9A-F]{16}\b", "[KEY]"),
-            (r"\b(PID|pid|process) \d+", "$1 [PID]"),
-            (r"/proc/\d+/", "/proc/[PID]/"),
-            (r"\b\d+(\.\d+)? (ms|s|min)\b", "[TIME]"),
-            (r"\b\d+ (bytes|kB|MB|GB)\b", "[SIZE]"),
-            (r"\b\d+ days\b", "[DAYS]"),
-            (r"(\d)-[0-9a-f]{8}\b", "$1-[HASH]"),
-            (r"\b\d{5,}\b", "[NUMBER]"),
-            (r"(x86_64|aarch64)-unknown-linux-(gnu|musl)", "[TARGET]"),
-        ]
-        .map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name))
-        .into()
+    static PATTERNS: LazyLock<Vec<(Regex, String)>> = LazyLock::new(|| {
+        let values = varying::VALUES.map(|(pattern, name)| (pattern, format!("[{name}]")));
+        let parts = varying::PARTS.map(|(pattern, name)| (pattern, name.to_owned()));
+        let [lines, own] =
+            [LINES, OWN].map(|list| list.iter().map(|(pattern, name)| (*pattern, (*name).to_owned())));
+        let all = lines.chain(values).chain(parts).chain(own);
+        all.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).collect()
     });
     let mut text = said
         .replace(&crate::root().display().to_string(), "[ROOT]")
         .replace(&crate::workspace().display().to_string(), "[WORKSPACE]");
     for (pattern, name) in PATTERNS.iter() {
-        text = pattern.replace_all(&text, *name).into_owned();
+        text = pattern.replace_all(&text, name.as_str()).into_owned();
     }
     text.trim_end().to_owned()
 }

@@ -1,5 +1,6 @@
-//! Requests that may be sent again: those whose method is idempotent (RFC 9110, section 9.2.2), and what a plugin marked as such. Repeated with full jitter
-//! (AWS Architecture Blog, "Exponential Backoff And Jitter"), honouring Retry-After, within the deadline.
+//! Requests that may be sent again: those whose method is idempotent (RFC 9110, section 9.2.2), and what a plugin marked as
+//! such. Repeated with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), honouring Retry-After, within the
+//! deadline.
 
 use std::{
     collections::VecDeque,

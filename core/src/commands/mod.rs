@@ -21,19 +21,18 @@ use std::{
     sync::OnceLock,
 };
 
-use astro_plugin_protocol::effect::Effect;
-use astro_plugin_protocol::manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind};
-use astro_plugin_protocol::service::{Column, ColumnKind, View};
+use astro_plugin_protocol::{
+    effect::Effect,
+    manifest::{Arg, Arity, Choice, Command, Example, Group, ValueKind},
+    service::{Column, ColumnKind, View},
+};
 use serde_json::Value;
 
 use crate::{
-    base::{
-        error::{Result, failed},
-        time::timestamp,
-    },
+    base::error::{Result, failed},
     config::environment,
     env::Env,
-    output::{Format, Renderer, TableLayout},
+    output::{Format, Renderer},
     parse::Parsed,
     program::APP,
     store::index::Facts,
@@ -183,23 +182,24 @@ impl Request<'_> {
     /// Ends a command that changed something and has nothing to show: people were told on stderr, a program gets
     /// what was done to what.
     fn done(&self, format: Format, name: &str, action: &str) -> Result<i32> {
-        match format.is_for_people() {
-            true => Ok(0),
-            false => {
-                let view = View { clean: vec!["name".to_owned()], ..View::default() };
-                self.emit(format, view, vec![serde_json::json!({ "name": name, "action": action })])
-            }
-        }
+        let view = View { clean: vec!["name".to_owned()], ..View::default() };
+        self.emit_for_programs(format, view, vec![serde_json::json!({ "name": name, "action": action })])
+    }
+
+    /// Renders what people were told on stderr already: they see no result.
+    fn emit_for_programs(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
+        if format.is_for_people() { Ok(0) } else { self.emit(format, view, rows) }
+    }
+
+    /// Whether a password may be asked for; whoever asks looks for the terminal.
+    fn may_ask(&self, format: Format) -> bool {
+        !self.parsed.globals.no_input && format.is_for_people()
     }
 
     /// Renders records like a plugin's.
     fn emit(&self, format: Format, view: View, rows: Vec<Value>) -> Result<i32> {
         let console = &self.env.console;
-        let layout = TableLayout {
-            width: console.facts.width,
-            color: console.conversation().color_stdout,
-            now: timestamp(crate::base::time::unix_now()),
-        };
+        let layout = self.env.table_layout(console.conversation());
         let whole = Renderer::whole(format, layout, view, rows)?;
         if let Some(notice) = whole.notice {
             console.notice(&notice);
@@ -293,7 +293,7 @@ mod tests {
             }
         }
         for word in BUILTIN_WORDS {
-            assert!(AREAS.iter().any(|(words, _)| words.contains(word)), "{word} is nobody's");
+            assert!(AREAS.iter().any(|(words, _)| words.contains(word)), "{word} belongs to no area");
         }
         for (words, commands) in AREAS {
             for word in *words {

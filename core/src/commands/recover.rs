@@ -17,7 +17,7 @@ use crate::{
         Context, Delivery,
         recovery::{RecoveryEntry, Store},
     },
-    output::{Renderer, TableLayout},
+    output::Renderer,
     program::{APP, dimensions},
     run::one::chosen_format,
     sys::process,
@@ -134,11 +134,7 @@ pub(super) fn show(request: &Request<'_>) -> Result<i32> {
         ..View::default()
     };
     let secret = Secret { view, record, key: "token".to_owned(), value };
-    let layout = TableLayout {
-        width: console.facts.width,
-        color: console.conversation().color_stdout,
-        ..TableLayout::default()
-    };
+    let layout = request.env.table_layout(console.conversation());
     let rendered = Renderer::new(format, layout).secret(&secret, delivery.is_to_stdout())?;
     let timeout = request.parsed.globals.time_limit();
     let shows_output = request.parsed.globals.verbose > 0;
@@ -166,8 +162,7 @@ pub(super) fn discard(request: &Request<'_>) -> Result<i32> {
     let entry = find(request)?;
     let (what, help) = discarded(&entry);
     if entry.is_answered && !request.parsed.globals.yes {
-        let facts = env.console.facts;
-        if !(facts.stdin && facts.stderr) || request.parsed.globals.no_input || !format.is_for_people() {
+        if !env.is_interactive(&request.parsed.globals, format) {
             return Err(
                 Failure::new(code::INPUT_REQUIRED, format!("this would remove {what}")).help(help.clone())
             );

@@ -94,7 +94,7 @@ impl Console {
         }
     }
 
-    /// Whether a warning is new: what holds for several plugins is said once.
+    /// Whether a warning was not printed before: one that applies to several plugins is printed once.
     pub(crate) fn is_new_warning(&self, text: &str) -> bool {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }

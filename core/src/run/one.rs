@@ -54,8 +54,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     if command.needs.api {
         context = env.resolver().renewed(context)?;
     }
-    let facts = env.console.facts;
-    let interactive = facts.stdin && facts.stderr && !globals.no_input && format.is_for_people();
+    let interactive = env.is_interactive(globals, format);
     let identity = identity(owner);
     let effect = Effect::of_line(command, &canonical::arguments(command, &parsed.matches));
     parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;

@@ -4,8 +4,9 @@
 use astro_plugin_protocol::manifest::Command;
 
 use super::{
-    Store, Stores,
+    Kind, Store, Stores,
     index::{FORMAT, Facts},
+    lookup::Rank,
 };
 
 /// Its name in the index.
@@ -57,27 +58,27 @@ fn decode(text: &str) -> Option<Vec<Line>> {
         .collect()
 }
 
+impl Line {
+    fn rank(&self, kind: Kind) -> Rank<'_> {
+        Rank { kind, version: &self.version, is_linked: self.is_linked }
+    }
+}
+
 impl Stores {
     /// The commands of plugins that are in use, by path. No library is loaded.
     pub(crate) fn catalogue(&self) -> Vec<Line> {
         let all: Vec<(&Store, Vec<Line>)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
         let mut lines: Vec<Line> = Vec::new();
         for (store, own) in &all {
-            let others = || all.iter().filter(|(other, _)| other.kind != store.kind);
+            let others = all.iter().filter(|(other, _)| other.kind != store.kind);
             let is_beaten = |line: &Line| {
-                others().flat_map(|(other, rivals)| rivals.iter().map(|rival| (other.kind, rival))).any(
-                    |(kind, rival)| {
-                        rival.plugin == line.plugin
-                            && super::lookup::wins(
-                                (kind, &rival.version, rival.is_linked),
-                                (store.kind, &line.version, line.is_linked),
-                            )
-                    },
-                )
+                let mut rivals =
+                    others.clone().flat_map(|(other, rivals)| rivals.iter().map(|one| (*other, one)));
+                rivals.any(|(other, rival)| {
+                    rival.plugin == line.plugin && rival.rank(other.kind).beats(&line.rank(store.kind))
+                })
             };
-            // Mostly one of the two stores has next to nothing.
-            let has_rivals = others().any(|(_, rivals)| !rivals.is_empty());
-            lines.extend(own.iter().filter(|line| !has_rivals || !is_beaten(line)).cloned());
+            lines.extend(own.iter().filter(|line| !is_beaten(line)).cloned());
         }
         lines.sort_by(|a, b| a.path.cmp(&b.path));
         lines.dedup_by(|later, first| later.path == first.path);
@@ -90,14 +91,9 @@ impl Store {
         if !self.dir.is_dir() {
             return Vec::new();
         }
-        // Whoever changes records takes the root file away first.
-        let index = self.index_dir();
-        let text = index
-            .join(super::index::ROOT_FILE)
-            .is_file()
-            .then(|| std::fs::read_to_string(index.join(CATALOGUE_FILE)).ok());
-        let read = text.flatten().and_then(|text| decode(&text));
-        read.unwrap_or_else(|| decode(&self.rebuild().catalogue).unwrap_or_default())
+        let read = || decode(&std::fs::read_to_string(self.index_dir().join(CATALOGUE_FILE)).ok()?);
+        let known = if self.is_indexed() { read() } else { None };
+        known.unwrap_or_else(|| decode(&self.rebuild().catalogue).unwrap_or_default())
     }
 }
 

@@ -152,21 +152,35 @@ impl Stores {
     }
 }
 
-/// Whether a plugin takes the place of one of the same name in the other store: the user's when it is newer,
-/// a linked one also when it is the same version, because linking is asking for it.
+/// Whether a plugin takes the place of one of the same name in the other store.
 fn beats(kind: Kind, rival: &Facts, other_kind: Kind, other: &Facts) -> bool {
-    let (rival_is_linked, other_is_linked) = (rival.is_linked(), other.is_linked());
-    rival.name == other.name
-        && wins((kind, &rival.version, rival_is_linked), (other_kind, &other.version, other_is_linked))
+    rival.name == other.name && Rank::of(kind, rival).beats(&Rank::of(other_kind, other))
 }
 
-/// The same for two plugins of one name: the store, the version, and whether it is linked.
-pub(super) fn wins(rival: (Kind, &str, bool), other: (Kind, &str, bool)) -> bool {
-    let order = compare_versions(rival.1, other.1);
-    match (rival.0, other.0) {
-        (Kind::User, Kind::System) => order == Ordering::Greater || (order == Ordering::Equal && rival.2),
-        (Kind::System, Kind::User) => order == Ordering::Greater || (order == Ordering::Equal && !other.2),
-        _ => false,
+/// What decides between two plugins of one name.
+pub(super) struct Rank<'f> {
+    pub(super) kind: Kind,
+    pub(super) version: &'f str,
+    pub(super) is_linked: bool,
+}
+
+impl<'f> Rank<'f> {
+    fn of(kind: Kind, facts: &'f Facts) -> Self {
+        Self { kind, version: &facts.version, is_linked: facts.is_linked() }
+    }
+
+    /// The user's wins when it is newer, a linked one also when it is the same version, because linking is asking for it.
+    pub(super) fn beats(&self, other: &Self) -> bool {
+        let order = compare_versions(self.version, other.version);
+        match (self.kind, other.kind) {
+            (Kind::User, Kind::System) => {
+                order == Ordering::Greater || (order == Ordering::Equal && self.is_linked)
+            }
+            (Kind::System, Kind::User) => {
+                order == Ordering::Greater || (order == Ordering::Equal && !other.is_linked)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -237,9 +251,13 @@ impl Store {
         if root.plugins.iter().any(is_changed) { self.rebuild().root } else { root }
     }
 
+    /// Whether the files of the index may be read: a change of records removes the root file first and writes it last.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.index_dir().join(ROOT_FILE).is_file()
+    }
+
     fn word_file(&self, word: &str) -> Option<WordFile> {
-        // Whoever changes records takes the root file away first.
-        if self.dir.is_dir() && !self.index_dir().join(ROOT_FILE).is_file() {
+        if self.dir.is_dir() && !self.is_indexed() {
             return self.rebuild().words.remove(word);
         }
         match self.read_index::<WordFile>(&index::word_file(word)) {

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::effect::Effect;
 pub use crate::{
     naming::{Named, Names, NamesKnown},
     selection::{ContextSelect, ContextSelectAnswer, ProfilePut, ProfilePutAnswer},
@@ -77,9 +78,7 @@ pub const NAMES_SEEN: &str = "names.seen";
 /// or be asked.
 pub fn only_reads(service: &str, body: &Value) -> bool {
     match service {
-        HTTP_REQUEST => {
-            matches!(body["method"].as_str(), Some("GET" | "HEAD")) && body["one_time_secret"].is_null()
-        }
+        HTTP_REQUEST => Effect::of_request(service, body) == Effect::Read,
         CONFIG_GET | CLOCK | CANCEL_WAIT | NAMES_KNOWN => true,
         _ => false,
     }

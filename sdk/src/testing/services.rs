@@ -51,7 +51,7 @@ pub(super) struct Line {
     pub(super) globals: Globals,
     pub(super) format: Format,
     pub(super) layout: TableLayout,
-    /// Somebody can be asked.
+    /// Prompts are answered.
     pub(super) interactive: bool,
     /// A shell completes it: nothing may change.
     pub(super) reads_only: bool,

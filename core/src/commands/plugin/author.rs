@@ -244,13 +244,8 @@ pub(in crate::commands) fn new(request: &Request<'_>) -> Result<i32> {
         console.notice(&format!("Then: {APP} {} --help", wanted.command));
         written
     };
-    match format.is_for_people() {
-        true => Ok(0),
-        false => {
-            let view = View { clean: vec!["dir".to_owned()], ..View::default() };
-            request.emit(format, view, vec![json!({ "name": name, "dir": dir, "files": written })])
-        }
-    }
+    let view = View { clean: vec!["dir".to_owned()], ..View::default() };
+    request.emit_for_programs(format, view, vec![json!({ "name": name, "dir": dir, "files": written })])
 }
 
 pub(in crate::commands) fn dev(request: &Request<'_>) -> Result<i32> {
@@ -302,7 +297,7 @@ pub(in crate::commands) fn pack(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let dir = absolute(request.text("dir").unwrap_or("."))?;
     let out = request.text("out").map(absolute).transpose()?.unwrap_or_else(|| dir.join("dist"));
-    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
+    let may_ask = request.may_ask(format);
     // A key that cannot be used is told before anything is built.
     let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     let packed = pack::pack(&dir, &out, key.as_ref())?;

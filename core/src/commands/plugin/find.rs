@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use astro_plugin_protocol::service::{ColumnKind, View};
+use astro_plugin_protocol::{
+    effect::Effect,
+    service::{ColumnKind, View},
+};
 use serde_json::{Value, json};
-
-use astro_plugin_protocol::effect::Effect;
 
 use crate::{
     base::error::{Failure, Result, failed, plugin},

@@ -309,7 +309,7 @@ pub(in crate::commands) fn build(request: &Request<'_>) -> Result<i32> {
         lifetime: lifetime(request.text("expires").unwrap_or(LIFETIME))?,
         base_url: request.text("base-url"),
     };
-    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
+    let may_ask = request.may_ask(format);
     let key = request.text("key").map(|path| sign::key(request.env, Path::new(path), may_ask)).transpose()?;
     crate::base::files::shared_dir(&dir)?;
     let document = index::build(&wanted)?;
@@ -346,12 +346,9 @@ fn describe_outcome(
     format: Format,
     document: &astro_plugin_protocol::plugin_index::PluginIndex,
 ) -> Result<i32> {
-    if format.is_for_people() {
-        return Ok(0);
-    }
     let view = View { clean: ["name", "version", "expires"].map(str::to_owned).to_vec(), ..View::default() };
     let row = json!({ "name": document.name, "version": document.version, "expires": document.expires });
-    request.emit(format, view, vec![row])
+    request.emit_for_programs(format, view, vec![row])
 }
 
 /// How long an index is valid, in seconds: at most a hundred years.
@@ -369,7 +366,7 @@ pub(in crate::commands) fn sign(request: &Request<'_>) -> Result<i32> {
     let path = request.text("key").ok_or_else(|| {
         usage(format!("`{APP} plugin index sign` needs --key FILE")).help("make a key: minisign -G")
     })?;
-    let may_ask = !request.parsed.globals.no_input && format.is_for_people();
+    let may_ask = request.may_ask(format);
     let key = sign::key(request.env, Path::new(path), may_ask)?;
     let (path, document) = index::sign(&dir, &key)?;
     request.env.console.notice(&format!("Signed version {} in {}.", document.version, path.display()));

@@ -229,18 +229,10 @@ pub(in crate::commands) fn import(request: &Request<'_>) -> Result<i32> {
             ));
         }
     }
-    match format.is_for_people() {
-        true => Ok(0),
-        false => {
-            let view = View {
-                list: Some("profiles".to_owned()),
-                clean: vec!["name".to_owned()],
-                ..Default::default()
-            };
-            let rows = added.iter().map(|name| serde_json::json!({ "name": name, "action": "added" }));
-            request.emit(format, view, rows.collect())
-        }
-    }
+    let view =
+        View { list: Some("profiles".to_owned()), clean: vec!["name".to_owned()], ..Default::default() };
+    let rows = added.iter().map(|name| serde_json::json!({ "name": name, "action": "added" }));
+    request.emit_for_programs(format, view, rows.collect())
 }
 
 /// Adds all profiles or none; answers the names of those that are new.

@@ -175,6 +175,6 @@ mod tests {
     fn formats_are_those_of_the_contract() {
         let known: Vec<&str> = Format::all().iter().map(|format| format.name()).collect();
         assert_eq!(known, names::FORMATS);
-        assert!(Format::default().is_for_people(), "whoever chooses nothing is a person");
+        assert!(Format::default().is_for_people(), "the default is for people");
     }
 }
