@@ -187,15 +187,7 @@ fn unknown(env: &Env, args: &[String], words: &[&str]) -> Failure {
         return failure;
     }
     let word = words.first().copied().unwrap_or_default();
-    let mut all = commands::commands().clone();
-    for root in env.stores.root_words() {
-        if let Some(found) = env.stores.word(&root.path) {
-            all.groups.extend(found.set.groups);
-            all.commands.extend(found.set.commands);
-        }
-        all.groups.push(root);
-    }
-    let mut failure = parse::unknown_word(&all, "", words);
+    let mut failure = parse::unknown_word(&commands::all(env), "", words);
     match &env.dirs {
         Ok(dirs) => failure.help.extend(install::suggest_install(dirs, word)),
         Err(reason) => failure.causes.push(format!("your own plugins are not known: {}", reason.message)),

@@ -85,5 +85,12 @@ fn no_library_is_loaded_for_it_and_what_is_installed_is_in_it() {
         );
     }
     says(&env.run(["commands", "marked"]), 127, &["`marked`"]);
-    says(&env.run(["commands", "deploy"]), 127, &["`deploy`", "astro commands"]);
+    assert_eq!(paths(&["whoami", "-o", "json"]), ["context"]);
+    for (typed, meant) in [
+        (&["deploy"][..], "did you mean `astro commands deployment`?"),
+        (&["plugin", "indx"], "did you mean `astro commands plugin index`?"),
+        (&["deployment", "token", "list", "x"], "see all commands"),
+    ] {
+        says(&env.run([&["commands"], typed].concat()), 127, &[typed[0], meant]);
+    }
 }

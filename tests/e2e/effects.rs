@@ -9,6 +9,9 @@ use astro_e2e::{
     stub::{Reply, Stub},
 };
 use astro_plugin_protocol::effect::Effect;
+use expectrl::{Expect, process::unix::WaitStatus};
+
+use crate::terminal::{ended, session};
 
 /// What each thing that a plugin asks for needs, from least to most.
 const NEEDED: &[(&str, Effect)] = &[
@@ -39,7 +42,7 @@ fn a_command_does_no_more_than_it_declares() {
             let line = format!("misbehave overreach --what {what}{option}");
             let mut command = env.astro();
             command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
-            let ran = env.ran(command.args(line.split(' ')));
+            let ran = env.ran(command.args(line.split(' ')).arg("--yes"));
             let is_refused = ran.stderr.contains("declares the effect");
             assert_eq!(is_refused, effect < *needed, "{line}: {ran:?}");
             if is_refused {
@@ -52,6 +55,38 @@ fn a_command_does_no_more_than_it_declares() {
             }
         }
     }
+}
+
+#[test]
+fn nothing_is_taken_away_before_somebody_agreed() {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("misbehaving").as_os_str()]).ok();
+    let stub = Stub::new(|_| Reply::Json(200, r#"{"organizations":[]}"#.to_owned()));
+    let run = |options: &[&str]| {
+        let mut command = env.astro();
+        command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+        env.ran(command.args(["misbehave", "overreach", "--prune", "--what", "DELETE"]).args(options))
+    };
+    says(&run(&[]), 2, &["`--yes`"]);
+    says(&run(&["--no-input"]), 2, &["`--yes`"]);
+    assert_eq!(stub.seen().len(), 0, "nothing was sent");
+    run(&["--yes"]).ok();
+    assert!(stub.seen().iter().all(|request| request.starts_with("DELETE")), "{:?}", stub.seen());
+    // At a terminal the host asks, where the plugin did not.
+    let before = stub.seen().len();
+    for (answer, code) in [("n", 130), ("y", 0)] {
+        let line = format!(
+            "ASTRO_API_URL={} ASTRO_API_TOKEN=opaque exec astro misbehave overreach --prune --what DELETE",
+            stub.address()
+        );
+        let mut asked = session(&env, "sh", &["-c", &line]);
+        asked.expect("is about to send DELETE").expect("says what");
+        asked.expect("[y/N]").expect("asks");
+        assert_eq!(stub.seen().len(), before, "nothing is sent before");
+        asked.send_line(answer).expect("typed");
+        assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, ended) if ended == code));
+    }
+    assert!(stub.seen().len() > before);
 }
 
 #[test]

@@ -222,7 +222,7 @@ pub(crate) fn probe(env: &Env, path: &str) -> Result<i32> {
         let context = env.resolver().context_at_hand(&Globals::default())?;
         let globals = Globals::default();
         let api = env.api(context, &globals).without_renewal();
-        let call = Call { reads_only: true, ..Call::new(env, &manifest.name, command, api, globals) };
+        let call = Call { completing: true, ..Call::new(env, &manifest.name, command, api, globals) };
         let request = message::encode_request(service, body)?;
         let requests: Vec<Request> = vec![(request, Arc::new(Shared(Arc::new(call))))];
         Ok(

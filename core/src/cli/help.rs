@@ -2,7 +2,6 @@
 //! line, examples, related commands, the owning plugin.
 
 use astro_plugin_protocol::{
-    effect::Effect,
     manifest::{Arg, Arity, Command, ValueKind},
     names::{BUILTIN_WORDS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
     service::View,
@@ -139,7 +138,13 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         SEVERAL_OPTIONS.iter().for_each(|option| page.global(option));
     }
     page.heading("Effect");
-    page.text_indented(&format!("{}: it {}", Effect::in_words(command), command.effect.meaning()));
+    page.text_indented(&format!("{}: it {}", command.effect, command.effect.meaning()));
+    for (long, effect) in command.raising_options() {
+        page.text_indented(&format!("{effect} with --{long}: it {}", effect.meaning()));
+    }
+    if command.needs.process {
+        page.text_indented("It runs other programs, which may change anything.");
+    }
     page.globals();
     for section in &command.sections {
         page.heading(&section.title);

@@ -13,6 +13,7 @@ use crate::{
     console::report,
     output::Format,
     program::APP,
+    suggest,
 };
 
 pub(super) fn commands() -> Vec<Builtin> {
@@ -44,13 +45,12 @@ struct Row {
 
 fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
-    let prefix = canonical(request, &request.texts("prefix"));
-    for failure in request.env.stores.denied() {
-        report::warning(&request.env.console, &failure);
-    }
-    let rows = rows(request, &prefix)?;
+    // `plugin index` in quotes are two words, too.
+    let words = request.texts("prefix");
+    let words: Vec<&str> = words.iter().flat_map(|words| words.split_whitespace()).collect();
+    let rows = rows(request, &canonical(request, &words))?;
     if rows.is_empty() {
-        return Err(nothing_below(&prefix));
+        return Err(nothing_below(request, &words));
     }
     if format == Format::JSON {
         // As the index has it: a thousand records are neither parsed nor written again.
@@ -72,8 +72,6 @@ fn list(request: &Request<'_>) -> Result<i32> {
 
 /// The words as the catalogue has them: aliases are followed, and what is unknown stays as it was typed.
 fn canonical(request: &Request<'_>, words: &[&str]) -> String {
-    // `plugin index` in quotes are two words, too.
-    let words: Vec<&str> = words.iter().flat_map(|words| words.split_whitespace()).collect();
     let Some(first) = words.first() else { return String::new() };
     let found = request.env.stores.word(first);
     for set in found.iter().map(|found| &found.set).chain([commands::commands()]) {
@@ -95,15 +93,26 @@ fn rows(request: &Request<'_>, prefix: &str) -> Result<Vec<Row>> {
     for own in commands::commands().commands.iter().filter(|own| !own.hidden && is_below(&own.path)) {
         rows.push(Row { path: own.path.clone(), json: catalogue::line(own, None)? });
     }
-    let lines = request.env.stores.catalogue().into_iter().filter(|line| is_below(&line.path));
+    let (lines, denied) = request.env.stores.catalogue();
+    for failure in denied {
+        report::warning(&request.env.console, &failure);
+    }
+    let lines = lines.into_iter().filter(|line| is_below(&line.path));
     rows.extend(lines.map(|line| Row { path: line.path, json: line.json }));
     rows.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(rows)
 }
 
-fn nothing_below(prefix: &str) -> Failure {
-    Failure::new(code::UNKNOWN_COMMAND, format!("no command is `{prefix}` or below it"))
-        .help(format!("see all commands with `{APP} commands`"))
+fn nothing_below(request: &Request<'_>, words: &[&str]) -> Failure {
+    let all = commands::all(request.env);
+    let (known, taken) = all.locate(words);
+    let meant = suggest::commands(&all, &known, words.get(taken..).unwrap_or_default());
+    let message = format!("no command is `{}` or below it", words.join(" "));
+    let failure = Failure::new(code::UNKNOWN_COMMAND, message);
+    let failure = meant
+        .iter()
+        .fold(failure, |failure, path| failure.help(format!("did you mean `{APP} commands {path}`?")));
+    failure.help(format!("see all commands with `{APP} commands`"))
 }
 
 fn view() -> View {

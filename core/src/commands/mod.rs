@@ -111,6 +111,19 @@ pub(crate) fn commands() -> &'static CommandSet {
     ALL.get_or_init(|| Builtins::describe(AREAS.iter()).set)
 }
 
+/// Those of the host and of every plugin in use.
+pub(crate) fn all(env: &Env) -> CommandSet {
+    let mut all = commands().clone();
+    for root in env.stores.root_words() {
+        if let Some(found) = env.stores.word(&root.path) {
+            all.groups.extend(found.set.groups);
+            all.commands.extend(found.set.commands);
+        }
+        all.groups.push(root);
+    }
+    all
+}
+
 fn groups() -> Vec<Group> {
     let group = |path: &str, about: &str| Group {
         path: path.to_owned(),

@@ -7,36 +7,82 @@ use astro_plugin_protocol::{
 
 /// What a plugin may change, one sentence.
 pub(super) fn of_plugin(manifest: &Manifest) -> String {
-    let name = &manifest.name;
-    match by_effect(manifest.commands.iter()) {
-        parts if parts.is_empty() => format!("`{name}` declares that its commands only read."),
-        parts => format!("`{name}` declares what it may change: {parts}."),
-    }
+    declares(&format!("`{}`", manifest.name), manifest)
 }
 
 /// What a version adds to what the one before may change; nothing when it adds nothing.
 pub(super) fn added(before: &Manifest, after: &Manifest) -> Option<String> {
-    let known = |path: &str| before.commands.iter().find(|command| command.path == path);
-    let more = after.commands.iter().filter(|command| {
-        let effect = Effect::at_most(command);
-        effect > known(&command.path).map_or(Effect::Read, Effect::at_most)
-    });
-    let parts = by_effect(more);
-    (!parts.is_empty()).then(|| {
-        format!("`{}` {} may change more than {}: {parts}.", after.name, after.version, before.version)
+    let (name, old, new) = (&after.name, &before.version, &after.version);
+    if is_silent(before) && !is_silent(after) {
+        return Some(declares(&format!("`{name}` {new}, unlike {old},"), after));
+    }
+    let parts = in_words(all(after).filter(|part| !part.is_in(before)));
+    (!parts.is_empty()).then(|| format!("`{name}` {new} may change more than {old}: {parts}."))
+}
+
+/// It is older than effects, at least in part.
+fn is_silent(manifest: &Manifest) -> bool {
+    manifest.commands.iter().any(|command| command.effect == Effect::Unknown)
+}
+
+fn declares(who: &str, manifest: &Manifest) -> String {
+    match in_words(all(manifest)) {
+        parts if parts.is_empty() => format!("{who} declares that its commands only read."),
+        parts => format!("{who} declares what it may change: {parts}."),
+    }
+}
+
+/// Something that a command or one of its options may do beside reading.
+struct Part<'m> {
+    command: &'m Command,
+    option: Option<&'m str>,
+    /// What it may change; without it, it runs programs.
+    effect: Option<Effect>,
+}
+
+impl Part<'_> {
+    /// The other manifest says this, too, or more.
+    fn is_in(&self, other: &Manifest) -> bool {
+        let Some(known) = other.commands.iter().find(|known| known.path == self.command.path) else {
+            return false;
+        };
+        let Some(effect) = self.effect else { return known.needs.process };
+        let mut options = known.raising_options();
+        let raised = self.option.and_then(|long| options.find(|(known, _)| *known == long));
+        effect <= raised.map_or(known.effect, |(_, effect)| effect)
+    }
+}
+
+fn all(manifest: &Manifest) -> impl Iterator<Item = Part<'_>> {
+    manifest.commands.iter().flat_map(|command| {
+        let own = (command.effect != Effect::Read).then_some(command.effect);
+        let own = own.map(|effect| Part { command, option: None, effect: Some(effect) });
+        let runs = command.needs.process.then_some(Part { command, option: None, effect: None });
+        let options = command.raising_options().map(move |(long, effect)| Part {
+            command,
+            option: Some(long),
+            effect: Some(effect),
+        });
+        own.into_iter().chain(options).chain(runs)
     })
 }
 
-/// Commands by what they change, those that only read left out.
-fn by_effect<'m>(commands: impl Iterator<Item = &'m Command> + Clone) -> String {
-    let of = |effect: Effect| {
-        let paths = commands.clone().filter(move |command| Effect::at_most(command) == effect);
-        let paths: Vec<String> = paths.map(|command| format!("`{}`", command.path)).collect();
-        (!paths.is_empty()).then(|| format!("{effect}: {}", paths.join(", ")))
+/// The least first: ``write: `lint fix`; destructive: `lint purge`; runs programs: `lint` ``.
+fn in_words<'m>(parts: impl Iterator<Item = Part<'m>>) -> String {
+    let parts: Vec<Part<'m>> = parts.collect();
+    let of = |wanted: Option<Effect>| {
+        let wanted_parts = parts.iter().filter(|part| part.effect == wanted);
+        let spelled: Vec<String> = wanted_parts
+            .map(|part| match part.option {
+                Some(long) => format!("`{} --{long}`", part.command.path),
+                None => format!("`{}`", part.command.path),
+            })
+            .collect();
+        let label = wanted.map_or("runs programs", Effect::name);
+        (!spelled.is_empty()).then(|| format!("{label}: {}", spelled.join(", ")))
     };
-    let parts: Vec<String> =
-        [Effect::Write, Effect::Destructive, Effect::Unknown].into_iter().filter_map(of).collect();
-    parts.join("; ")
+    let kinds = [Some(Effect::Write), Some(Effect::Destructive), Some(Effect::Unknown), None];
+    kinds.into_iter().filter_map(of).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -75,13 +121,27 @@ mod tests {
         assert_eq!(added(&reads, &all), Some(format!("`lint` 1.3.0 may change more than 1.0.0: {parts}.")));
         assert_eq!(added(&all, &reads), None);
         assert_eq!(added(&all, &all), None);
-        let unknown = plugin("0.9.0", &[("lint", Effect::Unknown)]);
-        assert_eq!(of_plugin(&unknown), "`lint` declares what it may change: unknown: `lint`.");
-        assert_eq!(added(&unknown, &reads), None, "it is known at last");
     }
 
     #[test]
-    fn an_option_that_raises_the_effect_counts() {
+    fn what_was_not_known_is_told_once_it_is() {
+        let unknown = plugin("0.9.0", &[("lint", Effect::Unknown)]);
+        assert_eq!(of_plugin(&unknown), "`lint` declares what it may change: unknown: `lint`.");
+        assert_eq!(added(&unknown, &unknown), None);
+        let rows = [
+            (Effect::Read, "declares that its commands only read."),
+            (Effect::Destructive, "declares what it may change: destructive: `lint`."),
+        ];
+        for (effect, told) in rows {
+            let known = plugin("1.0.0", &[("lint", effect)]);
+            assert_eq!(added(&unknown, &known), Some(format!("`lint` 1.0.0, unlike 0.9.0, {told}")));
+            let lost = "`lint` 0.9.0 may change more than 1.0.0: unknown: `lint`.";
+            assert_eq!(added(&known, &unknown).as_deref(), Some(lost));
+        }
+    }
+
+    #[test]
+    fn an_option_that_raises_the_effect_is_named() {
         let mut before = plugin("1.0.0", &[("lint", Effect::Read)]);
         let mut after = before.clone();
         after.version = "1.1.0".into();
@@ -91,10 +151,23 @@ mod tests {
             effect: Some(Effect::Destructive),
             ..Arg::default()
         }];
-        assert_eq!(Effect::in_words(&after.commands[0]), "read; destructive with --prune");
-        let told = "`lint` 1.1.0 may change more than 1.0.0: destructive: `lint`.";
+        let told = "`lint` 1.1.0 may change more than 1.0.0: destructive: `lint --prune`.";
         assert_eq!(added(&before, &after).as_deref(), Some(told));
+        let whole = plugin("1.2.0", &[("lint", Effect::Destructive)]);
+        let told = "`lint` 1.2.0 may change more than 1.1.0: destructive: `lint`.";
+        assert_eq!(added(&after, &whole).as_deref(), Some(told), "it needs no option any more");
         before.commands[0].effect = Effect::Destructive;
         assert_eq!(added(&before, &after), None);
+    }
+
+    #[test]
+    fn running_programs_is_told() {
+        let reads = plugin("1.0.0", &[("lint", Effect::Read)]);
+        let mut runs = plugin("1.1.0", &[("lint", Effect::Read)]);
+        runs.commands[0].needs.process = true;
+        assert_eq!(of_plugin(&runs), "`lint` declares what it may change: runs programs: `lint`.");
+        let told = "`lint` 1.1.0 may change more than 1.0.0: runs programs: `lint`.";
+        assert_eq!(added(&reads, &runs).as_deref(), Some(told));
+        assert_eq!(added(&runs, &runs), None);
     }
 }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use astro_plugin_cli::secret::Chosen;
 use astro_plugin_protocol::{
-    effect::Effect,
     invocation::{self, Outcome, Run, Terminal},
     manifest::Command,
     message::{self, Answer},
@@ -56,7 +55,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     }
     let interactive = env.is_interactive(globals, format);
     let identity = identity(owner);
-    let effect = Effect::of_line(command, &canonical::arguments(command, &parsed.matches));
+    let effect = command.effect_of(&canonical::arguments(command, &parsed.matches));
     parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
     let delivery = match command.needs.secret {
         true => Some(Delivery::prepare(parsed.secret.clone(), format, &env.console, &env.dirs)?),

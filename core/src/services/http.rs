@@ -35,14 +35,11 @@ pub(super) fn request(call: &Arc<Call>, request: HttpRequest, reply: Reply) {
 }
 
 async fn perform(call: &Call, request: &HttpRequest) -> Result<HttpResponse> {
-    if !call.command.needs.api {
-        return Err(failed("the command does not declare that it needs the API"));
-    }
     let Some(secret) = request.one_time_secret.as_ref() else {
         return retry::perform(&call.api, request).await;
     };
     let Some(delivery) = &call.delivery else {
-        return Err(failed("the command does not declare that it delivers a one-time secret"));
+        return Err(failed("there is nothing that could deliver a one-time secret"));
     };
     let (client, plugin, command) = (&call.api, call.plugin.as_str(), call.command.path.as_str());
     one_time::perform(&OneTime { client, delivery, plugin, command, request, secret }).await

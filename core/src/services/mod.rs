@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex};
 
 use astro_plugin_protocol::{
     effect::Effect,
+    gate::{self, Gate},
     manifest::{Command, ConfigKey},
     message::{self, Request},
     service,
@@ -31,7 +32,7 @@ use serde_json::Value;
 use crate::{
     api::ApiClient,
     base::{
-        error::{Failure, Result, code, failed},
+        error::{Failure, Result, failed},
         threads,
     },
     config::Dirs,
@@ -43,7 +44,6 @@ use crate::{
     host::{Services, port::Reply},
     net::clock,
     output::Renderer,
-    program::APP,
     sys::signals,
 };
 
@@ -65,10 +65,12 @@ pub(crate) struct Call {
     pub(crate) dirs: Option<Dirs>,
     /// Somebody can be asked.
     pub(crate) interactive: bool,
-    /// It may read and nothing else: a shell completes a line.
-    pub(crate) reads_only: bool,
+    /// A shell completes a line: nothing may change, be shown or be asked.
+    pub(crate) completing: bool,
     /// What this line may change.
     pub(crate) effect: Effect,
+    /// The user agreed to what it is about to do.
+    pub(crate) agreed: Mutex<bool>,
     /// How its one-time secrets are kept and delivered, when it has any.
     pub(crate) delivery: Option<Delivery>,
     /// The result so far.
@@ -90,7 +92,8 @@ impl Call {
             console: Arc::clone(&env.console),
             dirs: env.dirs.as_ref().ok().cloned(),
             interactive: false,
-            reads_only: false,
+            completing: false,
+            agreed: Mutex::new(false),
             delivery: None,
             result: Mutex::new(ResultState::new(Renderer::collecting())),
             queue: Queue::default(),
@@ -141,14 +144,21 @@ impl Services for Shared {
 fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
-    if call.reads_only && !service::only_reads(&service, &body) {
-        let reason = format!("`{service}` is not answered while a shell completes a line");
-        return reply.send(Err(Failure::new(code::FAILED, reason)));
-    }
-    if let Some(refused) = call.effect.refusal(&call.command.path, &service, &body) {
+    let gate = Gate { command: &call.command, effect: call.effect, completing: call.completing };
+    if let Some(refused) = gate.refusal(&service, &body) {
         return reply.send(Err(refused));
     }
-    match service.as_str() {
+    match gate.question(&service, &body) {
+        Some(question) => prompt::agreed(call, question, reply, move |call, reply| {
+            answer(call, &service, body, reply);
+        }),
+        None => answer(call, &service, body, reply),
+    }
+}
+
+/// Answers what the gate lets through.
+fn answer(call: &Arc<Call>, service: &str, body: Value, reply: Reply) {
+    match service {
         service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(call, body, reply)),
         service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(call, body, reply)),
         service::OUTPUT_TEXT => with(body, reply, |body, reply| output::text(call, body, reply)),
@@ -189,11 +199,7 @@ fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
             let call = Arc::clone(call);
             in_background(reply, move || naming::seen(&call, &body));
         }),
-        unknown => reply.send(Err(Failure::new(
-            code::UNIMPLEMENTED,
-            format!("this {APP} has no service `{unknown}`"),
-        )
-        .help(format!("upgrade {APP}")))),
+        unknown => reply.send(Err(gate::no_such(unknown))),
     }
 }
 

@@ -14,13 +14,13 @@ const MOST: usize = 1000;
 
 /// `names.known`
 pub(super) fn known(call: &Call, asked: &NamesKnown) -> Result<Value> {
-    checked(call, asked.ids.len())?;
+    checked(asked.ids.len())?;
     to_value(Names { things: remembered(call).with_parents(&asked.ids) })
 }
 
 /// `names.seen`
 pub(super) fn seen(call: &Call, names: &Names) -> Result<Value> {
-    checked(call, names.things.len())?;
+    checked(names.things.len())?;
     let remembered = remembered(call);
     names.things.iter().for_each(|named| remembered.remember(named));
     Ok(Value::Null)
@@ -31,10 +31,7 @@ fn remembered(call: &Call) -> names::Names {
 }
 
 /// Names are those of the API.
-fn checked(call: &Call, count: usize) -> Result<()> {
-    if !call.command.needs.api {
-        return Err(failed("the command does not declare that it needs the API"));
-    }
+fn checked(count: usize) -> Result<()> {
     if count > MOST {
         return Err(failed(format!("more than {MOST} names at once")));
     }

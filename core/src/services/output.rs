@@ -30,9 +30,6 @@ pub(super) fn emit(call: &Arc<Call>, emit: Emit, reply: Reply) {
 
 /// `output.text`
 pub(super) fn text(call: &Arc<Call>, text: Text, reply: Reply) {
-    if !call.command.needs.text {
-        return reply.send(Err(failed("the command does not declare that it streams text")));
-    }
     enqueue(call, Piece::Text(text.text), reply);
 }
 
@@ -134,7 +131,7 @@ fn render(call: &Call, piece: Piece) -> Result<Rendered> {
         Piece::Text(text) => Ok(Rendered { bytes: call.context().output.value.text(text), secret: None }),
         Piece::Secret(secret) => {
             let Some(delivery) = &call.delivery else {
-                return Err(failed("the command does not declare that it delivers a one-time secret"));
+                return Err(failed("there is nothing that could deliver a one-time secret"));
             };
             let reached = failpoint::reach("secret-received");
             let rendered = state.renderer.secret(&secret, delivery.is_to_stdout()).and_then(|bytes| {

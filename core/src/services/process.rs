@@ -44,9 +44,6 @@ pub(super) fn run(call: &Arc<Call>, process: Process, reply: Reply) {
 }
 
 fn run_to_its_end(call: &Call, process: &Process) -> Result<Value> {
-    if !call.command.needs.process {
-        return Err(failed("the command does not declare that it runs programs"));
-    }
     let program = &process.program;
     let cannot = |error: std::io::Error| {
         let failure = failed(format!("the program `{program}` cannot be run"));

@@ -14,9 +14,6 @@ use crate::{
 
 /// `profile.put`
 pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
-    if !call.command.needs.profile {
-        return Err(failed("the command does not declare that it changes profiles"));
-    }
     if !astro_plugin_protocol::names::is_name(&put.name) {
         return Err(failed("the profile's name is not accepted"));
     }

@@ -1,6 +1,6 @@
 //! Questions, on stderr. Where nobody can be asked, each is an error that names the flag.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use astro_plugin_protocol::{
     effect::Effect,
@@ -12,7 +12,10 @@ use serde_json::Value;
 
 use super::{Call, in_background};
 use crate::{
-    base::error::{Failure, Result, code},
+    base::{
+        error::{Failure, Result, code},
+        threads,
+    },
     console::{Console, declined, escaped, is_yes, no_answer, width},
     host::port::Reply,
     program::APP,
@@ -27,25 +30,56 @@ pub(super) fn confirm(call: &Arc<Call>, confirm: Confirm, reply: Reply) {
     {
         return reply.send(Err(refused));
     }
-    if call.globals.yes {
-        return reply.send(Ok(Value::Bool(true)));
-    }
-    if !call.interactive {
-        return reply.send(Err(nobody(call, "--yes", &[])));
-    }
-    let console = Arc::clone(&call.console);
-    let delivery = call.delivery.as_ref();
-    let replaced =
-        delivery.and_then(|delivery| delivery.replaced_file()).map(|file| file.display().to_string());
+    let call = Arc::clone(call);
     in_background(reply, move || {
-        let _apart = Apart::new(&console);
-        confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
-        if let Some(file) = replaced {
-            console.stderr_line(&escaped(&format!("The new value replaces the one in {file}.")));
-        }
-        let answer = console.read_line(&format!("{} [y/N]", escaped(&confirm.question)))?;
-        if is_yes(&answer) { Ok(Value::Bool(true)) } else { Err(declined()) }
+        let mut agreed = agreement(&call);
+        agree(&call, &confirm, &mut agreed).map(|()| Value::Bool(true))
     });
+}
+
+/// Goes on with what may take away what cannot be had back, once the user agreed to something: to what the plugin asked before,
+/// else to this.
+pub(super) fn agreed(
+    call: &Arc<Call>,
+    confirm: Confirm,
+    reply: Reply,
+    go_on: impl FnOnce(&Arc<Call>, Reply) + Send + 'static,
+) {
+    let call = Arc::clone(call);
+    threads::start_or_run("service", move || {
+        // Of several requests at once, one asks.
+        let mut agreed = agreement(&call);
+        let answer = if *agreed { Ok(()) } else { agree(&call, &confirm, &mut agreed) };
+        drop(agreed);
+        match answer {
+            Ok(()) => go_on(&call, reply),
+            Err(failure) => reply.send(Err(failure)),
+        }
+    });
+}
+
+fn agreement(call: &Call) -> MutexGuard<'_, bool> {
+    call.agreed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn agree(call: &Call, confirm: &Confirm, agreed: &mut bool) -> Result<()> {
+    if !call.globals.yes {
+        if !call.interactive {
+            return Err(nobody(call, "--yes", &[]));
+        }
+        let console = &call.console;
+        let _apart = Apart::new(console);
+        confirm.details.iter().for_each(|line| console.stderr_line(&escaped(line)));
+        if let Some(file) = call.delivery.as_ref().and_then(|delivery| delivery.replaced_file()) {
+            let told = format!("The new value replaces the one in {}.", file.display());
+            console.stderr_line(&escaped(&told));
+        }
+        if !is_yes(&console.read_line(&format!("{} [y/N]", escaped(&confirm.question)))?) {
+            return Err(declined());
+        }
+    }
+    *agreed = true;
+    Ok(())
 }
 
 /// `prompt.text`

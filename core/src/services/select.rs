@@ -72,9 +72,6 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
 
 /// The profile that may be changed, and where it is; fails where nothing may be selected.
 fn selectable<'c>(call: &'c Call, select: &ContextSelect) -> Result<(&'c Sourced<String>, &'c Dirs)> {
-    if !call.command.needs.profile {
-        return Err(failed("the command does not declare that it changes profiles"));
-    }
     for (key, value) in &select.values {
         let Some(dimension) = program::vocabulary().dimension(key) else {
             return Err(failed(format!("`{key}` cannot be selected")));

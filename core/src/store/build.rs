@@ -289,7 +289,7 @@ fn assemble(known: Vec<Known>, unreadable: Vec<String>) -> Index {
     let commands = words.values().flat_map(|file| {
         file.commands.iter().filter_map(|entry| Some((file.plugins.get(entry.plugin)?, &entry.command)))
     });
-    let catalogue = catalogue::encode(commands);
+    let catalogue = catalogue::encode(commands, root.unreadable.is_empty());
     let aliases: Vec<(String, WordFile)> = words
         .values()
         .flat_map(|file| root_word(file).aliases.into_iter().map(|alias| (alias, file.clone())))

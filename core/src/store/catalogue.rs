@@ -8,6 +8,7 @@ use super::{
     index::{FORMAT, Facts},
     lookup::Rank,
 };
+use crate::base::error::Failure;
 
 /// Its name in the index.
 pub(super) const CATALOGUE_FILE: &str = "commands";
@@ -24,16 +25,26 @@ pub(crate) struct Line {
     is_linked: bool,
 }
 
-/// The file: the first line says who made it, the others are fields with tabs between them.
-pub(super) fn encode<'c>(commands: impl IntoIterator<Item = (&'c Facts, &'c Command)>) -> String {
+/// The commands of a store, and whether they are all that there are: some record may not be readable.
+#[derive(Debug, Default, PartialEq)]
+struct Catalogue {
+    lines: Vec<Line>,
+    is_whole: bool,
+}
+
+/// The file: the first line says who made it and whether it could read everything, the others are fields with tabs between them.
+pub(super) fn encode<'c>(
+    commands: impl IntoIterator<Item = (&'c Facts, &'c Command)>,
+    is_whole: bool,
+) -> String {
     let visible = commands.into_iter().filter(|(_, command)| !command.hidden);
     let mut lines: Vec<String> = visible.filter_map(|(plugin, command)| line(plugin, command)).collect();
     lines.sort();
-    format!("{}\n{}", head(), lines.concat())
+    format!("{}\n{}", head(is_whole), lines.concat())
 }
 
-fn head() -> String {
-    format!("{FORMAT}\t{}", crate::VERSION)
+fn head(is_whole: bool) -> String {
+    format!("{FORMAT}\t{}\t{}", crate::VERSION, if is_whole { "whole" } else { "in part" })
 }
 
 fn line(facts: &Facts, command: &Command) -> Option<String> {
@@ -43,19 +54,22 @@ fn line(facts: &Facts, command: &Command) -> Option<String> {
     Some(format!("{}\t{}\t{}\t{linked}\t{json}\n", command.path, facts.name, facts.version))
 }
 
-fn decode(text: &str) -> Option<Vec<Line>> {
+fn decode(text: &str) -> Option<Catalogue> {
     let (first, rest) = text.split_once('\n')?;
-    if first != head() {
+    let is_whole = first == head(true);
+    if !is_whole && first != head(false) {
         return None;
     }
-    rest.lines()
+    let lines: Option<Vec<Line>> = rest
+        .lines()
         .map(|line| {
             let mut fields = line.splitn(5, '\t');
             let mut next = || fields.next().map(str::to_owned);
             let (path, plugin, version, linked, json) = (next()?, next()?, next()?, next()?, next()?);
             Some(Line { path, json, plugin, version, is_linked: linked == "linked" })
         })
-        .collect()
+        .collect();
+    Some(Catalogue { lines: lines?, is_whole })
 }
 
 impl Line {
@@ -65,9 +79,14 @@ impl Line {
 }
 
 impl Stores {
-    /// The commands of plugins that are in use, by path. No library is loaded.
-    pub(crate) fn catalogue(&self) -> Vec<Line> {
-        let all: Vec<(&Store, Vec<Line>)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
+    /// The commands of plugins that are in use, by path, and a failure for each store that this user may not read in whole. No
+    /// library is loaded, and where the index could read everything no record is looked at.
+    pub(crate) fn catalogue(&self) -> (Vec<Line>, Vec<Failure>) {
+        let all: Vec<(&Store, Catalogue)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
+        let denied = all.iter().filter(|(_, found)| !found.is_whole);
+        let denied: Vec<Failure> = denied.filter_map(|(store, _)| store.denied_now()).collect();
+        let all: Vec<(&Store, Vec<Line>)> =
+            all.into_iter().map(|(store, found)| (store, found.lines)).collect();
         let mut lines: Vec<Line> = Vec::new();
         for (store, own) in &all {
             let others = all.iter().filter(|(other, _)| other.kind != store.kind);
@@ -82,14 +101,15 @@ impl Stores {
         }
         lines.sort_by(|a, b| a.path.cmp(&b.path));
         lines.dedup_by(|later, first| later.path == first.path);
-        lines
+        (lines, denied)
     }
 }
 
 impl Store {
-    fn catalogue(&self) -> Vec<Line> {
+    fn catalogue(&self) -> Catalogue {
         if !self.dir.is_dir() {
-            return Vec::new();
+            // It may be there and not for this user.
+            return Catalogue::default();
         }
         let read = || decode(&std::fs::read_to_string(self.index_dir().join(CATALOGUE_FILE)).ok()?);
         let known = if self.is_indexed() { read() } else { None };
@@ -108,14 +128,15 @@ mod tests {
     }
 
     fn encoded(commands: &[(Facts, Command)]) -> String {
-        encode(commands.iter().map(|(facts, command)| (facts, command)))
+        encode(commands.iter().map(|(facts, command)| (facts, command)), true)
     }
 
     #[test]
     fn a_file_is_read_as_it_was_written() {
         let commands = [("z two", false), ("z one", false), ("b", true), ("a", false)];
         let text = encoded(&commands.map(|(path, hidden)| command(path, hidden)));
-        let lines = decode(&text).expect("lines");
+        let Catalogue { lines, is_whole } = decode(&text).expect("a catalogue");
+        assert!(is_whole);
         let paths: Vec<&str> = lines.iter().map(|line| line.path.as_str()).collect();
         assert_eq!(paths, ["a", "z one", "z two"]);
         let record: serde_json::Value = serde_json::from_str(&lines[0].json).expect("json");
@@ -123,10 +144,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_says_when_something_could_not_be_read() {
+        let text = encode([], false);
+        assert_eq!(decode(&text), Some(Catalogue { lines: Vec::new(), is_whole: false }));
+    }
+
+    #[test]
     fn a_file_of_another_host_is_not_believed() {
         let text = encoded(&[command("a", false)]);
         assert_eq!(decode(&text.replacen(crate::VERSION, "0.0.0", 1)), None);
         assert_eq!(decode(""), None);
-        assert_eq!(decode(&format!("{}\nno tabs\n", head())), None);
+        assert_eq!(decode(&format!("{}\nno tabs\n", head(true))), None);
     }
 }

@@ -211,7 +211,7 @@ impl Store {
         self.denied_now()
     }
 
-    fn denied_now(&self) -> Option<Failure> {
+    pub(super) fn denied_now(&self) -> Option<Failure> {
         let denied = Denied::of(&self.dir).or_else(|| self.denied_record())?;
         Some(denied.failure(format!("cannot read the plugin store `{}`", self.dir.display()), &self.dir))
     }

@@ -1,7 +1,10 @@
 //! The catalogue: everything that is known of a command without running it, as one JSON object. Its shape is published as
 //! `docs/src/reference/commands.schema.json`; keys are only ever added.
 
-use astro_plugin_protocol::manifest::{Arg, Arity, Command, ValueKind};
+use astro_plugin_protocol::{
+    manifest::{Arg, Arity, Command, ValueKind},
+    names::Global,
+};
 use serde_json::{Value, json};
 
 use crate::{error::Result, output};
@@ -10,13 +13,7 @@ use crate::{error::Result, output};
 pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
     let visible = || command.args.iter().filter(|arg| !arg.hidden);
     let options: Vec<Value> = visible().filter(|arg| !arg.arity.is_positional()).map(option).collect();
-    let host_options = command.host_options().map(|option| {
-        json!({
-            "name": option.long, "short": option.short, "aliases": option.aliases, "help": option.help,
-            "value": option.value.is_some(), "kind": "text", "choices": option.choices,
-            "required": false, "repeated": option.repeatable,
-        })
-    });
+    let host_options = command.host_options().map(host_option);
     let columns = |output: &astro_plugin_protocol::service::View| {
         output.columns.iter().map(|column| column.key.clone()).collect::<Vec<_>>()
     };
@@ -25,6 +22,7 @@ pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
         "aliases": command.aliases,
         "about": command.about,
         "effect": command.effect,
+        "runs_programs": command.needs.process,
         "one_time_secret": command.needs.secret,
         "several_profiles": command.several_profiles,
         "arguments": visible().filter(|arg| arg.arity.is_positional()).map(argument).collect::<Vec<_>>(),
@@ -50,7 +48,7 @@ pub fn line(command: &Command, plugin: Option<(&str, &str)>) -> Result<String> {
 
 fn argument(arg: &Arg) -> Value {
     json!({
-        "name": arg.id, "help": arg.help, "kind": kind(arg), "choices": choices(arg), "range": arg.range,
+        "name": arg.id, "help": arg.help, "kind": kind(arg), "setting": setting(arg), "choices": choices(arg), "range": arg.range,
         "default": arg.default, "required": arg.required, "repeated": arg.repeated || arg.arity == Arity::Trailing,
     })
 }
@@ -58,16 +56,51 @@ fn argument(arg: &Arg) -> Value {
 fn option(arg: &Arg) -> Value {
     json!({
         "name": arg.long, "short": arg.short, "aliases": arg.aliases, "help": arg.help,
-        "value": arg.arity != Arity::Flag, "kind": kind(arg), "choices": choices(arg), "range": arg.range,
-        "default": arg.default, "required": arg.required, "repeated": arg.repeated, "effect": arg.effect,
+        "value": arg.arity != Arity::Flag, "kind": kind(arg), "setting": setting(arg), "choices": choices(arg),
+        "range": arg.range, "default": arg.default, "required": arg.required, "repeated": arg.repeated, "effect": arg.effect,
     })
 }
 
-fn kind(arg: &Arg) -> Value {
+/// One of [`Command::host_options`], with the keys of any other.
+fn host_option(option: &Global) -> Value {
+    let kind = if option.value.is_some() { "text" } else { "bool" };
+    json!({
+        "name": option.long, "short": option.short, "aliases": option.aliases, "help": option.help,
+        "value": option.value.is_some(), "kind": kind, "setting": null, "choices": option.choices,
+        "range": null, "default": null, "required": false, "repeated": option.repeatable, "effect": null,
+    })
+}
+
+fn kind(arg: &Arg) -> &'static str {
     match &arg.kind {
-        ValueKind::Text if arg.arity == Arity::Flag => "bool".into(),
-        kind => serde_json::to_value(kind).unwrap_or_default(),
+        ValueKind::Text if arg.arity == Arity::Flag => "bool",
+        ValueKind::Text => "text",
+        ValueKind::Bool => "bool",
+        ValueKind::File => "file",
+        ValueKind::Dynamic => "dynamic",
+        ValueKind::Profile => "profile",
+        ValueKind::Setting(_) => "setting",
+        ValueKind::Unknown => "unknown",
     }
+}
+
+/// The dimension whose ID or name is expected.
+fn setting(arg: &Arg) -> Option<&str> {
+    match &arg.kind {
+        ValueKind::Setting(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// What a command may change, as one object: the effects of the catalogue without the rest.
+pub fn effects(command: &Command) -> Value {
+    let options = command.raising_options().map(|(long, effect)| json!({ "name": long, "effect": effect }));
+    json!({
+        "command": command.path,
+        "effect": command.effect,
+        "options": options.collect::<Vec<_>>(),
+        "runs_programs": command.needs.process,
+    })
 }
 
 fn choices(arg: &Arg) -> Vec<&str> {
@@ -81,6 +114,8 @@ mod tests {
         manifest::{Choice, Example, ExitCode, Needs},
         service::View,
     };
+
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -103,6 +138,11 @@ mod tests {
                     long: Some("prune".into()),
                     effect: Some(Effect::Destructive),
                     ..arg("prune", Arity::Flag)
+                },
+                Arg {
+                    long: Some("deployment".into()),
+                    kind: ValueKind::setting("deployment"),
+                    ..arg("deployment", Arity::One)
                 },
                 Arg { long: Some("secret".into()), hidden: true, ..arg("hidden", Arity::Flag) },
             ],
@@ -139,9 +179,8 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/reference/commands.schema.json");
         let schema: Value =
             serde_json::from_str(&std::fs::read_to_string(path).expect("the schema")).expect("json");
-        let mut document = json!({ "commands": [record(&command(), Some(("lint", "1.0.0")))] });
-        // What is null is described where it is not.
-        document["commands"][0]["options"][0]["effect"] = "read".into();
+        let document =
+            json!({ "commands": [record(&command(), Some(("lint", "1.0.0"))), record(&command(), None)] });
         check(&schema, &schema, &document, "");
     }
 
@@ -159,9 +198,13 @@ mod tests {
                         known.get(key).unwrap_or_else(|| panic!("{place}.{key} is not in the schema"));
                     check(schema, inner, value, &format!("{place}.{key}"));
                 }
-                for key in at["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    assert!(fields.contains_key(key), "{place}.{key} is required and not there");
-                }
+                // Each record has all keys, so that nobody has to ask whether one is there.
+                let required = at["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let required: BTreeSet<&str> = required.collect();
+                let there: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
+                let described: BTreeSet<&str> = known.keys().map(String::as_str).collect();
+                assert_eq!(required, there, "{place}");
+                assert_eq!(described, there, "{place}");
             }
             Value::Array(items) => {
                 for item in items {
@@ -175,15 +218,12 @@ mod tests {
                     Value::Number(_) => "integer",
                     _ => "string",
                 };
-                let fits = match &at["type"] {
-                    Value::Array(types) => types.iter().any(|known| known == name),
-                    known => known == name,
+                let fits = match (&at["type"], &at["enum"]) {
+                    (_, Value::Array(listed)) => listed.contains(value),
+                    (Value::Array(types), _) => types.iter().any(|known| known == name),
+                    (known, _) => known == name,
                 };
-                let listed = at["enum"].as_array();
-                assert!(
-                    fits || listed.is_some_and(|values| values.contains(value)),
-                    "{place}: {value} is no {at}"
-                );
+                assert!(fits, "{place}: {value} is no {at}");
             }
         }
     }

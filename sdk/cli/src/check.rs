@@ -16,5 +16,5 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
 /// Every problem of the manifest of a plugin that is linked, checked, packed, published or installed: its commands must say what
 /// they change, too.
 pub fn problems_of_new(manifest: &Manifest) -> Vec<String> {
-    problems(manifest).into_iter().chain(check::without_effect(manifest)).collect()
+    problems(manifest).into_iter().chain(check::undeclared(manifest)).collect()
 }

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use crate::command_effect::undeclared;
 use crate::{
-    effect::Effect,
+    command_effect,
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     names::{
         self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
@@ -159,21 +160,9 @@ fn path_problems(path: &str, aliases: &[String], vocabulary: &Vocabulary, found:
     }
 }
 
-/// The commands of a manifest that do not say what they change. An installed plugin that is older than effects may have some; a
-/// new one may not.
-pub fn without_effect(manifest: &Manifest) -> Option<String> {
-    let commands = manifest.commands.iter().filter(|command| command.effect == Effect::Unknown);
-    let paths: Vec<String> = commands.map(|command| format!("`{}`", shown(&command.path))).collect();
-    match paths.as_slice() {
-        [] => None,
-        [one] => Some(format!("the command {one} declares no effect")),
-        _ => Some(format!("the commands {} declare no effect", paths.join(", "))),
-    }
-}
-
 fn command_problems(command: &Command, vocabulary: &Vocabulary, found: &mut Vec<String>) {
     let path = &command.path;
-    crate::effect::problems(command, found);
+    command_effect::problems(command, found);
     let (mut ids, mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut positionals_end = None;
     for arg in &command.args {

@@ -5,7 +5,7 @@
 //! * [`invocation`]: what the host asks of a plugin (`run`).
 //! * [`service`]: what a plugin asks of the host, one type for each service.
 //! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
-//! * [`effect`]: what a command may change, and so which services it may ask for.
+//! * [`effect`]: what a command may change. [`gate`]: what it must have declared before a service is answered.
 //! * [`names`]: words and flags that belong to the host. [`naming`]: the names of things that have IDs.
 //! * [`mod@text`] and [`duration`]: what text may hold, and how lengths of time are typed.
 //! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file; [`plugin_index`]: the document that lists such files.
@@ -17,9 +17,11 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod command_effect;
 mod config_key;
 pub mod duration;
 pub mod effect;
+pub mod gate;
 pub mod invocation;
 pub mod manifest;
 pub mod message;

@@ -29,7 +29,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::effect::Effect;
 pub use crate::{
     naming::{Named, Names, NamesKnown},
     selection::{ContextSelect, ContextSelectAnswer, ProfilePut, ProfilePutAnswer},
@@ -73,16 +72,6 @@ pub const CONTEXT_SELECT: &str = "context.select";
 pub const NAMES_KNOWN: &str = "names.known";
 /// Remembers names that the API answered just now.
 pub const NAMES_SEEN: &str = "names.seen";
-
-/// Whether a request may be answered while a shell completes a line: nobody pressed Enter, so nothing may change, be shown
-/// or be asked.
-pub fn only_reads(service: &str, body: &Value) -> bool {
-    match service {
-        HTTP_REQUEST => Effect::of_request(service, body) == Effect::Read,
-        CONFIG_GET | CLOCK | CANCEL_WAIT | NAMES_KNOWN => true,
-        _ => false,
-    }
-}
 
 /// A request to the API. The host adds address, credential, headers and timeout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -17,7 +17,6 @@ use astro_plugin_cli::{
     wording,
 };
 use astro_plugin_protocol::{
-    effect::Effect,
     invocation::{self, Candidate, Candidates, Complete, Outcome, Run, Setting, Source, Terminal, kind},
     manifest::{self, ValueKind},
     message::{self, encode_request},
@@ -292,7 +291,7 @@ impl Host {
         parsed: &Parsed<'_>,
         command: &manifest::Command,
         format: Format,
-        reads_only: bool,
+        completing: bool,
     ) -> Arc<Services> {
         let layout = TableLayout {
             width: self.width,
@@ -305,8 +304,8 @@ impl Host {
             format,
             layout,
             interactive: self.interactive && !parsed.globals.no_input,
-            reads_only,
-            effect: Effect::of_line(command, &canonical::arguments(command, &parsed.matches)),
+            completing,
+            effect: command.effect_of(&canonical::arguments(command, &parsed.matches)),
         };
         Arc::new(Services::new(Arc::clone(&self.script), &self.manifest, line))
     }
@@ -331,7 +330,7 @@ impl Host {
     /// Services for a message that belongs to no line.
     pub(super) fn idle_services(&self, command: &manifest::Command) -> Arc<Services> {
         let line =
-            Line { command: command.clone(), reads_only: true, effect: command.effect, ..Line::default() };
+            Line { command: command.clone(), completing: true, effect: command.effect, ..Line::default() };
         Arc::new(Services::new(Arc::clone(&self.script), &self.manifest, line))
     }
 

@@ -17,6 +17,7 @@ use astro_plugin_cli::{
 };
 use astro_plugin_protocol::{
     effect::Effect,
+    gate::{self, Gate},
     manifest::{Command, ConfigKey, Manifest},
     message::{self, Answer, Failure, Request, code},
     service::{
@@ -39,7 +40,7 @@ pub(super) struct Services {
     globals: Globals,
     format: Format,
     interactive: bool,
-    reads_only: bool,
+    completing: bool,
     effect: Effect,
     shown: Mutex<Shown>,
 }
@@ -54,7 +55,7 @@ pub(super) struct Line {
     /// Prompts are answered.
     pub(super) interactive: bool,
     /// A shell completes it: nothing may change.
-    pub(super) reads_only: bool,
+    pub(super) completing: bool,
     /// What it may change.
     pub(super) effect: Effect,
 }
@@ -64,6 +65,8 @@ struct Shown {
     stdout: Vec<u8>,
     stderr: String,
     failure: Option<Failure>,
+    /// Whoever sits at the terminal agreed to what the command is about to do.
+    agreed: bool,
 }
 
 /// One command's place among the open ones.
@@ -108,9 +111,10 @@ extern "C" fn query(_: u64) -> *const () {
 
 impl Services {
     pub(super) fn new(script: Arc<Mutex<Script>>, manifest: &Manifest, line: Line) -> Self {
-        let Line { command, globals, format, layout, interactive, reads_only, effect } = line;
+        let Line { command, globals, format, layout, interactive, completing, effect } = line;
         let renderer = Renderer::new(format, layout);
-        let shown = Shown { renderer, stdout: Vec::new(), stderr: String::new(), failure: None };
+        let shown =
+            Shown { renderer, stdout: Vec::new(), stderr: String::new(), failure: None, agreed: false };
         Self {
             script,
             plugin: manifest.name.clone(),
@@ -119,7 +123,7 @@ impl Services {
             globals,
             format,
             interactive,
-            reads_only,
+            completing,
             effect,
             shown: Mutex::new(shown),
         }
@@ -157,11 +161,12 @@ impl Services {
 
     fn answer(&self, request: Request) -> Result<Value, Failure> {
         let Request { service, body, .. } = request;
-        if self.reads_only && !service::only_reads(&service, &body) {
-            return Err(failed(format!("`{service}` is not answered while a shell completes a line")));
-        }
-        if let Some(refused) = self.effect.refusal(&self.command.path, &service, &body) {
+        let gate = Gate { command: &self.command, effect: self.effect, completing: self.completing };
+        if let Some(refused) = gate.refusal(&service, &body) {
             return Err(refused);
+        }
+        if let Some(question) = gate.question(&service, &body).filter(|_| !self.shown().agreed) {
+            self.confirm(&question)?;
         }
         match service.as_str() {
             service::HTTP_REQUEST => self.http(message::read(body)?),
@@ -185,15 +190,11 @@ impl Services {
                 self.script().remember(message::read(body)?);
                 Ok(Value::Null)
             }
-            other => Err(Failure::new(code::UNIMPLEMENTED, format!("the test's host has no `{other}`"))),
+            other => Err(gate::no_such(other)),
         }
     }
 
     fn http(&self, request: HttpRequest) -> Result<Value, Failure> {
-        if !self.command.needs.api {
-            return Err(failed("the command does not declare that it sends requests")
-                .help("declare it with `spec.needs_api()`"));
-        }
         self.script().http(request).and_then(to_value)
     }
 
@@ -231,19 +232,11 @@ impl Services {
     }
 
     fn text(&self, text: &Text) -> Result<Value, Failure> {
-        if !self.command.needs.text {
-            return Err(failed("the command does not declare that it streams text")
-                .help("declare it with `spec.streams_text()`"));
-        }
         self.shown().stdout.extend(self.format.text(text.text.clone()));
         Ok(Value::Null)
     }
 
     fn secret(&self, secret: &Secret) -> Result<Value, Failure> {
-        if !self.command.needs.secret {
-            return Err(failed("the command does not declare that it delivers a one-time secret")
-                .help("declare it with `spec.delivers_secret()`"));
-        }
         let mut shown = self.shown();
         let bytes = shown.renderer.secret(secret, true)?;
         shown.stdout.extend(bytes);
@@ -252,13 +245,17 @@ impl Services {
 
     fn confirm(&self, confirm: &Confirm) -> Result<Value, Failure> {
         if self.globals.yes {
+            self.shown().agreed = true;
             return Ok(Value::Bool(true));
         }
         if self.interactive && self.format.is_for_people() {
             confirm.details.iter().for_each(|line| self.say(line));
         }
         match self.typed(&confirm.question, "--yes")?.to_lowercase().as_str() {
-            "y" | "yes" => Ok(Value::Bool(true)),
+            "y" | "yes" => {
+                self.shown().agreed = true;
+                Ok(Value::Bool(true))
+            }
             _ => Err(Failure::new(code::DECLINED, "declined; nothing was done")),
         }
     }
@@ -292,10 +289,6 @@ impl Services {
     }
 
     fn process(&self, process: &Process) -> Result<Value, Failure> {
-        if !self.command.needs.process {
-            return Err(failed("the command does not declare that it runs programs")
-                .help("declare it with `spec.runs_programs()`"));
-        }
         let Some(end) = self.script().programs.get(&process.program).cloned() else {
             return Err(failed(format!("the test's script has no program `{}`", process.program))
                 .help("give one with Host::program"));

@@ -92,7 +92,7 @@ pub(super) fn commands() -> Vec<Builtin> {
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",
-        Effect::Write,
+        Effect::Destructive,
         "Sign out and remove what is stored",
         vec![credential()],
         &[("astro logout --credential prod", "Remove a credential")],

@@ -124,7 +124,7 @@ fn test_command() -> Builtin {
     rest.repeated = true;
     let mut test = command(
         "plugin test",
-        Effect::Read,
+        Effect::Write,
         "Run the tests of a plugin, those against the sandbox among them",
         vec![
             Arg {

@@ -12,6 +12,7 @@ mod outcome;
 
 use std::path::Path;
 
+use astro_plugin_cli::catalogue;
 use astro_plugin_protocol::{
     effect::Effect,
     manifest::Manifest,
@@ -218,8 +219,10 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["config"] = manifest.config.iter().map(|key| key.key.clone()).collect();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
     let effects = manifest.commands.iter();
-    facts["effects"] =
-        effects.map(|command| format!("{}: {}", command.path, Effect::in_words(command))).collect();
+    facts["effects"] = match format.is_document() {
+        true => effects.map(catalogue::effects).collect(),
+        false => effects.map(|command| format!("{}: {}", command.path, command.effect_in_words())).collect(),
+    };
     request.emit(format, info_view(), vec![facts])
 }
 
