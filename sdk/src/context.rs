@@ -131,6 +131,23 @@ impl Context {
         message::decode_answer(&answer).and_then(message::read).map_err(Error::from_failure)
     }
 
+    /// The same with bytes after the request, and with those that came after the answer.
+    pub(crate) async fn call_with<T: DeserializeOwned>(
+        &self,
+        service: &str,
+        body: impl Serialize,
+        bytes: Option<&[u8]>,
+    ) -> Result<(T, Option<Vec<u8>>)> {
+        let mut request = message::encode_request(service, body).map_err(Error::from_failure)?;
+        if let Some(bytes) = bytes {
+            request = message::with_bytes(&request, bytes).map_err(Error::from_failure)?;
+        }
+        let answer = self.inner.port.call(request.into()).await;
+        let (answer, bytes) = message::split(&answer).map_err(Error::from_failure)?;
+        let value = message::decode_answer(answer).and_then(message::read).map_err(Error::from_failure)?;
+        Ok((value, bytes.map(<[u8]>::to_vec)))
+    }
+
     /// Sends a request whose answer nobody waits for.
     pub(crate) fn tell(&self, service: &str, body: impl Serialize) {
         if let Ok(request) = message::encode_request(service, body) {

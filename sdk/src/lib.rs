@@ -93,7 +93,7 @@ pub use astro_plugin_protocol::{
 };
 pub use context::Context;
 pub use error::{Error, Result};
-pub use http::{Http, HttpCall};
+pub use http::{Http, HttpCall, Paging, Response};
 pub use naming::Named;
 pub use output::View;
 pub use period::Period;
@@ -113,8 +113,8 @@ pub mod __private {
 /// Everything a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Candidate, Command, Completing, ConfigKey, Context, Effect, Error, Plugin, Result, Sort, SortKey,
-        Spec, ValueKind, View, clap, crate_plugin, export_plugin, serde,
+        Candidate, Command, Completing, ConfigKey, Context, Effect, Error, Paging, Plugin, Result, Sort,
+        SortKey, Spec, ValueKind, View, clap, crate_plugin, export_plugin, serde,
     };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};

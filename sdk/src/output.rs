@@ -2,7 +2,7 @@
 
 use astro_plugin_protocol::service::{self, Column, ColumnKind, Emit, Secret};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::{Context, Error, Result};
 
@@ -97,6 +97,11 @@ impl View {
         self.view.list.is_some()
     }
 
+    /// What is shown depends on the keys of a record, since nothing was declared.
+    fn needs_a_row(&self) -> bool {
+        self.view.columns.is_empty()
+    }
+
     /// Where no columns are declared, those of the record's keys.
     fn or_of(mut self, record: &Value) -> Self {
         let keys = || record.as_object().into_iter().flat_map(|fields| fields.keys());
@@ -126,18 +131,28 @@ impl View {
     }
 }
 
+/// [`Emit::Rows`] with rows that are encoded as they are.
+#[derive(Serialize)]
+struct Rows<'r, R> {
+    op: &'static str,
+    rows: &'r [R],
+}
+
 impl Context {
-    /// The value that a command gave, shown as it declared.
-    pub(crate) async fn emit_output(&self, view: Option<View>, output: Value) -> Result<()> {
+    /// The value that a command gave, encoded, shown as it declared. The rows travel as the text that they are.
+    pub(crate) async fn emit_output(&self, view: Option<View>, output: &RawValue) -> Result<()> {
         let is_list = view.as_ref().is_some_and(View::is_list);
-        match output {
-            Value::Null => Ok(()),
-            Value::Array(rows) if is_list => self.emit_list(view.unwrap_or_default(), rows).await,
-            Value::Object(_) if !is_list => self.emit(view.unwrap_or_default(), &output).await,
-            Value::Array(_) => {
+        match output.get().as_bytes().first() {
+            Some(b'n') => Ok(()),
+            Some(b'[') if is_list => {
+                let rows: Vec<&RawValue> = serde_json::from_str(output.get())?;
+                self.emit_list(view.unwrap_or_default(), rows).await
+            }
+            Some(b'{') if !is_list => self.emit(view.unwrap_or_default(), &output).await,
+            Some(b'[') => {
                 Err(Error::plugin("its command gives a list and declares no `View::list` with `spec.output`"))
             }
-            Value::Object(_) => {
+            Some(b'{') => {
                 Err(Error::plugin("its command gives a record and declares a list with `spec.output`"))
             }
             _ => Err(Error::plugin("its command gives neither a record nor a list of records")),
@@ -161,15 +176,15 @@ impl Context {
     /// `closed`; pass it on, it is a quiet end.
     pub async fn emit_list<R: Serialize>(&self, view: View, rows: impl IntoIterator<Item = R>) -> Result<()> {
         let mut rows = rows.into_iter();
-        let mut next = || -> Result<Vec<Value>> {
-            Ok(rows.by_ref().take(ROWS_AT_ONCE).map(serde_json::to_value).collect::<Result<_, _>>()?)
+        let mut piece: Vec<R> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+        let view = match view.needs_a_row() {
+            true => view.or_of(&piece.first().map(serde_json::to_value).transpose()?.unwrap_or_default()),
+            false => view.with_clean(),
         };
-        let mut piece = next()?;
-        let view = view.or_of(piece.first().unwrap_or(&Value::Null)).view;
-        self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view }).await?;
+        self.call::<()>(service::OUTPUT_EMIT, Emit::Begin { view: view.view }).await?;
         while !piece.is_empty() {
-            self.call::<()>(service::OUTPUT_EMIT, Emit::Rows { rows: piece }).await?;
-            piece = next()?;
+            self.call::<()>(service::OUTPUT_EMIT, Rows { op: "rows", rows: &piece }).await?;
+            piece = rows.by_ref().take(ROWS_AT_ONCE).collect();
         }
         self.call(service::OUTPUT_EMIT, Emit::End).await
     }

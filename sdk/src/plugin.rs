@@ -206,8 +206,9 @@ impl Plugin {
                 let view = spec.output.clone();
                 let running = command.run(ctx.clone());
                 Ok(Box::pin(async move {
-                    let output = serde_json::to_value(running.await?)?;
-                    ctx.emit_output(view, output).await
+                    // Encoded here and dropped: it need not be shared between threads.
+                    let output = serde_json::value::to_raw_value(&running.await?)?;
+                    ctx.emit_output(view, &output).await
                 }))
             },
             complete: |asked, ctx| Box::pin(C::complete(asked, ctx)),

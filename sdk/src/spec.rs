@@ -110,6 +110,13 @@ impl Spec {
         self
     }
 
+    /// The command sends requests to another API than the profile's, on this host: `status.example.com`, or `localhost`
+    /// ([`crate::Http::at`]). No credential is sent there. People see it before they install the plugin.
+    pub fn needs_host(&mut self, host: &str) -> &mut Self {
+        self.needs.hosts.push(host.to_owned());
+        self
+    }
+
     /// The command writes streamed text ([`crate::Context::text`]) instead of records.
     pub fn streams_text(&mut self) -> &mut Self {
         self.needs.text = true;

@@ -114,7 +114,7 @@ fn each_end_of_a_command_has_its_code_and_words() {
         ("astro act --what list", 126, "gives a list and declares no `View::list`"),
         ("astro act --what number", 126, "gives neither a record nor a list"),
         ("astro act --what slip", 126, "declares the column `missing`, which no record has"),
-        ("astro act --what request", 1, "help: declare it with `spec.needs_api()`"),
+        ("astro act --what request", 1, "declare it with `spec.needs_api()`"),
         ("astro act --what text", 1, "help: declare it with `spec.streams_text()`"),
         ("astro act --what program", 1, "help: declare it with `spec.runs_programs()`"),
         ("astro act --what ask", 2, "needs `--what <WHAT>`, because it cannot prompt here"),
@@ -163,7 +163,7 @@ fn completion_reads_and_nothing_else() {
     assert!(undeclared.contains("declare it with `spec.dynamic`"), "{undeclared}");
     let refused = catch_unwind(|| values("astro act --what write", "")).expect_err("a write is refused");
     let said = refused.downcast_ref::<String>().cloned().unwrap_or_default();
-    assert!(said.contains("`http.request` is not answered"), "{said}");
+    assert!(said.contains("cannot send POST: a shell completes a line"), "{said}");
 }
 
 /// What a panic says.

@@ -3,12 +3,11 @@
 use astro_plugin_protocol::message::HttpFailure;
 use reqwest::{Method, Url};
 
-use super::request::Answered;
+use super::{peer::Peer, request::Answered};
 use crate::{
     base::error::{Failure, auth, code, failed},
     context::{Context, renewal},
     net::{
-        address::Address,
         client::{CONNECT_TIMEOUT, Unreached},
         clock,
     },
@@ -56,14 +55,20 @@ pub(super) fn unknown_outcome(method: &Method) -> Failure {
     .help("look whether it was done before you try again")
 }
 
-pub(super) fn not_understood(method: &Method, address: &Address) -> Failure {
+pub(super) fn not_understood(method: &Method, peer: Peer<'_>) -> Failure {
     let failure = match *method {
         Method::GET => failed("the answer is not JSON"),
         _ => {
             Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
         }
     };
-    failure.help(format!("is {address} {}? see `{APP} context`", product().api.title))
+    match peer {
+        Peer::Profile(context) => {
+            let address = &context.address.value;
+            failure.help(format!("is {address} {}? see `{APP} context`", product().api.title))
+        }
+        Peer::Other(base) => failure.help(format!("it came from {base}")),
+    }
 }
 
 pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -> Failure {

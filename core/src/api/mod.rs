@@ -2,12 +2,14 @@
 //! Plugins use it through `services`, the host for names and completion.
 //!
 //! [`retry`] repeats what may be repeated and keeps to the API's rates; [`renew`] takes another credential after a refusal;
-//! [`error`] says what went wrong.
+//! [`download`] writes a file; [`error`] says what went wrong, and [`peer`] of whom: a command may declare other APIs.
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod download;
 pub(crate) mod error;
 pub(crate) mod names;
+mod peer;
 mod renew;
 pub(crate) mod request;
 pub(crate) mod retry;
@@ -82,8 +84,8 @@ impl ApiClient {
         let path = path.iter().map(|segment| (*segment).to_owned()).collect();
         let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
-        let answer = runtime::handle()?.block_on(retry::perform(self, &request));
-        answer.map(|answer| answer.body).map_err(|failure| self.advised(failure))
+        let answer = runtime::handle()?.block_on(retry::perform(self, &request, &[]));
+        answer.map(|(answer, _)| answer.body).map_err(|failure| self.advised(failure))
     }
 
     /// With what to type when nothing listens at the address of a plugin's profile.
@@ -117,8 +119,9 @@ impl ApiClient {
             let id = said.request_id.map(|id| format!(" request {id}")).unwrap_or_default();
             let (method, status) = (&request.method, answered.status);
             let line = format!(
-                "{}{method} /{} {status}{id} {} ms",
+                "{}{method} {}/{} {status}{id} {} ms",
                 self.label,
+                request.base.as_deref().unwrap_or_default(),
                 request.path.join("/"),
                 took.as_millis()
             );
@@ -132,10 +135,10 @@ impl ApiClient {
         request: &HttpRequest,
         deadline: std::time::Instant,
     ) -> Result<Value, Option<u16>> {
-        let mut prepared = request::Prepared::new(self, request).map_err(|_| None)?;
+        let mut prepared = request::Prepared::new(self, request, &[]).map_err(|_| None)?;
         prepared.deadline = deadline;
         let client = self.shared().map_err(|_| None)?;
-        match prepared.send(&client, |_| ()).await {
+        match prepared.send(&client, |_| Ok(request::Take::Keep)).await {
             Ok(answered) if answered.status == 200 => {
                 serde_json::from_slice(&answered.body).map_err(|_| None)
             }

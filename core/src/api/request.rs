@@ -1,28 +1,29 @@
 //! One request: built from what a plugin asked for, sent once, its answer as it came.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use astro_plugin_protocol::{
     effect::Effect,
-    service::{HttpRequest, HttpResponse},
+    service::{AnswerForm, HttpRequest, HttpResponse},
 };
 use reqwest::{
     Client, Method, RequestBuilder, Response, Url,
-    header::{HeaderMap, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
 
-use super::{ApiClient, error::not_understood};
+use super::{ApiClient, error::not_understood, peer::Peer};
 use crate::{
-    base::error::{Failure, Result, ResultExt, auth, code, failed, innermost, plain_io, usage},
+    base::error::{Failure, Result, ResultExt, auth, code, failed, innermost, plain_io},
     context::{Context, settings},
     credential::Secret,
     net::{self, address::Address, clock},
     program::APP,
 };
 
-/// The longest segment of a path in bytes; no ID of the API comes near.
-const LONGEST_ID: usize = 256;
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 48 * 1024 * 1024;
 
@@ -30,10 +31,23 @@ const MAX_BODY: usize = 48 * 1024 * 1024;
 pub(crate) struct Prepared {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) token: Secret,
+    /// The credential; another API than the profile's gets none.
+    pub(crate) token: Option<Secret>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) deadline: Instant,
+    /// How long nothing may come, instead of the deadline, once the answer began: for what may be long.
+    pub(crate) idle: Option<Duration>,
+    /// Whatever comes is fine, not only JSON.
+    pub(crate) takes_all: bool,
+}
+
+/// What becomes of a piece of a body.
+pub(crate) enum Take {
+    /// It is part of the answer.
+    Keep,
+    /// It went elsewhere.
+    Pass,
 }
 
 /// Whatever name was looked up on the way here: a token that says whose it is goes with no other owner.
@@ -57,6 +71,7 @@ fn one_customer(context: &Context, request: &HttpRequest) -> Result<()> {
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) is_json: bool,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Vec<u8>,
 }
@@ -74,44 +89,62 @@ pub(crate) enum SendError {
 }
 
 impl Prepared {
-    pub(crate) fn new(client: &ApiClient, request: &HttpRequest) -> Result<Self> {
+    /// `bytes` are the body of a request that says of which kind they are.
+    pub(crate) fn new(client: &ApiClient, request: &HttpRequest, bytes: &[u8]) -> Result<Self> {
         let context = &client.context;
-        let token = client.token()?;
-        context.allow(Effect::of_method(&request.method))?;
-        one_customer(context, request)?;
-        let method = match request.method.as_str() {
-            "GET" => Method::GET,
-            "HEAD" => Method::HEAD,
-            "POST" => Method::POST,
-            "PUT" => Method::PUT,
-            "PATCH" => Method::PATCH,
-            "DELETE" => Method::DELETE,
-            other => {
-                let known = "GET, HEAD, POST, PUT, PATCH, DELETE";
-                return Err(failed(format!("the method `{other}` is not one of {known}")));
+        let (base, token) = match &request.base {
+            Some(other) => (other.as_str(), None),
+            None => {
+                let token = client.token()?;
+                context.allow(Effect::of_method(&request.method))?;
+                one_customer(context, request)?;
+                (context.address.value.as_str(), Some(token))
             }
         };
+        let method = Method::from_bytes(request.method.as_bytes())
+            .context(code::FAILED, || format!("`{}` is not a method", request.method))?;
         let mut headers = HeaderMap::new();
-        headers.insert("authorization", bearer(&token)?);
-        headers.insert("accept", HeaderValue::from_static("application/json"));
-        let body = match &request.body {
-            Some(body) => {
+        let accept = if request.to_file.is_some() { "*/*" } else { "application/json" };
+        headers.insert("accept", HeaderValue::from_static(accept));
+        for (name, value) in &request.headers {
+            let cannot = || format!("the header `{name}` cannot be sent");
+            let name = HeaderName::from_bytes(name.as_bytes()).context(code::FAILED, cannot)?;
+            let value = HeaderValue::from_str(value).context(code::FAILED, cannot)?;
+            // What is set twice is sent twice; what the host would have set is replaced.
+            match name.as_str() {
+                "accept" => drop(headers.insert(name, value)),
+                _ => drop(headers.append(name, value)),
+            }
+        }
+        let takes_all = headers.get("accept").is_none_or(|accept| accept != "application/json");
+        if let Some(token) = &token {
+            headers.insert("authorization", bearer(token)?);
+        }
+        let body = match (&request.body, &request.content_type) {
+            (_, Some(kind)) => {
+                let kind = HeaderValue::from_str(kind)
+                    .context(code::FAILED, || "the media type cannot be sent".to_owned())?;
+                headers.insert("content-type", kind);
+                Some(bytes.to_owned())
+            }
+            (Some(body), None) => {
                 headers.insert("content-type", HeaderValue::from_static("application/json"));
                 let what = || "the body cannot be encoded".to_owned();
                 Some(serde_json::to_vec(body).context(code::FAILED, what)?)
             }
-            None => None,
+            (None, None) => None,
         };
         let limit = client.time_limit;
         let limit = request.limit_ms.map_or(limit, |own| limit.min(Duration::from_millis(own)));
         let deadline = Instant::now() + limit;
-        Ok(Self { method, url: url(&context.address.value, request)?, token, headers, body, deadline })
+        let idle = request.to_file.is_some().then_some(limit);
+        Ok(Self { method, url: url(base, request)?, token, headers, body, deadline, idle, takes_all })
     }
 
     /// Takes another credential, for the same request again.
     pub(crate) fn authorize(&mut self, token: Secret) -> Result<()> {
         self.headers.insert("authorization", bearer(&token)?);
-        self.token = token;
+        self.token = Some(token);
         Ok(())
     }
 
@@ -131,10 +164,13 @@ impl Prepared {
     pub(crate) async fn send(
         &self,
         client: &Client,
-        piece: impl FnMut(&[u8]),
+        piece: impl FnMut(&[u8]) -> Result<Take>,
     ) -> Result<Answered, SendError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        receive(self.call(client, Some(left)), piece).await
+        match self.idle {
+            None => receive(self.call(client, Some(left)), piece, None).await,
+            Some(idle) => receive(self.call(client, None), piece, Some(idle)).await,
+        }
     }
 
     /// The same for what is sent once. An answer that is there is taken, also when the process was stopped until
@@ -142,12 +178,16 @@ impl Prepared {
     pub(crate) async fn send_whole(
         &self,
         client: &Client,
-        piece: impl FnMut(&[u8]),
+        mut piece: impl FnMut(&[u8]),
     ) -> Result<Answered, SendError> {
         let call = self.call(client, None);
+        let piece = |bytes: &[u8]| {
+            piece(bytes);
+            Ok(Take::Keep)
+        };
         tokio::select! {
             biased;
-            outcome = receive(call, piece) => outcome,
+            outcome = receive(call, piece, None) => outcome,
             () = tokio::time::sleep_until(self.deadline.into()) => Err(SendError::TimedOut),
         }
     }
@@ -162,17 +202,23 @@ fn bearer(token: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
-async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<Answered, SendError> {
-    let mut response = call.send().await.map_err(|error| match error.is_connect() {
+/// Sends it and takes what comes. `idle` is how long nothing may come.
+async fn receive(
+    call: RequestBuilder,
+    mut piece: impl FnMut(&[u8]) -> Result<Take>,
+    idle: Option<Duration>,
+) -> Result<Answered, SendError> {
+    let mut response = within(idle, call.send()).await?.map_err(|error| match error.is_connect() {
         true => SendError::NotSent(error),
         false => SendError::ConnectionLost(error),
     })?;
     clock::observe(response.headers());
     let status = response.status();
     let (is_json, retry_after) = (is_json(&response), net::client::retry_after(response.headers()));
+    let headers = headers_of(&response);
     let mut body = Vec::new();
     loop {
-        let next = response.chunk().await.map_err(|error| {
+        let next = within(idle, response.chunk()).await?.map_err(|error| {
             let reason = plain_io(&innermost(&error));
             SendError::Truncated(Box::new(
                 Failure::new(code::NETWORK, "the connection closed before the response was complete")
@@ -180,8 +226,9 @@ async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<A
             ))
         })?;
         let Some(chunk) = next else { break };
-        if status.is_success() {
-            piece(&chunk);
+        let truncated = |failure| SendError::Truncated(Box::new(failure));
+        if status.is_success() && matches!(piece(&chunk).map_err(truncated)?, Take::Pass) {
+            continue;
         }
         if body.len() + chunk.len() > MAX_BODY {
             let failure = failed(format!("the answer is larger than {MAX_BODY} bytes"));
@@ -189,7 +236,22 @@ async fn receive(call: RequestBuilder, mut piece: impl FnMut(&[u8])) -> Result<A
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answered { status: status.as_u16(), is_json, retry_after, body })
+    Ok(Answered { status: status.as_u16(), is_json, headers, retry_after, body })
+}
+
+/// Waits for something, no longer than `idle`.
+async fn within<T>(idle: Option<Duration>, work: impl Future<Output = T>) -> Result<T, SendError> {
+    match idle {
+        None => Ok(work.await),
+        Some(idle) => tokio::time::timeout(idle, work).await.map_err(|_| SendError::TimedOut),
+    }
+}
+
+/// What a plugin may know of an answer: nothing that sets a cookie, and nothing that is no text.
+fn headers_of(response: &Response) -> Vec<(String, String)> {
+    let all = response.headers().iter().filter(|(name, _)| !name.as_str().starts_with("set-cookie"));
+    all.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect()
 }
 
 impl Answered {
@@ -202,33 +264,38 @@ impl Answered {
         (200..300).contains(&self.status)
     }
 
-    /// The body of a successful answer as JSON; null when there is none.
-    pub(crate) fn json(&self, method: &Method, address: &Address) -> Result<HttpResponse> {
-        let body = match (self.body.is_empty(), self.is_json) {
-            (true, _) => Value::Null,
-            (false, true) => serde_json::from_slice(&self.body)
-                .map_err(|error| not_understood(method, address).cause(error.to_string()))?,
-            (false, false) => return Err(not_understood(method, address)),
+    /// A successful answer in the form that was asked for: what travels as a message, and the bytes after it. They are not read
+    /// on the way; that they call themselves JSON where nothing else was asked for is what tells an API from a portal.
+    pub(crate) fn into_response(
+        self,
+        form: AnswerForm,
+        prepared: &Prepared,
+        peer: Peer<'_>,
+    ) -> Result<(HttpResponse, Option<Vec<u8>>)> {
+        let Self { status, is_json, headers, body, .. } = self;
+        if !body.is_empty() && !is_json && !prepared.takes_all {
+            return Err(not_understood(&prepared.method, peer));
+        }
+        let (value, bytes) = match form {
+            AnswerForm::Bytes => (Value::Null, Some(body)),
+            _ if body.is_empty() => (Value::Null, None),
+            _ => {
+                let value = serde_json::from_slice(&body)
+                    .map_err(|error| not_understood(&prepared.method, peer).cause(error.to_string()))?;
+                (value, None)
+            }
         };
-        Ok(HttpResponse { status: self.status, body })
+        Ok((HttpResponse { status, headers, body: value, written: None }, bytes))
     }
 }
 
-/// The address with each segment escaped. A segment can never leave its place.
-fn url(address: &Address, request: &HttpRequest) -> Result<Url> {
-    let mut url = base(address)?;
-    if request.path.is_empty() {
-        return Err(failed("a request needs a path"));
-    }
-    for segment in &request.path {
-        if segment.is_empty() || segment.len() > LONGEST_ID || matches!(segment.as_str(), "." | "..") {
-            let shown: String = segment.chars().take(40).collect();
-            return Err(usage(format!("`{shown}` is not an ID")));
-        }
-    }
+/// The address with each segment escaped. A segment can never leave its place: which ones are taken
+/// [`HttpRequest::refusal`] says.
+fn url(base: &str, request: &HttpRequest) -> Result<Url> {
+    let mut url = Url::parse(base).context(code::CONFIG, || format!("`{base}` is not a URL"))?;
     match url.path_segments_mut() {
-        Ok(mut path) => path.extend(&request.path),
-        Err(()) => return Err(failed(format!("`{address}` cannot have a path"))),
+        Ok(mut path) => path.pop_if_empty().extend(&request.path),
+        Err(()) => return Err(failed(format!("`{base}` cannot have a path"))),
     };
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&request.query);

@@ -10,16 +10,19 @@ use std::{
 
 use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
 use reqwest::Method;
-use serde_json::Value;
 
 use super::{
     ApiClient,
-    error::{refused, unknown_outcome, unreachable},
-    request::{Prepared, SendError},
+    error::unknown_outcome,
+    peer::Peer,
+    request::{Answered, Prepared, SendError, Take},
 };
 use crate::{
-    base::error::{Failure, Result},
-    net::client::Unreached,
+    base::error::{Failure, Result, code},
+    net::{
+        self,
+        client::{Purpose, Unreached},
+    },
     product::product,
 };
 
@@ -28,44 +31,94 @@ const ATTEMPTS: u32 = 3;
 /// The longest first pause; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Sends a request, again where that may help and does no harm.
-pub(crate) async fn perform(client: &ApiClient, request: &HttpRequest) -> Result<HttpResponse> {
-    let mut prepared = Prepared::new(client, request)?;
-    let address = &client.context.address.value;
-    let shared = client.shared()?;
+/// Sends a request, again where that may help and does no harm. `bytes` are its body where it has one that is not JSON; the other
+/// bytes are the body of the answer where it was asked for as such.
+pub(crate) async fn perform(
+    client: &ApiClient,
+    request: &HttpRequest,
+    bytes: &[u8],
+) -> Result<(HttpResponse, Option<Vec<u8>>)> {
+    let (answered, prepared) = attempts(client, request, bytes, None).await?;
+    answered.into_response(request.answer, &prepared, peer(client, request))
+}
+
+/// Takes the body of an answer, piece by piece.
+pub(crate) type Sink<'s> = dyn FnMut(&[u8]) -> Result<Take> + Send + 's;
+
+/// The same where the body of the answer goes elsewhere, piece by piece. Nothing is sent again once a piece came.
+pub(crate) async fn send(
+    client: &ApiClient,
+    request: &HttpRequest,
+    piece: &mut Sink<'_>,
+) -> Result<Answered> {
+    Ok(attempts(client, request, &[], Some(piece)).await?.0)
+}
+
+/// Who answers.
+fn peer<'c>(client: &'c ApiClient, request: &'c HttpRequest) -> Peer<'c> {
+    match &request.base {
+        Some(base) => Peer::Other(base),
+        None => Peer::Profile(&client.context),
+    }
+}
+
+async fn attempts(
+    client: &ApiClient,
+    request: &HttpRequest,
+    bytes: &[u8],
+    mut elsewhere: Option<&mut Sink<'_>>,
+) -> Result<(Answered, Prepared)> {
+    let mut prepared = Prepared::new(client, request, bytes)?;
+    let peer = peer(client, request);
+    let shared = net::client::client(&prepared.url, &peer.trust(), Purpose::Credential)?;
     let may_repeat = prepared.method.is_idempotent() || request.idempotent;
     let mut attempt = 1;
     let mut has_renewed = false;
     loop {
-        pace(&prepared.method).await;
+        if prepared.token.is_some() {
+            pace(&prepared.method).await;
+        }
         let started = Instant::now();
-        let outcome = prepared.send(&shared, |_| ()).await;
+        let mut has_begun = false;
+        let outcome = prepared
+            .send(&shared, |piece| match &mut elsewhere {
+                Some(elsewhere) => {
+                    has_begun = true;
+                    elsewhere(piece)
+                }
+                None => Ok(Take::Keep),
+            })
+            .await;
         if let Ok(answered) = &outcome {
             client.debug(request, answered, started.elapsed());
         }
         let (failure, wait) = match outcome {
-            Ok(answered) if answered.is_success() => return answered.json(&prepared.method, address),
+            Ok(answered) if answered.is_success() => return Ok((answered, prepared)),
             // Deleted by the attempt whose answer was lost.
             Ok(answered)
                 if attempt > 1
                     && prepared.method == Method::DELETE
                     && (answered.status == 404 || answered.status == 401 && is_own(client, request)) =>
             {
-                return Ok(HttpResponse { status: 204, body: Value::Null });
+                return Ok((Answered { status: 204, body: Vec::new(), ..answered }, prepared));
             }
             // It was not done, whatever it was.
-            Ok(answered) if answered.status == 401 && !has_renewed => {
+            Ok(answered) if answered.status == 401 && !has_renewed && prepared.token.is_some() => {
                 has_renewed = true;
                 let started = Instant::now();
-                match client.token_after_refusal(&prepared.token).await? {
+                let other = match &prepared.token {
+                    Some(token) => client.token_after_refusal(token).await?,
+                    None => None,
+                };
+                match other {
                     Some(token) => prepared.authorize(token)?,
-                    None => return Err(refused(&prepared.method, &answered, &client.context)),
+                    None => return Err(peer.refused(&prepared.method, &answered)),
                 }
                 prepared.deadline += started.elapsed();
                 continue;
             }
             Ok(answered) => {
-                let failure = refused(&prepared.method, &answered, &client.context);
+                let failure = peer.refused(&prepared.method, &answered);
                 match answered.status {
                     429 | 502..=504 => (failure, answered.retry_after),
                     _ => return Err(failure),
@@ -74,8 +127,8 @@ pub(crate) async fn perform(client: &ApiClient, request: &HttpRequest) -> Result
             Err(unanswered) => {
                 let is_final =
                     matches!(&unanswered, SendError::NotSent(error) if Unreached::of(error).is_final);
-                let failure = into_failure(unanswered, client, &prepared.method);
-                if is_final {
+                let failure = into_failure(unanswered, peer, &prepared.method);
+                if is_final || has_begun {
                     return Err(failure);
                 }
                 (failure, None)
@@ -103,10 +156,12 @@ fn is_own(client: &ApiClient, request: &HttpRequest) -> bool {
     own.is_some() && own == request.path.last().map(String::as_str)
 }
 
-fn into_failure(unanswered: SendError, client: &ApiClient, method: &Method) -> Failure {
+fn into_failure(unanswered: SendError, peer: Peer<'_>, method: &Method) -> Failure {
     match unanswered {
-        SendError::NotSent(error) | SendError::ConnectionLost(error) => {
-            unreachable(&error, &client.context, method)
+        SendError::NotSent(error) | SendError::ConnectionLost(error) => peer.unreachable(&error, method),
+        SendError::TimedOut if method.is_safe() => {
+            Failure::new(code::NETWORK, "nothing more of the answer came in time")
+                .help("allow more with `--timeout 2m`")
         }
         SendError::TimedOut => unknown_outcome(method),
         SendError::Truncated(failure) if method.is_safe() => *failure,

@@ -75,7 +75,7 @@ fn canonical(request: &Request<'_>, words: &[&str]) -> String {
     let Some(first) = words.first() else { return String::new() };
     let found = request.env.stores.word(first);
     for set in found.iter().map(|found| &found.set).chain([commands::commands()]) {
-        let (path, taken) = set.locate(&words);
+        let (path, taken) = set.locate(words);
         if taken == words.len() {
             return path;
         }

@@ -60,14 +60,14 @@ pub(crate) async fn perform(one: &OneTime<'_>) -> Result<HttpResponse> {
 /// One attempt; `sent_with` gets the credential.
 async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpResponse> {
     let OneTime { client, delivery, request, secret, .. } = *one;
-    let mut prepared = Prepared::new(client, request)?;
+    let mut prepared = Prepared::new(client, request, &[])?;
     let unshared = client.unshared()?;
     delivery.ready_for(secret)?;
     // Another process may have been waited for: what counts is how things are now.
     let before = settle::before(client, secret).await?;
     retry::pace(&prepared.method).await;
     prepared.authorize(client.token()?)?;
-    *sent_with = Some(prepared.token.clone());
+    sent_with.clone_from(&prepared.token);
     // Whoever interrupted until now finds no note: nothing was sent.
     let mut kept = delivery.begin(record(one))?;
     prepared.deadline = Instant::now() + client.time_limit;
@@ -213,7 +213,7 @@ fn answer(
         }
         step("signals-released")?;
         let body = serde_json::from_slice(&answered.body).map_err(|error| failed(error.to_string()))?;
-        Ok(HttpResponse { status: answered.status, body })
+        Ok(HttpResponse { status: answered.status, body, ..HttpResponse::default() })
     })();
     match handed {
         Ok(response) if signals::pending().is_none() || kept.path().is_none() => {

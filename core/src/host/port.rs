@@ -30,6 +30,16 @@ impl Reply {
         };
         let _ = self.0.send(message::encode_answer(&answer));
     }
+
+    /// Sends an answer and bytes after it.
+    pub fn send_with(self, answer: Result<serde_json::Value, Failure>, bytes: &[u8]) {
+        let whole =
+            answer.and_then(|value| message::with_bytes(&message::encode_answer(&Answer::Ok(value)), bytes));
+        match whole {
+            Ok(whole) => drop(self.0.send(whole)),
+            Err(failure) => self.send(Err(failure)),
+        }
+    }
 }
 
 /// One invocation's place among the open ones; closed when dropped, its number is never used again.

@@ -1,4 +1,4 @@
-//! `http.request`: a request of a plugin to the API of the profile in use.
+//! `http.request`: a request of a plugin to the API of the profile in use, or to another one that it declared.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use astro_plugin_protocol::service::{HttpRequest, HttpResponse};
 
 use super::{Call, to_value};
 use crate::{
-    api::retry,
+    api::{download, retry},
     base::error::{Result, failed},
     delivery::{
         Delivery,
@@ -16,17 +16,22 @@ use crate::{
     net::runtime,
 };
 
-/// `http.request`
-pub(super) fn request(call: &Arc<Call>, request: HttpRequest, reply: Reply) {
+/// `http.request`; `bytes` came after the message.
+pub(super) fn request(call: &Arc<Call>, request: HttpRequest, bytes: Vec<u8>, reply: Reply) {
+    if let Some(refused) = request.refusal(&call.command) {
+        return reply.send(Err(refused));
+    }
     match runtime::handle() {
         Ok(runtime) => {
             let call = Arc::clone(call);
             // What may be sent once is waited for, whatever the plugin does meanwhile.
             let under_way = request.one_time_secret.is_some().then(|| UnderWay::new(&call));
             runtime.spawn(async move {
-                let answer = perform(&call, &request).await;
-                let answer = answer.map_err(|failure| call.api.advised(failure));
-                reply.send(answer.and_then(to_value));
+                match perform(&call, &request, &bytes).await {
+                    Ok((response, Some(body))) => reply.send_with(to_value(response), &body),
+                    Ok((response, None)) => reply.send(to_value(response)),
+                    Err(failure) => reply.send(Err(call.api.advised(failure))),
+                }
                 drop(under_way);
             });
         }
@@ -34,15 +39,23 @@ pub(super) fn request(call: &Arc<Call>, request: HttpRequest, reply: Reply) {
     }
 }
 
-async fn perform(call: &Call, request: &HttpRequest) -> Result<HttpResponse> {
+async fn perform(
+    call: &Call,
+    request: &HttpRequest,
+    bytes: &[u8],
+) -> Result<(HttpResponse, Option<Vec<u8>>)> {
+    if let Some(path) = &request.to_file {
+        return download::perform(&call.api, request, path).await.map(|response| (response, None));
+    }
     let Some(secret) = request.one_time_secret.as_ref() else {
-        return retry::perform(&call.api, request).await;
+        return retry::perform(&call.api, request, bytes).await;
     };
     let Some(delivery) = &call.delivery else {
         return Err(failed("there is nothing that could deliver a one-time secret"));
     };
     let (client, plugin, command) = (&call.api, call.plugin.as_str(), call.command.path.as_str());
-    one_time::perform(&OneTime { client, delivery, plugin, command, request, secret }).await
+    let one = OneTime { client, delivery, plugin, command, request, secret };
+    one_time::perform(&one).await.map(|response| (response, None))
 }
 
 /// A request with a one-time secret that is under way; also when its task panics it ends.

@@ -24,7 +24,7 @@ use astro_plugin_protocol::{
     gate::{self, Gate},
     manifest::{Command, ConfigKey},
     message::{self, Request},
-    service,
+    service::{self, Emit},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -129,8 +129,11 @@ pub(crate) struct Shared(pub(crate) Arc<Call>);
 
 impl Services for Shared {
     fn call(&self, request: Vec<u8>, reply: Reply) {
-        match message::decode_request(&request) {
-            Ok(request) => dispatch(&self.0, request, reply),
+        let request = message::split(&request).and_then(|(message, bytes)| {
+            Ok((message::decode_request(message)?, bytes.unwrap_or_default().to_vec()))
+        });
+        match request {
+            Ok((request, bytes)) => dispatch(&self.0, request, bytes, reply),
             Err(failure) => reply.send(Err(failure)),
         }
     }
@@ -141,7 +144,7 @@ impl Services for Shared {
 }
 
 /// The list of services, which `docs/src/authors/reference.md` describes.
-fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
+fn dispatch(call: &Arc<Call>, request: Request, bytes: Vec<u8>, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
     let gate = Gate { command: &call.command, effect: call.effect, completing: call.completing };
@@ -150,17 +153,20 @@ fn dispatch(call: &Arc<Call>, request: Request, reply: Reply) {
     }
     match gate.question(&service, &body) {
         Some(question) => prompt::agreed(call, question, reply, move |call, reply| {
-            answer(call, &service, body, reply);
+            answer(call, &service, body, bytes, reply);
         }),
-        None => answer(call, &service, body, reply),
+        None => answer(call, &service, body, bytes, reply),
     }
 }
 
 /// Answers what the gate lets through.
-fn answer(call: &Arc<Call>, service: &str, body: Value, reply: Reply) {
+fn answer(call: &Arc<Call>, service: &str, body: Value, bytes: Vec<u8>, reply: Reply) {
     match service {
-        service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(call, body, reply)),
-        service::OUTPUT_EMIT => with(body, reply, |body, reply| output::emit(call, body, reply)),
+        service::HTTP_REQUEST => with(body, reply, |body, reply| http::request(call, body, bytes, reply)),
+        service::OUTPUT_EMIT => match Emit::of_body(body) {
+            Ok(emit) => output::emit(call, emit, reply),
+            Err(failure) => reply.send(Err(failure)),
+        },
         service::OUTPUT_TEXT => with(body, reply, |body, reply| output::text(call, body, reply)),
         service::OUTPUT_SECRET => with(body, reply, |body, reply| output::secret(call, body, reply)),
         service::PROMPT_CONFIRM => with(body, reply, |body, reply| prompt::confirm(call, body, reply)),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use astro_plugin_api::{Place, prelude::*};
 use astro_plugin_sdk::{
-    Context, Error, Named, Result, join,
+    Context, Error, Named, Paging, Result, join,
     protocol::service::{OneTimeSecret, Settle},
     serde_json::json,
 };
@@ -128,13 +128,13 @@ impl<'a> Api<'a> {
             .http()
             .get(self.tokens(&[]))
             .query("deploymentId", &self.deployment)
-            .pages("tokens", "id")
+            .pages(Paging::offset("tokens"))
             .await
     }
 
     /// GetApiToken
     pub(crate) async fn get(&self, id: &str) -> Result<ApiToken> {
-        self.ctx.http().get(self.tokens(&[id])).json().await
+        self.ctx.http().get(self.tokens(&[id])).send().await?.json()
     }
 
     /// The deployment with its names as they are now.
@@ -163,7 +163,7 @@ impl<'a> Api<'a> {
             id: "/id".to_owned(),
         };
         let secret = one_time("created", &labels, place, false, settle);
-        self.ctx.http().post(self.tokens(&[])).body(token)?.one_time_secret(secret).json().await
+        self.ctx.http().post(self.tokens(&[])).json(token).one_time_secret(secret).send().await?.json()
     }
 
     /// RotateApiToken; sent once.
@@ -174,19 +174,19 @@ impl<'a> Api<'a> {
             watch: vec!["/lastRotatedAt".to_owned(), "/shortToken".to_owned()],
         };
         let secret = one_time("rotated", &labels, place, true, settle);
-        self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).json().await
+        self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).send().await?.json()
     }
 
     /// UpdateApiToken: name and description are replaced together.
     pub(crate) async fn update(&self, id: &str, name: &str, description: &str) -> Result<ApiToken> {
         let body = json!({ "name": name, "description": description });
-        self.ctx.http().post(self.tokens(&[id])).body(&body)?.idempotent().json().await
+        self.ctx.http().post(self.tokens(&[id])).json(&body).idempotent().send().await?.json()
     }
 
     /// UpdateApiTokenRoles: the whole set is replaced.
     pub(crate) async fn update_roles(&self, id: &str, roles: &[TokenRole]) -> Result<()> {
         let body = json!({ "roles": roles });
-        self.ctx.http().post(self.tokens(&[id, "roles"])).body(&body)?.idempotent().send().await.map(|_| ())
+        self.ctx.http().post(self.tokens(&[id, "roles"])).json(&body).idempotent().send().await.map(|_| ())
     }
 
     /// DeleteApiToken
@@ -198,7 +198,7 @@ impl<'a> Api<'a> {
     pub(crate) async fn roles(&self) -> Result<Roles> {
         let call = self.ctx.http().get(["organizations", &self.organization, "roles"]);
         let call = call.query("scopeTypes", "DEPLOYMENT").query("includeDefaultRoles", true);
-        let page: RolesPage = call.query("limit", 1000).query("offset", 0).json().await?;
+        let page: RolesPage = call.query("limit", 1000).query("offset", 0).send().await?.json()?;
         let is_complete = page.roles.len() as u64 >= page.total_count;
         let names: Vec<String> =
             page.default_roles.into_iter().chain(page.roles).map(|role| role.name).collect();
@@ -212,7 +212,7 @@ impl<'a> Api<'a> {
 
 /// ListApiTokens of a whole organization.
 pub(crate) async fn of_organization(ctx: &Context, organization: &str) -> Result<Vec<ApiToken>> {
-    ctx.http().get(["organizations", organization, "tokens"]).pages("tokens", "id").await
+    ctx.http().get(["organizations", organization, "tokens"]).pages(Paging::offset("tokens")).await
 }
 
 /// A deployment as it is listed (schema `Deployment`).
@@ -232,8 +232,9 @@ pub(crate) async fn places(
     organization: &str,
     named: impl Future<Output = Named>,
 ) -> (Named, BTreeMap<String, Place>) {
-    let call = ctx.http().get(["organizations", organization, "deployments"]).within(Duration::from_secs(5));
-    let (organization, listed) = join(named, call.pages::<Listed>("deployments", "id")).await;
+    let call =
+        ctx.http().get(["organizations", organization, "deployments"]).deadline(Duration::from_secs(5));
+    let (organization, listed) = join(named, call.pages::<Listed>(Paging::offset("deployments"))).await;
     let place = |listed: Listed| Place {
         deployment: Named { id: listed.id, name: Some(listed.name) },
         workspace: Some(Named { id: listed.workspace_id, name: listed.workspace_name }),

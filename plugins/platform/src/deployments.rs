@@ -169,7 +169,7 @@ async fn all(ctx: &Context, organization: &str, workspace: Option<&str>) -> Resu
     if let Some(workspace) = workspace {
         call = call.query("workspaceIds", workspace);
     }
-    let mut found: Vec<Deployment> = call.pages("deployments", "id").await?;
+    let mut found: Vec<Deployment> = call.pages(Paging::offset("deployments")).await?;
     let in_use = ctx.setting(DEPLOYMENT);
     found.iter_mut().for_each(|deployment| deployment.current = is_meant(in_use, deployment));
     let workspace = workspace.and_then(|id| {
@@ -236,11 +236,10 @@ impl Command for Inspect {
             None => ctx.deployment_id(&organization).await?,
         };
         let path = ["organizations", organization.as_str(), "deployments", id.as_str()];
-        let (details, name) = join(ctx.http().get(path).json::<Details>(), async {
-            ctx.organization_named(&organization).await.name
-        })
-        .await;
-        let details = Details { organization_name: name, ..details? };
+        let (details, name) =
+            join(ctx.http().get(path).send(), async { ctx.organization_named(&organization).await.name })
+                .await;
+        let details = Details { organization_name: name, ..details?.json()? };
         let workspace = details.workspace_name.clone().map(|name| naming::Named {
             id: details.workspace_id.clone(),
             name,

@@ -115,8 +115,12 @@ impl Named for Organization {
 }
 
 async fn all(ctx: &Context) -> Result<Vec<Organization>> {
-    let mut found: Vec<Organization> =
-        ctx.http().get(["organizations"]).query("sorts", "name:asc").pages("organizations", "id").await?;
+    let mut found: Vec<Organization> = ctx
+        .http()
+        .get(["organizations"])
+        .query("sorts", "name:asc")
+        .pages(Paging::offset("organizations"))
+        .await?;
     let in_use = ctx.setting(ORGANIZATION);
     found.iter_mut().for_each(|organization| organization.current = is_meant(in_use, organization));
     ctx.remember(found.iter().filter(|organization| organization.current).map(named)).await;
@@ -191,7 +195,7 @@ impl Command for Inspect {
             Some(target) if is_id(target) => target.to_owned(),
             Some(target) => find(&ctx, "organization", Some(target), &all(&ctx).await?).await?.id.clone(),
         };
-        let mut details: Details = ctx.http().get(["organizations", id.as_str()]).json().await?;
+        let mut details: Details = ctx.http().get(["organizations", id.as_str()]).send().await?.json()?;
         details.current = is_meant(ctx.setting(ORGANIZATION), &details);
         ctx.remember([named(&details)]).await;
         let view = View::record()

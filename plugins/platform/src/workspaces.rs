@@ -107,7 +107,7 @@ impl Named for Workspace {
 /// The workspaces of an organization that the credential sees.
 pub(crate) async fn all(ctx: &Context, organization: &str) -> Result<Vec<Workspace>> {
     let call = ctx.http().get(["organizations", organization, "workspaces"]).query("sorts", "name:asc");
-    let mut found: Vec<Workspace> = call.pages("workspaces", "id").await?;
+    let mut found: Vec<Workspace> = call.pages(Paging::offset("workspaces")).await?;
     let in_use = ctx.setting(WORKSPACE);
     found.iter_mut().for_each(|workspace| workspace.current = is_meant(in_use, workspace));
     ctx.remember(found.iter().filter(|workspace| workspace.current).map(named)).await;
@@ -189,7 +189,7 @@ impl Command for Inspect {
         let (filter, word) = if is_id(wanted) { ("workspaceIds", "ID") } else { ("names", "name") };
         let call =
             ctx.http().get(["organizations", organization.as_str(), "workspaces"]).query(filter, wanted);
-        let mut found: Vec<Details> = call.pages("workspaces", "id").await?;
+        let mut found: Vec<Details> = call.pages(Paging::offset("workspaces")).await?;
         found.retain(|workspace| workspace.id == wanted || workspace.name == wanted);
         let Some(mut details) = found.pop() else {
             return Err(Error::new(format!(

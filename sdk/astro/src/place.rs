@@ -105,8 +105,8 @@ impl Places for Context {
     async fn place_now(&self, organization: &str, deployment: &str) -> Place {
         let call = self.http().get(["organizations", organization, "deployments", deployment]);
         let (found, organization) =
-            join(call.within(NAME_TIMEOUT).json::<Deployment>(), organization_now(self, organization)).await;
-        let found = found.unwrap_or_default();
+            join(call.deadline(NAME_TIMEOUT).send(), organization_now(self, organization)).await;
+        let found: Deployment = found.and_then(|found| found.json()).unwrap_or_default();
         let workspace = found.workspace_id.map(|id| Named { id, name: found.workspace_name });
         let deployment = Named { id: deployment.to_owned(), name: found.name };
         let place = Place { deployment, workspace, organization };
@@ -154,7 +154,7 @@ impl Places for Context {
 }
 
 async fn organization_now(ctx: &Context, organization: &str) -> Named {
-    let call = ctx.http().get(["organizations", organization]).within(NAME_TIMEOUT);
-    let found: Organization = call.json().await.unwrap_or_default();
+    let call = ctx.http().get(["organizations", organization]).deadline(NAME_TIMEOUT);
+    let found: Organization = call.send().await.and_then(|found| found.json()).unwrap_or_default();
     Named { id: organization.to_owned(), name: found.name }
 }

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use astro_plugin_sdk::{Context, Error, Result, protocol::naming::Named};
+use astro_plugin_sdk::{Context, Error, Paging, Result, protocol::naming::Named};
 use serde::Deserialize;
 
 use crate::{DEPLOYMENT, ORGANIZATION, WORKSPACE, is_id};
@@ -45,7 +45,7 @@ impl Targets for Context {
         if is_id(&setting.value) {
             return Ok(setting.value.clone());
         }
-        let all = self.http().get(["organizations"]).pages("organizations", "id").await?;
+        let all = self.http().get(["organizations"]).pages(Paging::offset("organizations")).await?;
         picked(self, pick("organization", &setting.value, &setting.origin, all)?, None).await
     }
 
@@ -56,8 +56,12 @@ impl Targets for Context {
         }
         let call =
             self.http().get(["organizations", organization, "workspaces"]).query("names", &setting.value);
-        let found =
-            pick("workspace", &setting.value, &setting.origin, call.pages("workspaces", "id").await?)?;
+        let found = pick(
+            "workspace",
+            &setting.value,
+            &setting.origin,
+            call.pages(Paging::offset("workspaces")).await?,
+        )?;
         picked(self, found, Some(organization)).await.map(Some)
     }
 
@@ -68,7 +72,8 @@ impl Targets for Context {
                 self.required_setting(DEPLOYMENT)
                     .map_err(|error| error.help("find one with `astro deployment list`"))?;
             }
-            let mut found: Vec<Row> = all.query("sorts", "name:asc").pages("deployments", "id").await?;
+            let mut found: Vec<Row> =
+                all.query("sorts", "name:asc").pages(Paging::offset("deployments")).await?;
             if found.is_empty() {
                 return Err(Error::new("there is no deployment to choose from")
                     .help("check which organization is in use with `astro context`"));
@@ -90,7 +95,7 @@ async fn deployment_named(ctx: &Context, organization: &str, wanted: &str, origi
         return Ok(wanted.to_owned());
     }
     let call = ctx.http().get(["organizations", organization, "deployments"]).query("names", wanted);
-    let found = pick("deployment", wanted, origin, call.pages("deployments", "id").await?)?;
+    let found = pick("deployment", wanted, origin, call.pages(Paging::offset("deployments")).await?)?;
     picked(ctx, found, Some(organization)).await
 }
 

@@ -26,7 +26,7 @@
 //!
 //!     async fn run(self, ctx: Context) -> Result<Vec<Deployment>> {
 //!         let organization = ctx.organization_id().await?;
-//!         ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await
+//!         ctx.http().get(["organizations", &organization, "deployments"]).pages(Paging::offset("deployments")).await
 //!     }
 //! }
 //!

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::command_effect::undeclared;
 use crate::{
-    command_effect,
+    command_effect, http,
     manifest::{Arg, Arity, Command, Manifest, ValueKind},
     names::{
         self, BUILTIN_WORDS, GLOBALS, RESERVED_BUT_LENT, RESERVED_LONGS, RESERVED_WORDS, SECRET_OPTIONS,
@@ -215,6 +215,13 @@ fn command_problems(command: &Command, vocabulary: &Vocabulary, found: &mut Vec<
             found.push(format!("the output of `{}` has a key that is not a line of text", shown(path)));
         }
     }
+    for host in command.needs.hosts.iter().filter(|host| !http::is_host(host)) {
+        found.push(format!(
+            "the host `{}` of `{}` is not a name like status.example.com",
+            shown(host),
+            shown(path)
+        ));
+    }
     for code in &command.exit_codes {
         if !(10..=99).contains(&code.code) || code.meaning.is_empty() {
             found.push(format!(
@@ -364,6 +371,9 @@ mod tests {
             }),
             ("not a global option", |m| m.commands[0].args[0].means = Some("--output=yaml".into())),
             ("exit code 3", |m| m.commands[0].exit_codes = vec![ExitCode { code: 3, meaning: "x".into() }]),
+            ("the host `https://x` of `airflow lint`", |m| {
+                m.commands[0].needs.hosts = vec!["https://x".into()];
+            }),
             ("key `A` is not", |m| {
                 m.config = vec![ConfigKey { key: "A".into(), help: "x".into(), ..ConfigKey::default() }]
             }),

@@ -34,11 +34,15 @@ impl Command {
         })
     }
 
-    /// What it may change, as one phrase: `read; destructive with --prune; runs programs`.
+    /// What it may change and do beyond the profile's API, as one phrase: `read; destructive with --prune; runs programs; reaches
+    /// status.example.com`.
     pub fn effect_in_words(&self) -> String {
         let raised = self.raising_options().map(|(long, effect)| format!("{effect} with --{long}"));
         let runs = self.needs.process.then(|| "runs programs".to_owned());
-        let parts: Vec<String> = [self.effect.to_string()].into_iter().chain(raised).chain(runs).collect();
+        let hosts = &self.needs.hosts;
+        let reaches = (!hosts.is_empty()).then(|| format!("reaches {}", hosts.join(", ")));
+        let parts: Vec<String> =
+            [self.effect.to_string()].into_iter().chain(raised).chain(runs).chain(reaches).collect();
         parts.join("; ")
     }
 }
@@ -142,7 +146,8 @@ mod tests {
         command.needs = Needs { process: true, ..Needs::default() };
         assert_eq!(command.effect_in_words(), "read; destructive with --prune; runs programs");
         command.effect = Effect::Destructive;
-        assert_eq!(command.effect_in_words(), "destructive; runs programs");
+        command.needs.hosts = vec!["a.example".into(), "b.example".into()];
+        assert_eq!(command.effect_in_words(), "destructive; runs programs; reaches a.example, b.example");
     }
 
     #[test]

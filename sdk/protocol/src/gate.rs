@@ -132,7 +132,10 @@ impl Gate<'_> {
         let is_declared = |capability: &&Capability| (capability.is_declared)(&self.command.needs);
         let secret =
             Some(&SECRET).filter(|_| service == service::HTTP_REQUEST && !body["one_time_secret"].is_null());
-        let missing = rule.capability.into_iter().chain(secret).find(|one| !is_declared(one))?;
+        // Another API than the profile's is declared by its host, which the request itself is judged by.
+        let is_elsewhere = service == service::HTTP_REQUEST && !body["base"].is_null();
+        let capability = rule.capability.filter(|_| !is_elsewhere);
+        let missing = capability.into_iter().chain(secret).find(|one| !is_declared(one))?;
         let Capability { means, how, .. } = missing;
         let failure = refused(format!("`{path}` does not declare that it {means}"));
         Some(failure.help(format!("this is for the plugin's author: declare it with `{how}`")))
@@ -176,7 +179,8 @@ mod tests {
     use super::*;
 
     fn all() -> Command {
-        let needs = Needs { api: true, text: true, process: true, profile: true, secret: true };
+        let needs =
+            Needs { api: true, text: true, process: true, profile: true, secret: true, ..Needs::default() };
         Command { path: "x".into(), needs, ..Command::default() }
     }
 
@@ -220,7 +224,8 @@ mod tests {
 
     #[test]
     fn each_service_needs_what_it_is_declared_with() {
-        let rows: &[(&str, fn(&mut Needs), &str)] = &[
+        type Take = fn(&mut Needs);
+        let rows: &[(&str, Take, &str)] = &[
             (service::HTTP_REQUEST, |needs| needs.api = false, "spec.needs_api()"),
             (service::NAMES_SEEN, |needs| needs.api = false, "spec.needs_api()"),
             (service::OUTPUT_TEXT, |needs| needs.text = false, "spec.streams_text()"),

@@ -3,7 +3,7 @@
 //!
 //! * [`message`]: the envelope of a request and of an answer, and the error that travels.
 //! * [`invocation`]: what the host asks of a plugin (`run`).
-//! * [`service`]: what a plugin asks of the host, one type for each service.
+//! * [`service`]: what a plugin asks of the host, one type for each service; [`http`] those of requests.
 //! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
 //! * [`effect`]: what a command may change. [`gate`]: what it must have declared before a service is answered.
 //! * [`names`]: words and flags that belong to the host. [`naming`]: the names of things that have IDs.
@@ -11,8 +11,8 @@
 //! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file; [`plugin_index`]: the document that lists such files.
 //! * [`time`]: how times are shown to people.
 //!
-//! Everything is UTF-8 JSON. Unknown fields are ignored and unknown enum values become `Unknown`, so that
-//! either side may be the newer one. A first byte other than `{` is reserved.
+//! Everything is UTF-8 JSON, and where a message says so bytes after it ([`message::with_bytes`]). Unknown fields are ignored and
+//! unknown enum values become `Unknown`, so that either side may be the newer one. Other first bytes than `{` and 1 are reserved.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ mod config_key;
 pub mod duration;
 pub mod effect;
 pub mod gate;
+pub mod http;
 pub mod invocation;
 pub mod manifest;
 pub mod message;

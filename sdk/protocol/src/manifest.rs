@@ -181,6 +181,9 @@ pub struct Needs {
     /// Writes streamed text instead of records.
     #[serde(skip_serializing_if = "is_false")]
     pub text: bool,
+    /// Sends requests to these hosts, without a credential of the host: `status.example.com`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// Runs other programs.
     #[serde(skip_serializing_if = "is_false")]
     pub process: bool,

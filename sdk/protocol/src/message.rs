@@ -224,6 +224,35 @@ impl Failure {
     }
 }
 
+/// The first byte of a message with bytes after it: a length follows, four bytes, little-endian, then that much JSON, then the bytes.
+const WITH_BYTES: u8 = 1;
+
+/// A message and the bytes that travel after it, which are not read on the way: the body of an HTTP request or answer.
+pub fn with_bytes(message: &[u8], bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    let length = 1 + 4 + message.len() + bytes.len();
+    let (Ok(head), true) = (u32::try_from(message.len()), length <= MAX_MESSAGE) else {
+        return Err(too_large(length));
+    };
+    let mut whole = Vec::with_capacity(length);
+    whole.push(WITH_BYTES);
+    whole.extend_from_slice(&head.to_le_bytes());
+    whole.extend_from_slice(message);
+    whole.extend_from_slice(bytes);
+    Ok(whole)
+}
+
+/// A message and what travels after it, when something does. Never panics, whatever the bytes.
+pub fn split(whole: &[u8]) -> Result<(&[u8], Option<&[u8]>), Failure> {
+    let Some((&WITH_BYTES, rest)) = whole.split_first() else { return Ok((whole, None)) };
+    let parts = rest
+        .split_first_chunk::<4>()
+        .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?));
+    match parts {
+        Some((message, bytes)) => Ok((message, Some(bytes))),
+        None => Err(Failure::new(code::FAILED, "a message is shorter than it says")),
+    }
+}
+
 /// Encodes a request of this revision.
 pub fn encode_request(service: &str, body: impl Serialize) -> Result<Vec<u8>, Failure> {
     #[derive(Serialize)]
@@ -325,6 +354,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bytes_travel_after_a_message_as_they_are() {
+        for bytes in [&b""[..], b"\x00\xff{", b"{}"] {
+            let whole = with_bytes(b"{\"ok\":1}", bytes).expect("small");
+            assert_eq!(split(&whole), Ok((&b"{\"ok\":1}"[..], Some(bytes))));
+        }
+        assert_eq!(split(b"{}"), Ok((&b"{}"[..], None)));
+        assert_eq!(split(b""), Ok((&b""[..], None)));
+        for short in [&b"\x01"[..], b"\x01\x02\x00\x00\x00{", b"\x01\xff\xff\xff\xff{}"] {
+            assert!(split(short).is_err(), "{short:?}");
+        }
+        assert!(with_bytes(b"{}", &vec![0; MAX_MESSAGE]).is_err());
+    }
+
     proptest! {
         #[test]
         fn failures_survive_the_trip(code in "[a-z_]{1,12}", message in ".*", causes in prop::collection::vec(".*", 0..3),
@@ -339,6 +382,9 @@ mod tests {
         fn any_bytes_give_a_value_or_a_failure(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
             let _ = decode_request(&bytes);
             let _ = decode_answer(&bytes);
+            if let Ok((message, Some(after))) = split(&bytes) {
+                prop_assert_eq!(with_bytes(message, after), Ok(bytes.clone()));
+            }
         }
     }
 }

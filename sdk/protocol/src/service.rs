@@ -29,12 +29,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::message::{Failure, read};
 pub use crate::{
+    http::{AnswerForm, HttpRequest, HttpResponse, OneTimeSecret, Settle},
     naming::{Named, Names, NamesKnown},
     selection::{ContextSelect, ContextSelectAnswer, ProfilePut, ProfilePutAnswer},
 };
 
-/// An authenticated request to the API of the profile in use.
+/// A request to the API of the profile in use, with its credential, or to another one that the command declares, without.
 pub const HTTP_REQUEST: &str = "http.request";
 /// Records for the result.
 pub const OUTPUT_EMIT: &str = "output.emit";
@@ -73,92 +75,8 @@ pub const NAMES_KNOWN: &str = "names.known";
 /// Remembers names that the API answered just now.
 pub const NAMES_SEEN: &str = "names.seen";
 
-/// A request to the API. The host adds address, credential, headers and timeout.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HttpRequest {
-    /// `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
-    pub method: String,
-    /// Segments below the API's base; the host escapes each, so an id can never change the path.
-    pub path: Vec<String>,
-    /// Query pairs, in order; repeated keys are allowed.
-    pub query: Vec<(String, String)>,
-    /// JSON body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
-    /// Doing it twice is the same as doing it once, so the host may repeat it when no answer came. GET, HEAD, PUT
-    /// and DELETE always are (RFC 9110, section 9.2.2).
-    #[serde(skip_serializing_if = "is_false")]
-    pub idempotent: bool,
-    /// Give up after this many milliseconds, repetitions included; never later than the command's own time limit. For
-    /// what a command can do without.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit_ms: Option<u64>,
-    /// The answer carries a secret that is shown once. Such a request is sent once and never repeated by
-    /// anything; the host keeps the answer until the secret is delivered ([`OUTPUT_SECRET`]).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub one_time_secret: Option<OneTimeSecret>,
-}
-
-/// What a host needs to know of a request whose answer carries a one-time secret.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct OneTimeSecret {
-    /// Where the secret is in the answer, a JSON pointer (RFC 6901).
-    pub pointer: String,
-    /// What becomes of the thing, such as `created` or `rotated`.
-    pub action: String,
-    /// By what a person knows the thing again: `id`, `name`, and `team_id`, `team_name` for a dimension; never the secret.
-    pub labels: BTreeMap<String, String>,
-    /// A former value is replaced: a file that holds it may be, too.
-    pub replaces: bool,
-    /// How to find out whether it was done when no answer came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settle: Option<Settle>,
-}
-
-/// How the host finds out whether a request was done when its answer was lost: the same GET before the request and
-/// after it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-pub enum Settle {
-    /// It was done when one of these values of a thing is another one.
-    Changed {
-        /// Segments of the path to the thing.
-        path: Vec<String>,
-        /// JSON pointers to the values.
-        watch: Vec<String>,
-    },
-    /// It was done when a list has a row of that kind that it did not have.
-    Appeared {
-        /// Segments of the path to the list.
-        path: Vec<String>,
-        /// Query pairs; the newest rows should come first.
-        query: Vec<(String, String)>,
-        /// JSON pointer to the rows.
-        rows: String,
-        /// JSON pointer inside a row to the value it has.
-        like: BTreeMap<String, Value>,
-        /// JSON pointer inside a row to what tells rows apart.
-        id: String,
-    },
-    /// A way of a newer plugin; the outcome stays unknown.
-    #[serde(other)]
-    Unknown,
-}
-
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// A successful answer (status 200 to 299). Other statuses are failures.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HttpResponse {
-    /// HTTP status.
-    pub status: u16,
-    /// JSON body; null when there is none.
-    pub body: Value,
 }
 
 /// Records for the result, in pieces: `begin`, any number of `rows`, `end`. Each is awaited before the next.
@@ -180,6 +98,19 @@ pub enum Emit {
     /// A step of a newer protocol; answered with `unimplemented`.
     #[serde(other)]
     Unknown,
+}
+
+impl Emit {
+    /// Reads the body of a request. Rows are taken as they are: reading them as a tagged value would build each anew, twice.
+    ///
+    /// # Errors
+    /// A body of another shape.
+    pub fn of_body(mut body: Value) -> Result<Self, Failure> {
+        match (body["op"] == "rows", body.get_mut("rows").map(Value::take)) {
+            (true, Some(Value::Array(rows))) => Ok(Self::Rows { rows }),
+            _ => read(body),
+        }
+    }
 }
 
 /// How the host shows records in each format.

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use super::{
     Formats, Ran,
-    script::Script,
+    script::{Reply, Script, When},
     services::{Line, Services},
 };
 use crate::{Plugin, bridge};
@@ -59,6 +59,31 @@ impl Host {
         }
     }
 
+    /// The answers that were given until now may stay unused: for what several tests share. Any other that no request comes for
+    /// fails the test when the host is dropped.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        self.script().allow_unused();
+        self
+    }
+
+    /// Answers the requests that fit. Of several stubs that fit, the newest answers.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::{Plugin, serde_json::json, testing::{Host, Reply, When}};
+    /// # let plugin = Plugin::new("x", "1.0.0");
+    /// let host = Host::new(plugin)
+    ///     .on(When::get("runs").query("page", 2), Reply::json(json!([])))
+    ///     .on(When::post("runs").json(json!({"dag": "etl"})), Reply::json(json!({"id": "r1"})).with_status(201))
+    ///     .on(When::get("export").at("https://files.example.com"), Reply::bytes("a,b\n", "text/csv"));
+    /// # let _ = host.lenient();
+    /// ```
+    #[must_use]
+    pub fn on(self, when: When, reply: Reply) -> Self {
+        self.script().on(when, reply);
+        self
+    }
+
     /// Chooses an ID or a name for a dimension of the program ([`set_program`](super::set_program)).
     #[must_use]
     pub fn setting(mut self, dimension: &str, value: &str) -> Self {
@@ -79,15 +104,13 @@ impl Host {
     /// is what the API says.
     #[must_use]
     pub fn answer(self, method: &str, path: &str, status: u16, body: Value) -> Self {
-        self.script().answer(method, path, status, body);
-        self
+        self.on(When::method(method, path), Reply::json(body).with_status(status))
     }
 
     /// Answers a GET with the pages of a list, whatever page is asked for: `{"KEY": […], "totalCount": N}`.
     #[must_use]
     pub fn list(self, path: &str, key: &str, rows: Value) -> Self {
-        self.script().list(path, key, rows);
-        self
+        self.on(When::get(path), Reply::pages(key, rows))
     }
 
     /// Lets nothing reach the server: every request is the failure of a network that is down (exit code 5).
@@ -144,6 +167,11 @@ impl Host {
     /// The requests that were sent, in order.
     pub fn requests(&self) -> Vec<HttpRequest> {
         self.script().requests.clone()
+    }
+
+    /// The bodies of the requests that were sent, in order, where they are not JSON ([`crate::HttpCall::body`]); else empty.
+    pub fn bodies(&self) -> Vec<Vec<u8>> {
+        self.script().bodies.clone()
     }
 
     /// Runs a line as a user types it, `astro` first; quotes are those of a shell.
@@ -360,6 +388,18 @@ fn asks_for_json(args: &[String]) -> bool {
         last = arg;
     }
     format == "json"
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let unused = self.script.lock().unwrap_or_else(PoisonError::into_inner).unused();
+        if !unused.is_empty() && !std::thread::panicking() {
+            panic!(
+                "no request came for {}; take it out of the test, or call Host::lenient",
+                unused.join(", ")
+            );
+        }
+    }
 }
 
 /// How an answer becomes an exit code, and the error that is shown.

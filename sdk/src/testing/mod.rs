@@ -27,7 +27,7 @@
 //!     }
 //!
 //!     async fn run(self, ctx: Context) -> Result<Vec<Cluster>> {
-//!         ctx.http().get(["clusters"]).pages("clusters", "id").await
+//!         ctx.http().get(["clusters"]).pages(Paging::offset("clusters")).await
 //!     }
 //! }
 //!
@@ -60,6 +60,7 @@ pub use conformance::{conformance, examples};
 pub use host::Host;
 pub use ran::{Formats, Ran};
 pub use sandbox::Sandbox;
+pub use script::{Reply, When};
 
 /// A host with this plugin in which nothing is chosen, as [`Host::new`].
 pub fn host(plugin: crate::Plugin) -> Host {

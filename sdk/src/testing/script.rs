@@ -5,17 +5,180 @@ use std::collections::{BTreeMap, VecDeque};
 use astro_plugin_protocol::{
     message::{Failure, FieldError, HttpFailure, code},
     naming::{Named, Names},
-    service::{HttpRequest, HttpResponse, ProcessEnd},
+    service::{AnswerForm, HttpRequest, HttpResponse, ProcessEnd},
 };
 use serde_json::{Value, json};
 
 /// 2026-01-31T12:00:00Z
 const NOON: i64 = 1_769_860_800_000;
 
+/// Which requests a stub answers: those of a method and a path, and of what else is said. From [`When::get`] and the others; for
+/// [`super::Host::on`].
+#[derive(Debug, Clone, Default)]
+pub struct When {
+    method: String,
+    path: String,
+    base: Option<String>,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    body: Option<Value>,
+    times: Option<usize>,
+}
+
+impl When {
+    /// A GET of a path below the API's base: `teams/ID/clusters`.
+    pub fn get(path: &str) -> Self {
+        Self::method("GET", path)
+    }
+
+    /// A POST.
+    pub fn post(path: &str) -> Self {
+        Self::method("POST", path)
+    }
+
+    /// A PUT.
+    pub fn put(path: &str) -> Self {
+        Self::method("PUT", path)
+    }
+
+    /// A PATCH.
+    pub fn patch(path: &str) -> Self {
+        Self::method("PATCH", path)
+    }
+
+    /// A DELETE.
+    pub fn delete(path: &str) -> Self {
+        Self::method("DELETE", path)
+    }
+
+    /// A request of any method.
+    pub fn method(method: &str, path: &str) -> Self {
+        Self { method: method.to_uppercase(), path: path.trim_matches('/').to_owned(), ..Self::default() }
+    }
+
+    /// To another API than the profile's, by the base address that the command gives ([`crate::Http::at`]).
+    #[must_use]
+    pub fn at(mut self, base: &str) -> Self {
+        self.base = Some(base.trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// With this pair in its query, among others.
+    #[must_use]
+    pub fn query(mut self, key: &str, value: impl ToString) -> Self {
+        self.query.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With this header, among others.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With exactly this JSON body.
+    #[must_use]
+    pub fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// This often; after that the stub before it answers, or none.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    fn fits(&self, request: &HttpRequest, used: usize) -> bool {
+        let has = |pairs: &[(String, String)], (key, value): &(String, String)| {
+            pairs.iter().any(|(known, own)| known.eq_ignore_ascii_case(key) && own == value)
+        };
+        self.method == request.method
+            && self.path == request.path.join("/")
+            && self.base.as_deref() == request.base.as_deref().map(|base| base.trim_end_matches('/'))
+            && self.query.iter().all(|pair| request.query.contains(pair))
+            && self.headers.iter().all(|pair| has(&request.headers, pair))
+            && self.body.as_ref().is_none_or(|body| request.body.as_ref() == Some(body))
+            && self.times.is_none_or(|times| used < times)
+    }
+
+    fn shown(&self) -> String {
+        let base = self.base.as_deref().map(|base| format!("{base}/")).unwrap_or_default();
+        let query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{} {base}{}{query}", self.method, self.path)
+    }
+}
+
+/// What a stub answers, for [`super::Host::on`].
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Bytes(Vec<u8>),
+    Json(Value),
+    Pages(String, Vec<Value>),
+}
+
+impl Reply {
+    /// A JSON body with the status 200.
+    pub fn json(body: Value) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Json(body) }
+    }
+
+    /// Bytes of a media type, such as `text/csv`, with the status 200.
+    pub fn bytes(bytes: impl Into<Vec<u8>>, media_type: &str) -> Self {
+        let headers = vec![("content-type".to_owned(), media_type.to_owned())];
+        Self { status: 200, headers, body: Body::Bytes(bytes.into()) }
+    }
+
+    /// A status alone: 204, 404.
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Bytes(Vec::new()) }
+    }
+
+    /// Another status. 400 and more is the failure that the real host makes of it; `message` in the body is what the API says.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// A header, such as `link`.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_lowercase(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn pages(key: &str, rows: Value) -> Self {
+        let rows = match rows {
+            Value::Array(rows) => rows,
+            other => vec![other],
+        };
+        Self { status: 200, headers: Vec::new(), body: Body::Pages(key.to_owned(), rows) }
+    }
+}
+
+struct Stub {
+    when: When,
+    reply: Reply,
+    used: usize,
+    may_be_unused: bool,
+}
+
 /// The answers of one host.
 pub(super) struct Script {
-    answers: BTreeMap<(String, String), Answer>,
+    stubs: Vec<Stub>,
     pub(super) requests: Vec<HttpRequest>,
+    pub(super) bodies: Vec<Vec<u8>>,
     pub(super) unix_ms: i64,
     pub(super) config: Value,
     pub(super) typed: VecDeque<String>,
@@ -24,16 +187,12 @@ pub(super) struct Script {
     names: BTreeMap<String, Named>,
 }
 
-enum Answer {
-    Fixed(u16, Value),
-    Pages(String, Vec<Value>),
-}
-
 impl Default for Script {
     fn default() -> Self {
         Self {
-            answers: BTreeMap::new(),
+            stubs: Vec::new(),
             requests: Vec::new(),
+            bodies: Vec::new(),
             unix_ms: NOON,
             config: json!({}),
             typed: VecDeque::new(),
@@ -45,18 +204,23 @@ impl Default for Script {
 }
 
 impl Script {
-    pub(super) fn answer(&mut self, method: &str, path: &str, status: u16, body: Value) {
-        let key = (method.to_uppercase(), path.trim_matches('/').to_owned());
-        self.answers.insert(key, Answer::Fixed(status, body));
+    pub(super) fn on(&mut self, when: When, reply: Reply) {
+        self.stubs.push(Stub { when, reply, used: 0, may_be_unused: false });
     }
 
-    pub(super) fn list(&mut self, path: &str, key: &str, rows: Value) {
-        let rows = match rows {
-            Value::Array(rows) => rows,
-            other => vec![other],
-        };
-        let place = ("GET".to_owned(), path.trim_matches('/').to_owned());
-        self.answers.insert(place, Answer::Pages(key.to_owned(), rows));
+    pub(super) fn allow_unused(&mut self) {
+        self.stubs.iter_mut().for_each(|stub| stub.may_be_unused = true);
+    }
+
+    /// What no request came for, of the stubs that no later one took the place of.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let place = |stub: &Stub| (stub.when.method.clone(), stub.when.path.clone(), stub.when.base.clone());
+        let unused = self.stubs.iter().enumerate().filter(|(at, stub)| {
+            stub.used == 0
+                && !stub.may_be_unused
+                && !self.stubs.iter().skip(at + 1).any(|later| place(later) == place(stub))
+        });
+        unused.map(|(_, stub)| stub.when.shown()).collect()
     }
 
     /// Remembers names.
@@ -80,32 +244,77 @@ impl Script {
         Names { things }
     }
 
-    /// The answer to a request.
-    pub(super) fn http(&mut self, request: HttpRequest) -> Result<HttpResponse, Failure> {
-        let path = request.path.join("/");
-        let line = format!("{} {path}", request.method);
-        let query: BTreeMap<String, String> = request.query.iter().cloned().collect();
+    /// The answer to a request, and the bytes after it.
+    pub(super) fn http(
+        &mut self,
+        request: HttpRequest,
+        body: Vec<u8>,
+    ) -> Result<(HttpResponse, Option<Vec<u8>>), Failure> {
+        self.bodies.push(body);
+        let line = format!("{} {}", request.method, request.path.join("/"));
         self.requests.push(request.clone());
         if self.offline {
             return Err(Failure::new(code::NETWORK, format!("nothing reached the server: {line}")));
         }
-        match self.answers.get(&(request.method, path)) {
-            Some(Answer::Fixed(status, body)) if *status < 400 => {
-                Ok(HttpResponse { status: *status, body: body.clone() })
+        // The newest first: a test says what differs from what all tests have.
+        let found = self.stubs.iter_mut().rev().find(|stub| stub.when.fits(&request, stub.used));
+        let Some(stub) = found else {
+            return Err(Failure::new(code::FAILED, format!("the test's script has no answer to `{line}`"))
+                .help("give one with Host::get, Host::list, Host::answer or Host::on"));
+        };
+        stub.used += 1;
+        stub.reply.clone().answer(&request)
+    }
+}
+
+impl Reply {
+    fn answer(self, request: &HttpRequest) -> Result<(HttpResponse, Option<Vec<u8>>), Failure> {
+        let Self { status, headers, body } = self;
+        let (is_json, bytes) = match body {
+            Body::Bytes(bytes) => {
+                let is_json =
+                    headers.iter().any(|(name, kind)| name == "content-type" && kind.contains("json"));
+                (is_json, bytes)
             }
-            Some(Answer::Fixed(status, body)) => Err(refused(*status, body)),
-            Some(Answer::Pages(key, rows)) => {
-                let number = |name: &str, otherwise: usize| {
-                    query.get(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-                };
-                let page: Vec<&Value> =
-                    rows.iter().skip(number("offset", 0)).take(number("limit", 20)).collect();
-                Ok(HttpResponse { status: 200, body: json!({ key: page, "totalCount": rows.len() }) })
+            Body::Json(value) => (true, value.to_string().into_bytes()),
+            Body::Pages(key, rows) => (true, page(&key, &rows, request).to_string().into_bytes()),
+        };
+        if !(200..300).contains(&status) {
+            return Err(refused(status, &serde_json::from_slice(&bytes).unwrap_or_default()));
+        }
+        let mut response = HttpResponse { status, headers, ..HttpResponse::default() };
+        if let Some(path) = &request.to_file {
+            let cannot = |error: std::io::Error| {
+                Failure::new(code::FAILED, format!("cannot write `{path}`")).cause(error.to_string())
+            };
+            std::fs::write(path, &bytes).map_err(cannot)?;
+            response.written = Some(bytes.len() as u64);
+            return Ok((response, None));
+        }
+        let accepts_all = request
+            .headers
+            .iter()
+            .any(|(name, kind)| name.eq_ignore_ascii_case("accept") && kind != "application/json");
+        if !bytes.is_empty() && !is_json && !accepts_all {
+            return Err(Failure::new(code::FAILED, "the answer is not JSON"));
+        }
+        match request.answer {
+            AnswerForm::Bytes => Ok((response, Some(bytes))),
+            _ => {
+                response.body = serde_json::from_slice(&bytes).unwrap_or_default();
+                Ok((response, None))
             }
-            None => Err(Failure::new(code::FAILED, format!("the test's script has no answer to `{line}`"))
-                .help("give one with Host::get, Host::list or Host::answer")),
         }
     }
+}
+
+fn page(key: &str, rows: &[Value], request: &HttpRequest) -> Value {
+    let number = |name: &str, otherwise: usize| {
+        let given = request.query.iter().find(|(known, _)| known == name);
+        given.and_then(|(_, text)| text.parse().ok()).unwrap_or(otherwise)
+    };
+    let page: Vec<&Value> = rows.iter().skip(number("offset", 0)).take(number("limit", 20)).collect();
+    json!({ key: page, "totalCount": rows.len() })
 }
 
 /// The failure that the host makes of a refusal of the API (schema `Error`).

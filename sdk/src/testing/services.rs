@@ -90,17 +90,22 @@ fn open() -> MutexGuard<'static, BTreeMap<u64, Arc<Services>>> {
 
 extern "C" fn call(ctx: u64, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
     let services = open().get(&ctx).cloned();
-    let asked = message::decode_request(&request);
+    let asked = message::split(&request)
+        .and_then(|(message, bytes)| Ok((message::decode_request(message)?, bytes.map(<[u8]>::to_vec))));
     // Nobody interrupts a test.
-    if asked.as_ref().is_ok_and(|asked| asked.service == service::CANCEL_WAIT) {
+    if asked.as_ref().is_ok_and(|(asked, _)| asked.service == service::CANCEL_WAIT) {
         return FfiFuture::new(std::future::pending());
     }
     let answer = match services {
-        Some(services) => asked.and_then(|asked| services.answer(asked)),
+        Some(services) => asked.and_then(|(asked, bytes)| services.answer(asked, bytes)),
         None => Err(Failure::new(code::CLOSED, "the command has ended")),
     };
-    let bytes = message::encode_answer(&answer.map_or_else(Answer::Error, Answer::Ok));
-    FfiFuture::new(std::future::ready(RVec::from(bytes)))
+    let encoded = answer.and_then(|(value, bytes)| {
+        let answer = message::encode_answer(&Answer::Ok(value));
+        bytes.map_or(Ok(answer.clone()), |bytes| message::with_bytes(&answer, &bytes))
+    });
+    let encoded = encoded.unwrap_or_else(|failure| message::encode_answer(&Answer::Error(failure)));
+    FfiFuture::new(std::future::ready(RVec::from(encoded)))
 }
 
 extern "C" fn log(_: u64, _: u32, _: RStr<'_>, _: RStr<'_>) {}
@@ -159,7 +164,8 @@ impl Services {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, request: Request) -> Result<Value, Failure> {
+    /// The answer, and the bytes after it.
+    fn answer(&self, request: Request, bytes: Option<Vec<u8>>) -> Result<(Value, Option<Vec<u8>>), Failure> {
         let Request { service, body, .. } = request;
         let gate = Gate { command: &self.command, effect: self.effect, completing: self.completing };
         if let Some(refused) = gate.refusal(&service, &body) {
@@ -168,9 +174,15 @@ impl Services {
         if let Some(question) = gate.question(&service, &body).filter(|_| !self.shown().agreed) {
             self.confirm(&question)?;
         }
-        match service.as_str() {
-            service::HTTP_REQUEST => self.http(message::read(body)?),
-            service::OUTPUT_EMIT => self.emit(message::read(body)?),
+        if service == service::HTTP_REQUEST {
+            return self.http(message::read(body)?, bytes.unwrap_or_default());
+        }
+        self.answer_without_bytes(&service, body).map(|value| (value, None))
+    }
+
+    fn answer_without_bytes(&self, service: &str, body: Value) -> Result<Value, Failure> {
+        match service {
+            service::OUTPUT_EMIT => self.emit(Emit::of_body(body)?),
             service::OUTPUT_TEXT => self.text(&message::read(body)?),
             service::OUTPUT_SECRET => self.secret(&message::read(body)?),
             service::PROMPT_CONFIRM => self.confirm(&message::read(body)?),
@@ -194,8 +206,12 @@ impl Services {
         }
     }
 
-    fn http(&self, request: HttpRequest) -> Result<Value, Failure> {
-        self.script().http(request).and_then(to_value)
+    fn http(&self, request: HttpRequest, bytes: Vec<u8>) -> Result<(Value, Option<Vec<u8>>), Failure> {
+        if let Some(refused) = request.refusal(&self.command) {
+            return Err(refused);
+        }
+        let (response, body) = self.script().http(request, bytes)?;
+        Ok((to_value(response)?, body))
     }
 
     fn emit(&self, emit: Emit) -> Result<Value, Failure> {

@@ -84,7 +84,7 @@ fn value(row: &Deployment, field: &str) -> String {
 
 async fn deployments(ctx: &Context) -> Result<Vec<Deployment>> {
     let organization = ctx.organization_id().await?;
-    ctx.http().get(["organizations", &organization, "deployments"]).pages("deployments", "id").await
+    ctx.http().get(["organizations", &organization, "deployments"]).pages(Paging::offset("deployments")).await
 }
 
 export_plugin!(
