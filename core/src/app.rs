@@ -33,6 +33,17 @@ use crate::{
     trust::verify,
 };
 
+/// For whoever made the program: it cannot be run as it is.
+pub(crate) fn refuse(problems: &[String]) -> ! {
+    let text: String = problems
+        .iter()
+        .map(|problem| format!("error: the product of this program cannot be used: {problem}\n"))
+        .collect();
+    // There is nobody else to tell.
+    let _ = redact::Stderr.write_all(text.as_bytes());
+    crash::exit_now(126)
+}
+
 pub(crate) fn main() -> ! {
     signals::install();
     let console = Arc::new(Console::system());

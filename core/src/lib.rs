@@ -46,14 +46,13 @@ pub fn unreadable(url: &str, reason: &str) -> Failure {
     base::error::failed(format!("the answer of `{url}` cannot be read")).cause(reason)
 }
 
-/// Runs the command line of this process as that of a product, and ends it.
-///
-/// # Panics
-///
-/// When the product leaves out a name ([`product::Product::missing_names`]).
+/// Runs the command line of this process as that of a product, and ends it. A product that cannot be run
+/// ([`product::Product::problems`]) ends with 126 and says why.
 pub fn main(product: &'static product::Product) -> ! {
-    let missing = product.missing_names();
-    assert!(missing.is_empty(), "a product needs {}", missing.join(", "));
-    product::set(product);
-    app::main()
+    let problems = product.problems();
+    if problems.is_empty() {
+        product::set(product);
+        app::main()
+    }
+    app::refuse(&problems)
 }

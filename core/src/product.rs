@@ -3,6 +3,7 @@
 //! Almost all of it is data. Two things are code: how people sign in ([`SignIn`]), and how the API says what went wrong
 //! ([`ApiErrors`]).
 
+mod check;
 mod neutral;
 mod standard;
 
@@ -274,24 +275,6 @@ pub struct ApiError {
 }
 
 static PRODUCT: OnceLock<&'static Product> = OnceLock::new();
-
-impl Product {
-    /// The fields without which nothing can be called after the program: those that are empty.
-    pub fn missing_names(&self) -> Vec<&'static str> {
-        [
-            ("program.name", self.program.name),
-            ("program.prefix", self.program.prefix),
-            ("version", self.version),
-            ("folder", self.folder),
-            ("directory_file", self.directory_file),
-            ("lock_file", self.lock_file),
-            ("extension", self.extension),
-        ]
-        .into_iter()
-        .filter_map(|(field, value)| value.is_empty().then_some(field))
-        .collect()
-    }
-}
 
 /// Sets the product of this process. Only the first call counts.
 pub fn set(product: &'static Product) {

@@ -1,8 +1,12 @@
 //! The author's view of one invocation.
 
 use std::{
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    pin::pin,
     sync::Arc,
+    time::Duration,
 };
 
 use astro_plugin_abi::HostPort;
@@ -11,9 +15,10 @@ use astro_plugin_protocol::{
     message, service,
 };
 use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Http, Result, bridge};
+use crate::{Error, Http, Result, ResultExt as _, bridge};
 
 /// Everything a command may use: who and where, the API client, output, prompts.
 ///
@@ -23,7 +28,7 @@ use crate::{Error, Http, Result, bridge};
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
 /// # async fn example(ctx: Context) -> Result<()> {
-/// let seconds = ctx.unix_ms().await? / 1000;
+/// let seconds = ctx.now_ms().await? / 1000;
 /// ctx.notice(format!("{} runs at {seconds}", ctx.path())).await?;
 /// # Ok(()) }
 /// ```
@@ -69,12 +74,22 @@ impl Context {
     /// # Errors
     /// A usage error (exit code 2) that names the option and the variable.
     pub fn required_setting(&self, dimension: &str) -> Result<&Setting> {
+        let variables = Some(self.inner.context.variables.as_str()).filter(|name| !name.is_empty());
+        let variables = variables.unwrap_or("ASTRO");
         self.setting(dimension).ok_or_else(|| {
             Error::usage(format!("no {dimension} is given")).help(format!(
-                "pass `--{dimension} ID`, set ASTRO_{}_ID, or save it in a profile",
+                "pass `--{dimension} ID`, set {variables}_{}_ID, or save it in a profile",
                 dimension.to_uppercase()
             ))
         })
+    }
+
+    /// The name of the program that runs the command, for advice that people type: `astro`.
+    pub fn program(&self) -> &str {
+        match self.inner.context.program.as_str() {
+            "" => "astro",
+            name => name,
+        }
     }
 
     /// Facts about the terminal: whether somebody can be asked, and how wide it is.
@@ -93,9 +108,54 @@ impl Context {
     }
 
     /// The current time in milliseconds since 1970-01-01T00:00:00Z.
-    pub async fn unix_ms(&self) -> Result<i64> {
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
+    pub async fn now_ms(&self) -> Result<i64> {
         let clock: service::Clock = self.call(service::CLOCK, ()).await?;
         Ok(clock.unix_ms)
+    }
+
+    /// Waits for some time. Other futures of the command go on meanwhile.
+    pub async fn sleep(&self, time: Duration) -> Result<()> {
+        self.blocking(move || {
+            std::thread::sleep(time);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The result of a future, or nothing when it takes longer than this; what it does then ends.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use astro_plugin_sdk::prelude::*;
+    /// # async fn example(ctx: Context) -> Result<()> {
+    /// let found = ctx.timeout(Duration::from_secs(5), ctx.http().get(["clusters"]).send()).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn timeout<T>(&self, time: Duration, work: impl Future<Output = T>) -> Result<Option<T>> {
+        match select(pin!(work), pin!(self.sleep(time))).await {
+            Either::Left((done, _)) => Ok(Some(done)),
+            Either::Right((slept, _)) => slept.map(|()| None),
+        }
+    }
+
+    /// A directory of this plugin's own for what it has to remember, which is made when it is not there.
+    ///
+    /// # Errors
+    /// Where no home is known, or the directory cannot be made.
+    pub fn state_dir(&self) -> Result<PathBuf> {
+        own_dir(&self.inner.context.state_dir, "state")
+    }
+
+    /// A directory of this plugin's own for what can be found out again, which is made when it is not there. The user may empty it
+    /// at any time.
+    ///
+    /// # Errors
+    /// Where no home is known, the directory cannot be made, or the host does not name one.
+    pub fn cache_dir(&self) -> Result<PathBuf> {
+        own_dir(&self.inner.context.cache_dir, "cache")
     }
 
     /// Waits until the user interrupts (Ctrl-C, TERM, HUP). The command then has one second to end.
@@ -117,10 +177,7 @@ impl Context {
 
     /// Changes what later commands act on: the directory file where one selected it, else the profile. Refused where
     /// the profile or the token was chosen by a flag or a variable.
-    pub async fn select_for_later(
-        &self,
-        select: service::ContextSelect,
-    ) -> Result<service::ContextSelectAnswer> {
+    pub async fn set_context(&self, select: service::ContextSelect) -> Result<service::ContextSelectAnswer> {
         self.call(service::CONTEXT_SELECT, select).await
     }
 
@@ -186,4 +243,17 @@ impl Context {
             Err(_) => Err(Error::plugin("work on a thread ended without a result")),
         }
     }
+}
+
+fn own_dir(path: &str, what: &str) -> Result<PathBuf> {
+    if path.is_empty() {
+        return Err(Error::new(format!("cannot find a {what} directory"))
+            .cause("the home directory is not known")
+            .help("set HOME, or ASTRO_HOME"));
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path).context(|| format!("cannot make the directory `{path}`"))?;
+    Ok(path.into())
 }

@@ -13,11 +13,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
 /// fn read(path: &str) -> Result<String> {
-///     std::fs::read_to_string(path).map_err(|error| {
-///         Error::from(error)
-///             .context(format!("cannot read `{path}`"))
-///             .help("name another file: astro airflow lint FILE")
-///     })
+///     std::fs::read_to_string(path)
+///         .context(|| format!("cannot read `{path}`"))
+///         .map_err(|error| error.help("name another file: astro airflow lint FILE"))
 /// }
 /// let error = read("/nothing").expect_err("there is no such file");
 /// assert_eq!(error.message(), "cannot read `/nothing`");
@@ -42,7 +40,12 @@ impl Error {
 
     /// Ends with a code of the command's own (10 to 99, declared with [`crate::Spec::exit_code`]) and no
     /// message: a linter that found something has said so on stdout.
+    ///
+    /// # Panics
+    /// When the code is not from 10 to 99: others belong to the host.
+    #[track_caller]
     pub fn exit(code: u8) -> Self {
+        assert!((10..=99).contains(&code), "the exit code {code} is not from 10 to 99");
         Self { failure: Box::default(), exit: Some(code) }
     }
 
@@ -75,7 +78,21 @@ impl Error {
         self
     }
 
-    /// The code of the failure, one of [`crate::protocol::message::code`].
+    /// The code of the failure, which decides the exit code:
+    ///
+    /// | code | exit code | when |
+    /// |---|---|---|
+    /// | `failed` | 1 | it could not be done |
+    /// | `usage`, `input_required` | 2 | an input is wrong, or missing where nobody can be prompted |
+    /// | `config` | 3 | the configuration cannot be read |
+    /// | `auth` | 4 | not signed in, or the credential is not accepted |
+    /// | `network` | 5 | nothing reached the server, or it did not answer |
+    /// | `outcome_unknown` | 6 | a write may or may not have happened |
+    /// | `delivery` | 7 | a one-time secret exists and could not be delivered |
+    /// | `plugin` | 126 | the plugin is unusable |
+    /// | `declined` | 130 | the user said no |
+    /// | `closed` | 0 | the reader of the result is gone; pass it on |
+    /// | `unimplemented` | 126 | the host does not know the service |
     pub fn code(&self) -> &str {
         &self.failure.code
     }
@@ -100,8 +117,58 @@ impl Error {
         Self { failure: Box::new(failure), exit: None }
     }
 
+    /// As the error of another library's `Result`. (It cannot be one itself: the `From` for every error would overlap with that
+    /// for itself.)
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::prelude::*;
+    /// fn read() -> Result<()> {
+    ///     Err(Error::new("cannot read `x`").cause("disk gone"))
+    /// }
+    /// let boxed: Box<dyn std::error::Error + Send + Sync> = read().expect_err("it fails").into_boxed();
+    /// assert_eq!(boxed.to_string(), "cannot read `x`: disk gone");
+    /// ```
+    pub fn into_boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.to_string().into()
+    }
+
     pub(crate) fn into_parts(self) -> (Failure, Option<u8>) {
         (*self.failure, self.exit)
+    }
+}
+
+/// The message and its causes in one line: `cannot read `x`: disk gone`.
+impl std::fmt::Display for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.exit {
+            Some(code) => write!(formatter, "exit code {code}")?,
+            None => formatter.write_str(&self.failure.message)?,
+        }
+        self.failure.causes.iter().try_for_each(|cause| write!(formatter, ": {cause}"))
+    }
+}
+
+/// Says what was being done, where an error says only what went wrong.
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// fn read(path: &str) -> Result<String> {
+///     std::fs::read_to_string(path).context(|| format!("cannot read `{path}`"))
+/// }
+/// let error = read("/nothing").expect_err("there is no such file");
+/// assert_eq!(error.to_string(), "cannot read `/nothing`: No such file or directory (os error 2)");
+/// ```
+pub trait ResultExt<T> {
+    /// The error's text becomes the first cause below this message.
+    ///
+    /// # Errors
+    /// That of the result, with the message.
+    fn context<M: Into<String>>(self, message: impl FnOnce() -> M) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> ResultExt<T> for std::result::Result<T, E> {
+    fn context<M: Into<String>>(self, message: impl FnOnce() -> M) -> Result<T> {
+        self.map_err(|error| error.into().context(message()))
     }
 }
 

@@ -80,6 +80,8 @@ pub use clap;
 pub use futures_util::future::join;
 /// Awaits many futures at once, such as requests, and gives their results in order.
 pub use futures_util::future::join_all;
+/// Awaits two futures and gives the result of the one that is ready first, with the other one ([`Either`]).
+pub use futures_util::future::{Either, select};
 pub use serde;
 pub use serde_json;
 pub use tracing;
@@ -92,7 +94,7 @@ pub use astro_plugin_protocol::{
     service::ProcessEnd,
 };
 pub use context::Context;
-pub use error::{Error, Result};
+pub use error::{Error, Result, ResultExt};
 pub use http::{Http, HttpCall, Paging, Response};
 pub use naming::Named;
 pub use output::View;
@@ -100,6 +102,7 @@ pub use period::Period;
 pub use plugin::{Command, Completing, Plugin};
 pub use process::Process;
 pub use progress::Progress;
+pub use prompt::{Confirm, Select};
 pub use sort::{Sort, SortKey};
 pub use spec::Spec;
 
@@ -113,8 +116,8 @@ pub mod __private {
 /// Everything a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Candidate, Command, Completing, ConfigKey, Context, Effect, Error, Paging, Plugin, Result, Sort,
-        SortKey, Spec, ValueKind, View, clap, crate_plugin, export_plugin, serde,
+        Candidate, Command, Completing, ConfigKey, Context, Effect, Error, Paging, Plugin, Result, ResultExt,
+        Sort, SortKey, Spec, ValueKind, View, clap, crate_plugin, export_plugin, serde,
     };
     pub use clap::Args;
     pub use serde::{Deserialize, Serialize};
@@ -174,6 +177,11 @@ macro_rules! export_plugin {
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/src/authors/how-to.md")]
 struct HowTo;
+
+/// The answers of the author's "How do I …" are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/authors/how-do-i.md")]
+struct HowDoI;
 
 #[cfg(test)]
 mod tests {

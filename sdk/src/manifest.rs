@@ -32,12 +32,10 @@ pub(crate) fn command(entry: &Entry) -> Command {
     }
 }
 
-/// Declarations that cannot be right: about arguments that the clap struct does not have, a check that would never happen,
-/// and a list without its key.
+/// Declarations that cannot be right: about arguments that the clap struct does not have, a check that would never happen, and
+/// two about one thing, of which the first would be lost.
 pub(crate) fn problems(entry: &Entry) -> Vec<String> {
-    let is_list = entry.spec.output.as_ref().is_some_and(View::is_list);
-    let without_view = (entry.gives_list && !is_list)
-        .then(|| format!("`{}` gives a list and declares no `View::list` with `spec.output`", entry.path));
+    let twice = entry.spec.twice.iter().map(|what| format!("`{}` declares {what} twice", entry.path));
     let clap = (entry.clap)("");
     let ids: Vec<&str> = clap.get_arguments().map(|arg| arg.get_id().as_str()).collect();
     let unknown = entry.spec.args.iter().filter(|arg| !ids.contains(&arg.id.as_str()));
@@ -48,7 +46,7 @@ pub(crate) fn problems(entry: &Entry) -> Vec<String> {
                 entry.path, arg.id
             )
         })
-        .chain(without_view)
+        .chain(twice)
         .collect()
 }
 

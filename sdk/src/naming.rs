@@ -51,7 +51,7 @@ impl Context {
     pub async fn known_names(&self, ids: &[&str]) -> Vec<naming::Named> {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
         let known: Names = self.call(service::NAMES_KNOWN, NamesKnown { ids }).await.unwrap_or_default();
-        let Ok(now) = self.unix_ms().await else { return Vec::new() };
+        let Ok(now) = self.now_ms().await else { return Vec::new() };
         let is_recent = |named: &naming::Named| (0..=GOOD_FOR).contains(&(now / 1000 - named.seen_at));
         known.things.into_iter().filter(is_recent).collect()
     }

@@ -19,7 +19,7 @@ const ROWS_AT_ONCE: usize = 1000;
 ///     .time("started_at", "STARTED")
 ///     .optional_text("note", "NOTE")
 ///     .clean(["id", "dag"])
-///     .when_empty("No runs.");
+///     .empty_message("No runs.");
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct View {
@@ -54,7 +54,7 @@ impl View {
         self.column(key, title, ColumnKind::Text, true)
     }
 
-    /// A column that is never shortened.
+    /// A column of IDs: text that is never shortened.
     #[must_use]
     pub fn id(self, key: &str, title: &str) -> Self {
         self.column(key, title, ColumnKind::Id, false)
@@ -72,6 +72,39 @@ impl View {
         self.column(key, title, ColumnKind::Expiry, false)
     }
 
+    /// A column of numbers, to the right.
+    #[must_use]
+    pub fn number(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Number, false)
+    }
+
+    /// A column of true and false, shown as yes and no.
+    #[must_use]
+    pub fn flag(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Bool, false)
+    }
+
+    /// A column of whole numbers of bytes, shown as `1.2 MiB`; json and clean have the number.
+    #[must_use]
+    pub fn size(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Size, false)
+    }
+
+    /// A column of numbers of seconds, shown as `2h 5m`; json and clean have the number.
+    #[must_use]
+    pub fn duration(self, key: &str, title: &str) -> Self {
+        self.column(key, title, ColumnKind::Duration, false)
+    }
+
+    /// The column declared last is never shortened: `.text("status", "STATUS").never_truncate()`.
+    #[must_use]
+    pub fn never_truncate(mut self) -> Self {
+        if let Some(last) = self.view.columns.last_mut() {
+            last.whole = true;
+        }
+        self
+    }
+
     /// The keys of the clean format, in order; those of the columns without this. Only ever append to them: scripts count
     /// columns.
     #[must_use]
@@ -82,7 +115,7 @@ impl View {
 
     /// What a person reads, on stderr, when the list is empty.
     #[must_use]
-    pub fn when_empty(mut self, text: impl Into<String>) -> Self {
+    pub fn empty_message(mut self, text: impl Into<String>) -> Self {
         self.view.empty = Some(text.into());
         self
     }
@@ -126,7 +159,13 @@ impl View {
     }
 
     fn column(mut self, key: &str, title: &str, kind: ColumnKind, optional: bool) -> Self {
-        self.view.columns.push(Column { key: key.to_owned(), title: title.to_owned(), kind, optional });
+        self.view.columns.push(Column {
+            key: key.to_owned(),
+            title: title.to_owned(),
+            kind,
+            optional,
+            ..Column::default()
+        });
         self
     }
 }

@@ -80,8 +80,6 @@ type Start = fn(&Spec, clap::Command, Vec<String>, Context) -> Result<Running<()
 pub(crate) struct Entry {
     pub(crate) path: &'static str,
     pub(crate) effect: Effect,
-    /// What it gives is a `Vec`.
-    pub(crate) gives_list: bool,
     pub(crate) spec: Spec,
     pub(crate) clap: fn(&str) -> clap::Command,
     pub(crate) run: Start,
@@ -196,8 +194,6 @@ impl Plugin {
         self.entries.push(Entry {
             path: C::PATH,
             effect: C::EFFECT,
-            // The name is for people and good enough to tell an author of a slip.
-            gives_list: std::any::type_name::<C::Output>().starts_with("alloc::vec::Vec<"),
             spec,
             clap: |word| C::augment_args(clap::Command::new(word.to_owned())),
             run: |spec, clap, args, ctx| {

@@ -27,7 +27,7 @@ type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 ///     spec.needs_api()
 ///         .output(View::list("runs").id("id", "ID").clean(["id"]))
 ///         .range("limit", 1u32..=1000, "runs")
-///         .dynamic("dag")
+///         .completes("dag")
 ///         .exit_code(20, "a run failed")
 ///         .example("astro dag runs etl --limit 10", "The last ten runs")
 ///         .see_also("cluster list");
@@ -46,6 +46,8 @@ pub struct Spec {
     pub(crate) hidden: bool,
     pub(crate) several_profiles: bool,
     pub(crate) args: Vec<ArgSpec>,
+    /// What was declared twice, and would lose its first declaration.
+    pub(crate) twice: Vec<String>,
 }
 
 /// What is declared about one argument; `id` is the field's name.
@@ -67,7 +69,7 @@ impl Spec {
     }
 
     /// Where the command works and where not; shown first on its help page.
-    pub fn note(&mut self, note: &str) -> &mut Self {
+    pub fn availability(&mut self, note: &str) -> &mut Self {
         self.note = Some(note.to_owned());
         self
     }
@@ -137,7 +139,7 @@ impl Spec {
 
     /// The command lists and changes nothing: it may run for several profiles at once (`--all-profiles`, or several
     /// `--profile`), each row telling its profile.
-    pub fn for_several_profiles(&mut self) -> &mut Self {
+    pub fn per_profile(&mut self) -> &mut Self {
         self.several_profiles = true;
         self
     }
@@ -161,11 +163,17 @@ impl Spec {
     where
         T: TryFrom<i128> + Into<i128> + Display + Copy + Clone + Send + Sync + 'static,
     {
+        self.number(id, range, &format!("a whole number of {unit}"))
+    }
+
+    /// The same where it is one thing and not so many of something: `spec.number("port", 1u16..=65535, "a port")` refuses 0 with
+    /// "must be a port from 1 to 65535".
+    pub fn number<T>(&mut self, id: &str, range: RangeInclusive<T>, what: &str) -> &mut Self
+    where
+        T: TryFrom<i128> + Into<i128> + Display + Copy + Clone + Send + Sync + 'static,
+    {
         let (low, high) = (*range.start(), *range.end());
-        let reason = match unit {
-            "port" => format!("must be a {unit} from {low} to {high}"),
-            _ => format!("must be a whole number of {unit} from {low} to {high}"),
-        };
+        let reason = format!("must be {what} from {low} to {high}");
         self.arg(id).range = Some(format!("{low} to {high}"));
         self.read(id, reason, move |text: &str| {
             let number: i128 = text.parse().ok()?;
@@ -191,14 +199,24 @@ impl Spec {
         self.read(id, format!("must be {}", scale.expected()), move |text: &str| scale.read(text).map(Period))
     }
 
-    /// A text that a function accepts. `reason` completes "the value … ", such as `must be a role name`.
+    /// A text that a function reads into the type of the field; its error completes "the value …", such as `must be a role name`.
+    /// The derive asks that clap can read the type by itself, too: a `String`, or one with `FromStr`.
+    ///
+    /// ```
+    /// # use astro_plugin_sdk::prelude::*;
+    /// # fn declare(spec: &mut Spec) {
+    /// spec.parsed("tag", |text| match text.split_once('=') {
+    ///     Some(_) => Ok(text.to_owned()),
+    ///     None => Err("must be KEY=VALUE".to_owned()),
+    /// });
+    /// # }
+    /// ```
     pub fn parsed<T: Clone + Send + Sync + 'static>(
         &mut self,
         id: &str,
-        reason: &str,
-        read: fn(&str) -> Option<T>,
+        read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
     ) -> &mut Self {
-        self.read(id, reason.to_owned(), read)
+        self.value_parser(id, read)
     }
 
     /// The order of a list's rows: `--sort FIELD[:asc|desc]`. The field is an `Option<Sort>`.
@@ -209,9 +227,10 @@ impl Spec {
 
     /// A flag that may carry true, false, 1 or 0, after `=` or as the next word. The field is a
     /// `Option<bool>`.
-    pub fn switch(&mut self, id: &str) -> &mut Self {
+    pub fn optional_bool(&mut self, id: &str) -> &mut Self {
         let parser =
             Parser { read: |text: &str| read_bool(text).ok_or_else(|| "must be True or False".to_owned()) };
+        self.once(id);
         let arg = self.arg(id);
         arg.kind = ValueKind::Bool;
         arg.change = Some(Arc::new(move |arg| {
@@ -224,7 +243,7 @@ impl Spec {
     }
 
     /// The option stands for a global one, such as `--yes` or `--output=clean`; the host applies it.
-    pub fn means(&mut self, id: &str, global: &str) -> &mut Self {
+    pub fn sets_global(&mut self, id: &str, global: &str) -> &mut Self {
         self.arg(id).means = Some(global.to_owned());
         self
     }
@@ -238,16 +257,19 @@ impl Spec {
 
     /// The value is a path; the shell completes it.
     pub fn file(&mut self, id: &str) -> &mut Self {
-        self.kind(id, ValueKind::File)
+        self.value_kind(id, ValueKind::File)
     }
 
     /// While a shell completes the value, [`crate::Command::complete`] is asked for it.
-    pub fn dynamic(&mut self, id: &str) -> &mut Self {
-        self.kind(id, ValueKind::Dynamic)
+    pub fn completes(&mut self, id: &str) -> &mut Self {
+        self.value_kind(id, ValueKind::Dynamic)
     }
 
     /// What the value is, such as [`ValueKind::Profile`] or a setting of the program's dimensions: the host completes it.
-    pub fn kind(&mut self, id: &str, kind: ValueKind) -> &mut Self {
+    pub fn value_kind(&mut self, id: &str, kind: ValueKind) -> &mut Self {
+        if self.arg(id).kind != ValueKind::Text {
+            self.twice.push(format!("the kind of `{id}`"));
+        }
         self.arg(id).kind = kind;
         self
     }
@@ -269,8 +291,16 @@ impl Spec {
         read: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
     ) -> &mut Self {
         let parser = Parser { read };
+        self.once(id);
         self.arg(id).change = Some(Arc::new(move |arg| arg.value_parser(ValueParser::new(parser.clone()))));
         self
+    }
+
+    /// How an argument's value is read is said once: a second way would take the place of the first without a word.
+    fn once(&mut self, id: &str) {
+        if self.arg(id).change.is_some() {
+            self.twice.push(format!("how `{id}` is read"));
+        }
     }
 
     fn arg(&mut self, id: &str) -> &mut ArgSpec {

@@ -28,7 +28,7 @@ impl Command for Act {
 
     fn declare(spec: &mut Spec) {
         spec.output(View::record().text("done", "DONE").text("missing", "MISSING").clean(["done"]))
-            .dynamic("value")
+            .completes("value")
             .exit_code(20, "it was asked for")
             .example("astro act", "Do nothing")
             .example("astro act --what \"fail\"", "Fail");
@@ -38,23 +38,24 @@ impl Command for Act {
         match self.what.as_str() {
             "fail" => return Err(Error::new("it failed").help("do not ask for it")),
             "exit" => return Err(Error::exit(20)),
+            "io" => drop(std::fs::read("/nothing at all")?),
+            "io-context" => drop(std::fs::read("/nothing at all").context(|| "cannot read it")?),
             "undeclared-exit" => return Err(Error::exit(21)),
             "list" => return Ok(json!([{"done": "x"}])),
             "number" => return Ok(json!(1)),
             "request" => drop(ctx.http().get(["organizations"]).send().await?),
             "text" => ctx.text("x").await?,
             "program" => drop(ctx.process("true").run().await?),
-            "ask" => return Ok(json!({"done": ctx.ask("Which", "--what <WHAT>").await?, "missing": 1})),
-            "confirm" => ctx.confirm(vec!["all of it".to_owned()], "Really?").await?,
+            "ask" => return Ok(json!({"done": ctx.prompt("Which", "--what <WHAT>").await?, "missing": 1})),
+            "confirm" => ctx.confirm("Really?").detail("all of it").or_exit().await?,
             "pick" => {
-                let items = vec!["first".to_owned(), "second".to_owned()];
-                let index = ctx.select("Which one?", items, "--what <WHAT>", Vec::new()).await?;
+                let index =
+                    ctx.select("Which one?", "--what <WHAT>").items(["first", "second"]).ask().await?;
                 return Ok(json!({"done": index, "missing": 1}));
             }
             "blocking" => return ctx.blocking(|| Ok(json!({"done": "blocked", "missing": 1}))).await,
             "whole" => return Ok(json!({"done": "whole", "missing": "there"})),
             "panic" => panic!("about nothing"),
-            "exit-zero" => return Err(Error::exit(0)),
             "nothing" => return Ok(Value::Null),
             other => return Ok(json!({"done": other})),
         }
@@ -84,7 +85,8 @@ impl Command for Bad {
     type Output = Vec<String>;
 
     fn declare(spec: &mut Spec) {
-        spec.file("nothing").example("astro act", "Another one's");
+        spec.file("nothing").completes("nothing").example("astro act", "Another one's");
+        spec.optional_bool("dry_run").optional_bool("dry_run");
     }
 
     async fn run(self, _: Context) -> Result<Vec<String>> {
@@ -108,15 +110,16 @@ fn each_end_of_a_command_has_its_code_and_words() {
         ("astro act --what blocking", 0, ""),
         ("astro act --what fail", 1, "error: it failed\nhelp: do not ask for it"),
         ("astro act --what exit", 20, ""),
+        ("astro act --what io", 126, "its error names no object: No such file or directory (os error 2)"),
+        ("astro act --what io-context", 1, "error: cannot read it\ncaused by: no such file"),
         ("astro act --what undeclared-exit", 126, "the code 21, which its manifest does not declare"),
         ("astro act --what panic", 126, "it panicked: about nothing"),
-        ("astro act --what exit-zero", 126, "codes of its own are 10 to 99"),
         ("astro act --what list", 126, "gives a list and declares no `View::list`"),
         ("astro act --what number", 126, "gives neither a record nor a list"),
         ("astro act --what slip", 126, "declares the column `missing`, which no record has"),
         ("astro act --what request", 1, "declare it with `spec.needs_api()`"),
-        ("astro act --what text", 1, "help: declare it with `spec.streams_text()`"),
-        ("astro act --what program", 1, "help: declare it with `spec.runs_programs()`"),
+        ("astro act --what text", 1, "declare it with `spec.streams_text()`"),
+        ("astro act --what program", 1, "declare it with `spec.runs_programs()`"),
         ("astro act --what ask", 2, "needs `--what <WHAT>`, because it cannot prompt here"),
         ("astro act --what confirm", 2, "needs `--yes`"),
         ("astro act --what confirm -y", 0, ""),
@@ -160,7 +163,7 @@ fn completion_reads_and_nothing_else() {
     assert_eq!(values("astro act", ""), ["one", "two"]);
     assert_eq!(values("astro act", "t"), ["two"]);
     let undeclared = said(|| drop(host().complete("astro act", "what", "")));
-    assert!(undeclared.contains("declare it with `spec.dynamic`"), "{undeclared}");
+    assert!(undeclared.contains("declare it with `spec.completes`"), "{undeclared}");
     let refused = catch_unwind(|| values("astro act --what write", "")).expect_err("a write is refused");
     let said = refused.downcast_ref::<String>().cloned().unwrap_or_default();
     assert!(said.contains("cannot send POST: a shell completes a line"), "{said}");
@@ -180,7 +183,8 @@ fn conformance_lists_every_rule_that_is_broken() {
         "the word `profile` belongs to the host itself",
         "takes a name that is reserved for the host",
         "declares something about an argument `nothing` that it does not have",
-        "`profile bad` gives a list and declares no `View::list`",
+        "`profile bad` declares how `dry_run` is read twice",
+        "`profile bad` declares the kind of `nothing` twice",
         "the example `astro act` of `profile bad` is refused: it is a line of `act`",
     ] {
         assert!(said.contains(part), "{part} in {said}");

@@ -139,9 +139,20 @@ pub fn answer(data: &[u8]) {
         key: key.clone(),
         title: escaped(key).into_owned(),
         kind,
-        optional: false,
+        ..Column::default()
     };
-    let kinds = [ColumnKind::Text, ColumnKind::Id, ColumnKind::Time, ColumnKind::Expiry].into_iter().cycle();
+    let kinds = [
+        ColumnKind::Text,
+        ColumnKind::Id,
+        ColumnKind::Time,
+        ColumnKind::Expiry,
+        ColumnKind::Number,
+        ColumnKind::Bool,
+        ColumnKind::Size,
+        ColumnKind::Duration,
+    ]
+    .into_iter()
+    .cycle();
     let view = View {
         list: Some("rows".to_owned()),
         columns: row.keys().zip(kinds).map(column).collect(),

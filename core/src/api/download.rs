@@ -13,6 +13,7 @@ use super::{ApiClient, request::Take, retry};
 use crate::{
     base::error::{Failure, Result, ResultExt, code, failed},
     console::Console,
+    output::size,
 };
 
 /// Sends a GET and writes the body of its answer to a file, which is replaced once the body is whole. There is no limit to its
@@ -111,34 +112,9 @@ impl Drop for Shown<'_> {
     }
 }
 
-/// A number of bytes for people: `640 KiB`, `1.2 MiB`.
-fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
-    match bytes {
-        0..KIB => format!("{bytes} B"),
-        KIB..1_048_576 => format!("{} KiB", bytes / KIB),
-        1_048_576..1_073_741_824 => format!("{} MiB", tenths(1_048_576)),
-        _ => format!("{} GiB", tenths(1_073_741_824)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_for_people() {
-        for (bytes, shown) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1 KiB"),
-            (1_258_291, "1.1 MiB"),
-            (3_221_225_472, "3.0 GiB"),
-        ] {
-            assert_eq!(size(bytes), shown);
-        }
-    }
 
     #[test]
     fn a_file_is_replaced_once_it_is_whole_and_a_link_stays_one() {

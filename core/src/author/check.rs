@@ -28,6 +28,7 @@ use crate::{
         describe,
     },
     services::{Call, Shared},
+    store,
     store::record::{self, Described},
     sys::{crash, process},
     tree::CommandSet,
@@ -160,6 +161,8 @@ fn manifest(manifest: &Manifest) -> Vec<Finding> {
             Err(failure) => broken("revisions", failure.message),
         },
     );
+    let unsuited = store::unsuited(manifest.product.as_deref(), manifest.min_host.as_deref());
+    findings.extend(unsuited.map(|(reason, _)| broken("program", reason)));
     let problems = check::problems_of_new(manifest);
     findings.extend(problems.into_iter().map(|problem| broken("names", problem)));
     for command in manifest.commands.iter().filter(|command| !command.hidden) {

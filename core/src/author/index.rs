@@ -22,6 +22,7 @@ use crate::{
     install::indexes::{download, read_file},
     product::product,
     program::APP,
+    store,
     store::{
         lookup::compare_versions,
         record::{Described, is_plugin_file},
@@ -210,9 +211,11 @@ fn described(path: &Path) -> Result<(Vec<u8>, Described)> {
         let causes = std::iter::once(failure.message).chain(failure.causes).collect();
         Failure { help: failure.help, causes, ..failed(what()) }
     })?;
-    match check::problems_of_new(&described.manifest).first() {
+    // A newer version of this program may be needed for it, never another program.
+    let unsuited = store::unsuited(described.manifest.product.as_deref(), None).map(|(reason, _)| reason);
+    match unsuited.or_else(|| check::problems_of_new(&described.manifest).into_iter().next()) {
         None => Ok((bytes, described)),
-        Some(problem) => Err(failed(what()).cause(problem.clone())),
+        Some(problem) => Err(failed(what()).cause(problem)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Help pages, from the same data as the parser: a command's own options first, the global ones in one
 //! line, examples, related commands, the owning plugin.
 
+use astro_plugin_cli::catalogue::example_line;
 use astro_plugin_protocol::{
     manifest::{Arg, Arity, Command, ValueKind},
     names::{BUILTIN_WORDS, Global, SECRET_OPTIONS, SEVERAL_OPTIONS},
@@ -145,6 +146,10 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
     if command.needs.process {
         page.text_indented("It runs other programs, which may change anything.");
     }
+    if !command.needs.hosts.is_empty() {
+        let hosts = command.needs.hosts.join(", ");
+        page.text_indented(&format!("It sends requests to {hosts}, without a credential of {APP}."));
+    }
     page.globals();
     for section in &command.sections {
         page.heading(&section.title);
@@ -154,7 +159,7 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
         page.heading("Examples");
         for example in &command.examples {
             page.text_indented(&format!("{}:", example.about));
-            page.line(&format!("    {}", page.literal(&ours(&example.command))));
+            page.line(&format!("    {}", page.literal(&example_line(&example.command, product().extension))));
         }
     }
     if let Some(output) = &command.output {
@@ -171,11 +176,6 @@ pub fn command(binary: &str, command: &Command, owners: &[String], layout: Layou
     }
     page.owner(owners);
     page.finish()
-}
-
-/// A command line of an example, as it is typed for this product.
-fn ours(line: &str) -> String {
-    program::own(line).replace(".astro-plugin", &format!(".{}", product().extension))
 }
 
 /// `astro help globals`.

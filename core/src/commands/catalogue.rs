@@ -1,5 +1,7 @@
 //! `astro commands`: what there is, for programs and for people. Answered from the index; no library is loaded.
 
+use std::borrow::Cow;
+
 use astro_plugin_cli::catalogue;
 use astro_plugin_protocol::{
     effect::Effect,
@@ -12,7 +14,9 @@ use crate::{
     commands::{self, Builtin, Request, column, command, positional},
     console::report,
     output::Format,
+    product::product,
     program::APP,
+    store::Catalogue,
     suggest,
 };
 
@@ -38,9 +42,9 @@ pub(super) fn commands() -> Vec<Builtin> {
 }
 
 /// A command of the catalogue: its path, and its record as JSON text.
-struct Row {
-    path: String,
-    json: String,
+struct Row<'c> {
+    path: &'c str,
+    json: Cow<'c, str>,
 }
 
 fn list(request: &Request<'_>) -> Result<i32> {
@@ -48,14 +52,25 @@ fn list(request: &Request<'_>) -> Result<i32> {
     // `plugin index` in quotes are two words, too.
     let words = request.texts("prefix");
     let words: Vec<&str> = words.iter().flat_map(|words| words.split_whitespace()).collect();
-    let rows = rows(request, &canonical(request, &words))?;
+    let catalogue = request.env.stores.catalogue();
+    for failure in &catalogue.denied {
+        report::warning(&request.env.console, failure);
+    }
+    let rows = rows(&catalogue, &canonical(request, &words))?;
     if rows.is_empty() {
         return Err(nothing_below(request, &words));
     }
     if format == Format::JSON {
         // As the index has it: a thousand records are neither parsed nor written again.
-        let records: Vec<&str> = rows.iter().map(|row| row.json.as_str()).collect();
-        return request.env.print(&format!("{{\"commands\":[{}]}}\n", records.join(",")));
+        let length: usize = rows.iter().map(|row| row.json.len() + 1).sum();
+        let mut text = String::with_capacity(length + 20);
+        text.push_str("{\"commands\":[");
+        for (index, row) in rows.iter().enumerate() {
+            text.push_str(if index > 0 { "," } else { "" });
+            text.push_str(&row.json);
+        }
+        text.push_str("]}\n");
+        return request.env.print(&text);
     }
     let parsed: serde_json::Result<Vec<Value>> =
         rows.iter().map(|row| serde_json::from_str(&row.json)).collect();
@@ -84,22 +99,18 @@ fn canonical(request: &Request<'_>, words: &[&str]) -> String {
 }
 
 /// The host's own commands and those of plugins, by path.
-fn rows(request: &Request<'_>, prefix: &str) -> Result<Vec<Row>> {
+fn rows<'c>(plugins: &'c Catalogue, prefix: &str) -> Result<Vec<Row<'c>>> {
     let is_below = |path: &str| {
         prefix.is_empty()
             || path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
     let mut rows = Vec::new();
     for own in commands::commands().commands.iter().filter(|own| !own.hidden && is_below(&own.path)) {
-        rows.push(Row { path: own.path.clone(), json: catalogue::line(own, None)? });
+        rows.push(Row { path: &own.path, json: catalogue::line(own, None, product().extension)?.into() });
     }
-    let (lines, denied) = request.env.stores.catalogue();
-    for failure in denied {
-        report::warning(&request.env.console, &failure);
-    }
-    let lines = lines.into_iter().filter(|line| is_below(&line.path));
-    rows.extend(lines.map(|line| Row { path: line.path, json: line.json }));
-    rows.sort_by(|a, b| a.path.cmp(&b.path));
+    let lines = plugins.lines().into_iter().filter(|line| is_below(line.path));
+    rows.extend(lines.map(|line| Row { path: line.path, json: line.json.into() }));
+    rows.sort_by(|a, b| a.path.cmp(b.path));
     Ok(rows)
 }
 

@@ -281,7 +281,7 @@ fn switch(long: &str, help: &str) -> Arg {
 
 /// A column with its key in capital letters above it.
 fn column(key: &str, kind: ColumnKind) -> Column {
-    Column { key: key.to_owned(), title: key.to_uppercase().replace('_', " "), kind, optional: false }
+    Column { key: key.to_owned(), title: key.to_uppercase().replace('_', " "), kind, ..Column::default() }
 }
 
 fn choices(values: &[&str]) -> Vec<Choice> {

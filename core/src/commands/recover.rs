@@ -68,8 +68,12 @@ pub(super) fn commands() -> Vec<Builtin> {
 pub(super) fn list(request: &Request<'_>) -> Result<i32> {
     let format = request.format()?;
     let rows = store(request)?.entries().iter().map(row).collect();
-    let column =
-        |key: &str, title: &str, kind| Column { key: key.into(), title: title.into(), kind, optional: false };
+    let column = |key: &str, title: &str, kind| Column {
+        key: key.into(),
+        title: title.into(),
+        kind,
+        ..Column::default()
+    };
     let in_capitals = |name: &str| name.to_uppercase();
     let mut columns = vec![
         column("entry", "ENTRY", ColumnKind::Id),

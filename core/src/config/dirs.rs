@@ -107,4 +107,9 @@ impl Dirs {
     pub fn plugin_state(&self, plugin: &str) -> PathBuf {
         self.state.join("plugins").join(plugin)
     }
+
+    /// One for what a plugin can find out again.
+    pub fn plugin_cache(&self, plugin: &str) -> PathBuf {
+        self.cache.join("plugins").join(plugin)
+    }
 }

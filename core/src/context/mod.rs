@@ -27,13 +27,14 @@ use astro_plugin_protocol::invocation::{Setting, Source};
 
 use crate::{
     base::{
-        error::{Failure, Result, auth},
+        error::{Failure, Result, auth, config},
         time::day,
     },
     config::environment::Variable,
     credential::{self, Secret, Session, Stored},
     net::tls::Trust,
     output::Format,
+    product::product,
     program::{APP, ENV},
 };
 
@@ -192,6 +193,17 @@ impl Context {
         Some(format!("expired on {}", day(expires)))
     }
 
+    /// The base of the API, when one is known: a product may have none of its own.
+    pub fn api(&self) -> Result<&Address> {
+        if self.address.origin != Origin::Default || product().api.default_address.is_some() {
+            return Ok(&self.address.value);
+        }
+        Err(config("no address of the API is known").help(format!(
+            "sign in at one: {ENV}_API_URL=https://HOST{} {APP} login",
+            product().api.base_path
+        )))
+    }
+
     /// The credential, when everything allows a request. Whether it has expired the server decides: this machine's
     /// clock may be wrong.
     pub fn authority(&self) -> Result<&Secret> {
@@ -211,6 +223,7 @@ impl Context {
             };
             return Err(failure.help(format!("see what is in use with `{APP} context`")));
         };
+        self.api()?;
         Ok(&credential.value)
     }
 }

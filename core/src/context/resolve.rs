@@ -24,6 +24,7 @@ use crate::{
     credential::{Secret, Stored, token},
     globals::Globals,
     output::Format,
+    product::product,
     program::{APP, ENV, dimensions},
 };
 
@@ -57,6 +58,10 @@ impl Environment {
     fn of(all: impl IntoIterator<Item = Variable>) -> Result<Self> {
         let mut variables = Vec::new();
         for variable in all {
+            // A product without domains has no variable for one.
+            if variable == environment::DOMAIN && product().api.of_domain.is_none() {
+                continue;
+            }
             variables.extend(environment::variable(variable)?.map(|value| (variable, value)));
         }
         Ok(Self { variables })

@@ -98,6 +98,7 @@ pub(crate) fn title() -> &'static str {
 
 /// What is configured. A configuration that cannot be read is reported by the commands that need it.
 fn configured(dirs: &Result<Dirs>) -> Option<PathBuf> {
+    product().fallback?;
     Config::load(dirs.as_ref().ok()?).ok()?.official.command
 }
 

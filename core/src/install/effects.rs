@@ -1,5 +1,7 @@
 //! What a plugin may change, in words: told before it takes its place.
 
+use std::collections::BTreeMap;
+
 use astro_plugin_protocol::{
     effect::Effect,
     manifest::{Command, Manifest},
@@ -17,7 +19,7 @@ pub(super) fn added(before: &Manifest, after: &Manifest) -> Option<String> {
         return Some(declares(&format!("`{name}` {new}, unlike {old},"), after));
     }
     let parts = in_words(all(after).filter(|part| !part.is_in(before)));
-    (!parts.is_empty()).then(|| format!("`{name}` {new} may change more than {old}: {parts}."))
+    (!parts.is_empty()).then(|| format!("`{name}` {new} may do more than {old}: {parts}."))
 }
 
 /// It is older than effects, at least in part.
@@ -28,7 +30,7 @@ fn is_silent(manifest: &Manifest) -> bool {
 fn declares(who: &str, manifest: &Manifest) -> String {
     match in_words(all(manifest)) {
         parts if parts.is_empty() => format!("{who} declares that its commands only read."),
-        parts => format!("{who} declares what it may change: {parts}."),
+        parts => format!("{who} declares what it may do: {parts}."),
     }
 }
 
@@ -36,8 +38,15 @@ fn declares(who: &str, manifest: &Manifest) -> String {
 struct Part<'m> {
     command: &'m Command,
     option: Option<&'m str>,
-    /// What it may change; without it, it runs programs.
-    effect: Option<Effect>,
+    may: May<'m>,
+}
+
+/// What it may do. The least first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum May<'m> {
+    Change(Effect),
+    RunPrograms,
+    Reach(&'m str),
 }
 
 impl Part<'_> {
@@ -46,43 +55,48 @@ impl Part<'_> {
         let Some(known) = other.commands.iter().find(|known| known.path == self.command.path) else {
             return false;
         };
-        let Some(effect) = self.effect else { return known.needs.process };
         let mut options = known.raising_options();
-        let raised = self.option.and_then(|long| options.find(|(known, _)| *known == long));
-        effect <= raised.map_or(known.effect, |(_, effect)| effect)
+        match self.may {
+            May::RunPrograms => known.needs.process,
+            May::Reach(host) => known.needs.hosts.iter().any(|known| known == host),
+            May::Change(effect) => {
+                let raised = self.option.and_then(|long| options.find(|(known, _)| *known == long));
+                effect <= raised.map_or(known.effect, |(_, effect)| effect)
+            }
+        }
     }
 }
 
 fn all(manifest: &Manifest) -> impl Iterator<Item = Part<'_>> {
     manifest.commands.iter().flat_map(|command| {
-        let own = (command.effect != Effect::Read).then_some(command.effect);
-        let own = own.map(|effect| Part { command, option: None, effect: Some(effect) });
-        let runs = command.needs.process.then_some(Part { command, option: None, effect: None });
-        let options = command.raising_options().map(move |(long, effect)| Part {
-            command,
-            option: Some(long),
-            effect: Some(effect),
-        });
-        own.into_iter().chain(options).chain(runs)
+        let part = move |option, may| Part { command, option, may };
+        let own = (command.effect != Effect::Read).then(|| part(None, May::Change(command.effect)));
+        let runs = command.needs.process.then(|| part(None, May::RunPrograms));
+        let reaches = command.needs.hosts.iter().map(move |host| part(None, May::Reach(host)));
+        let options =
+            command.raising_options().map(move |(long, effect)| part(Some(long), May::Change(effect)));
+        own.into_iter().chain(options).chain(runs).chain(reaches)
     })
 }
 
 /// The least first: ``write: `lint fix`; destructive: `lint purge`; runs programs: `lint` ``.
 fn in_words<'m>(parts: impl Iterator<Item = Part<'m>>) -> String {
-    let parts: Vec<Part<'m>> = parts.collect();
-    let of = |wanted: Option<Effect>| {
-        let wanted_parts = parts.iter().filter(|part| part.effect == wanted);
-        let spelled: Vec<String> = wanted_parts
-            .map(|part| match part.option {
-                Some(long) => format!("`{} --{long}`", part.command.path),
-                None => format!("`{}`", part.command.path),
-            })
-            .collect();
-        let label = wanted.map_or("runs programs", Effect::name);
-        (!spelled.is_empty()).then(|| format!("{label}: {}", spelled.join(", ")))
-    };
-    let kinds = [Some(Effect::Write), Some(Effect::Destructive), Some(Effect::Unknown), None];
-    kinds.into_iter().filter_map(of).collect::<Vec<_>>().join("; ")
+    let mut of_kinds: BTreeMap<May<'m>, Vec<String>> = BTreeMap::new();
+    for Part { command, option, may } in parts {
+        of_kinds.entry(may).or_default().push(match option {
+            Some(long) => format!("`{} --{long}`", command.path),
+            None => format!("`{}`", command.path),
+        });
+    }
+    let labelled = of_kinds.iter().map(|(may, spelled)| {
+        let label = match may {
+            May::Change(effect) => effect.name().to_owned(),
+            May::RunPrograms => "runs programs".to_owned(),
+            May::Reach(host) => format!("reaches {host}"),
+        };
+        format!("{label}: {}", spelled.join(", "))
+    });
+    labelled.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -117,8 +131,8 @@ mod tests {
         ];
         let all = plugin("1.3.0", &all);
         let parts = "write: `lint fix`; destructive: `lint purge`, `lint rm`";
-        assert_eq!(of_plugin(&all), format!("`lint` declares what it may change: {parts}."));
-        assert_eq!(added(&reads, &all), Some(format!("`lint` 1.3.0 may change more than 1.0.0: {parts}.")));
+        assert_eq!(of_plugin(&all), format!("`lint` declares what it may do: {parts}."));
+        assert_eq!(added(&reads, &all), Some(format!("`lint` 1.3.0 may do more than 1.0.0: {parts}.")));
         assert_eq!(added(&all, &reads), None);
         assert_eq!(added(&all, &all), None);
     }
@@ -126,16 +140,16 @@ mod tests {
     #[test]
     fn what_was_not_known_is_told_once_it_is() {
         let unknown = plugin("0.9.0", &[("lint", Effect::Unknown)]);
-        assert_eq!(of_plugin(&unknown), "`lint` declares what it may change: unknown: `lint`.");
+        assert_eq!(of_plugin(&unknown), "`lint` declares what it may do: unknown: `lint`.");
         assert_eq!(added(&unknown, &unknown), None);
         let rows = [
             (Effect::Read, "declares that its commands only read."),
-            (Effect::Destructive, "declares what it may change: destructive: `lint`."),
+            (Effect::Destructive, "declares what it may do: destructive: `lint`."),
         ];
         for (effect, told) in rows {
             let known = plugin("1.0.0", &[("lint", effect)]);
             assert_eq!(added(&unknown, &known), Some(format!("`lint` 1.0.0, unlike 0.9.0, {told}")));
-            let lost = "`lint` 0.9.0 may change more than 1.0.0: unknown: `lint`.";
+            let lost = "`lint` 0.9.0 may do more than 1.0.0: unknown: `lint`.";
             assert_eq!(added(&known, &unknown).as_deref(), Some(lost));
         }
     }
@@ -151,10 +165,10 @@ mod tests {
             effect: Some(Effect::Destructive),
             ..Arg::default()
         }];
-        let told = "`lint` 1.1.0 may change more than 1.0.0: destructive: `lint --prune`.";
+        let told = "`lint` 1.1.0 may do more than 1.0.0: destructive: `lint --prune`.";
         assert_eq!(added(&before, &after).as_deref(), Some(told));
         let whole = plugin("1.2.0", &[("lint", Effect::Destructive)]);
-        let told = "`lint` 1.2.0 may change more than 1.1.0: destructive: `lint`.";
+        let told = "`lint` 1.2.0 may do more than 1.1.0: destructive: `lint`.";
         assert_eq!(added(&after, &whole).as_deref(), Some(told), "it needs no option any more");
         before.commands[0].effect = Effect::Destructive;
         assert_eq!(added(&before, &after), None);
@@ -165,9 +179,22 @@ mod tests {
         let reads = plugin("1.0.0", &[("lint", Effect::Read)]);
         let mut runs = plugin("1.1.0", &[("lint", Effect::Read)]);
         runs.commands[0].needs.process = true;
-        assert_eq!(of_plugin(&runs), "`lint` declares what it may change: runs programs: `lint`.");
-        let told = "`lint` 1.1.0 may change more than 1.0.0: runs programs: `lint`.";
+        assert_eq!(of_plugin(&runs), "`lint` declares what it may do: runs programs: `lint`.");
+        let told = "`lint` 1.1.0 may do more than 1.0.0: runs programs: `lint`.";
         assert_eq!(added(&reads, &runs).as_deref(), Some(told));
         assert_eq!(added(&runs, &runs), None);
+    }
+
+    #[test]
+    fn the_other_apis_that_it_reaches_are_told() {
+        let reads = plugin("1.0.0", &[("lint", Effect::Read), ("lint fix", Effect::Write)]);
+        let mut reaches = plugin("1.1.0", &[("lint", Effect::Read), ("lint fix", Effect::Write)]);
+        for command in &mut reaches.commands {
+            command.needs.hosts = vec!["rules.example.com".into()];
+        }
+        let told = "write: `lint fix`; reaches rules.example.com: `lint`, `lint fix`.";
+        assert_eq!(of_plugin(&reaches), format!("`lint` declares what it may do: {told}"));
+        let told = "`lint` 1.1.0 may do more than 1.0.0: reaches rules.example.com: `lint`, `lint fix`.";
+        assert_eq!(added(&reads, &reaches).as_deref(), Some(told));
     }
 }

@@ -70,9 +70,9 @@ impl Address {
         Self::parse(&url, &environment::DOMAIN.to_string())
     }
 
-    /// The API of the product, where nothing else is said.
+    /// The API of the product, where nothing else is said; empty for a product without one ([`crate::context::Context::api`]).
     pub fn hosted() -> Self {
-        Self { text: example().to_owned(), loopback: false }
+        Self { text: product().api.default_address.unwrap_or_default().to_owned(), loopback: false }
     }
 
     /// The address without a slash at the end.
@@ -100,8 +100,9 @@ pub fn is_https_or_local(url: &Url) -> bool {
     }
 }
 
-fn example() -> &'static str {
-    product().api.default_address.unwrap_or("https://api.example.com")
+fn example() -> String {
+    let api = &product().api;
+    api.default_address.map_or_else(|| format!("https://api.example.com{}", api.base_path), str::to_owned)
 }
 
 /// Whether a URL's host is this machine.

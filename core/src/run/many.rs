@@ -184,7 +184,7 @@ fn rendered(
         key: PROFILE.to_owned(),
         title: "PROFILE".to_owned(),
         kind: ColumnKind::Id,
-        optional: false,
+        ..Column::default()
     };
     view.columns.insert(0, column);
     // Scripts count columns: what is new comes last.

@@ -24,7 +24,7 @@ use crate::{
     host::library,
     output::Renderer,
     parse::{self, Parsed},
-    program::APP,
+    program::{self, APP, ENV},
     run::{ask, many},
     services::{Call, ResultState, Shared},
     store::lookup::Owner,
@@ -158,7 +158,12 @@ pub(crate) fn context_for_plugin(env: &Env, context: &Context, plugin: &str) -> 
         state_dir: dirs
             .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
             .unwrap_or_default(),
+        cache_dir: dirs
+            .map(|dirs| dirs.plugin_cache(plugin).to_string_lossy().into_owned())
+            .unwrap_or_default(),
         private_home: dirs.is_some_and(|dirs| dirs.private_home),
+        program: APP.to_string(),
+        variables: ENV.to_string(),
         ..invocation::Context::default()
     };
     for (dimension, setting) in context.settings.chosen() {
@@ -229,7 +234,16 @@ fn ended(answer: &[u8]) -> Result<Outcome> {
     };
     match message::read_answer(answer).map_err(unusable)? {
         Answer::Ok(value) => message::read(value).map_err(unusable),
-        Answer::Error(failure) => Err(failure),
+        Answer::Error(failure) => Err(ours(failure)),
+    }
+}
+
+/// What a plugin says, with the name of this program in the lines that people type.
+fn ours(failure: Failure) -> Failure {
+    Failure {
+        message: program::own(&failure.message),
+        help: failure.help.iter().map(|line| program::own(line)).collect(),
+        ..failure
     }
 }
 

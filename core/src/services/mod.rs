@@ -44,6 +44,7 @@ use crate::{
     host::{Services, port::Reply},
     net::clock,
     output::Renderer,
+    program,
     sys::signals,
 };
 
@@ -173,7 +174,7 @@ fn answer(call: &Arc<Call>, service: &str, body: Value, bytes: Vec<u8>, reply: R
         service::PROMPT_TEXT => with(body, reply, |body, reply| prompt::text(call, body, reply)),
         service::PROMPT_SELECT => with(body, reply, |body, reply| prompt::select(call, body, reply)),
         service::NOTICE => with(body, reply, |body: service::Text, reply| {
-            call.console.notice(&body.text);
+            call.console.notice(&program::own(&body.text));
             reply.send(Ok(Value::Null));
         }),
         service::PROGRESS_START => {

@@ -8,27 +8,35 @@ use super::{
     index::{FORMAT, Facts},
     lookup::Rank,
 };
-use crate::base::error::Failure;
+use crate::{base::error::Failure, product::product};
 
 /// Its name in the index.
 pub(super) const CATALOGUE_FILE: &str = "commands";
 
-/// A command of a plugin as the catalogue has it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Line {
+/// A command of a plugin as the catalogue has it. It is a piece of the file: a thousand of them are neither copied nor parsed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Line<'f> {
     /// The command's path.
-    pub(crate) path: String,
+    pub(crate) path: &'f str,
     /// Its record as JSON text, as the format `json` writes it.
-    pub(crate) json: String,
-    plugin: String,
-    version: String,
+    pub(crate) json: &'f str,
+    plugin: &'f str,
+    version: &'f str,
     is_linked: bool,
 }
 
-/// The commands of a store, and whether they are all that there are: some record may not be readable.
+/// The files of all stores.
+pub(crate) struct Catalogue {
+    files: Vec<(Kind, File)>,
+    /// A failure for each store that this user may not read in whole.
+    pub(crate) denied: Vec<Failure>,
+}
+
+/// The file of one store.
 #[derive(Debug, Default, PartialEq)]
-struct Catalogue {
-    lines: Vec<Line>,
+struct File {
+    text: String,
+    /// It has all commands that there are: some record may not be readable.
     is_whole: bool,
 }
 
@@ -48,72 +56,80 @@ fn head(is_whole: bool) -> String {
 }
 
 fn line(facts: &Facts, command: &Command) -> Option<String> {
-    let json = astro_plugin_cli::catalogue::line(command, Some((&facts.name, &facts.version))).ok()?;
+    let json =
+        astro_plugin_cli::catalogue::line(command, Some((&facts.name, &facts.version)), product().extension)
+            .ok()?;
     let linked = if facts.is_linked() { "linked" } else { "" };
     // Names, versions and words have no tabs, and JSON has no line breaks.
     Some(format!("{}\t{}\t{}\t{linked}\t{json}\n", command.path, facts.name, facts.version))
 }
 
-fn decode(text: &str) -> Option<Catalogue> {
-    let (first, rest) = text.split_once('\n')?;
-    let is_whole = first == head(true);
-    if !is_whole && first != head(false) {
-        return None;
+impl File {
+    /// A file of this host and this format; none when it is another one's.
+    fn of(text: String) -> Option<Self> {
+        let first = text.split('\n').next()?;
+        let is_whole = first == head(true);
+        (is_whole || first == head(false)).then_some(Self { text, is_whole })
     }
-    let lines: Option<Vec<Line>> = rest
-        .lines()
-        .map(|line| {
+
+    fn lines(&self) -> impl Iterator<Item = Line<'_>> + Clone {
+        let lines = self.text.split('\n').skip(1);
+        lines.filter_map(|line| {
             let mut fields = line.splitn(5, '\t');
-            let mut next = || fields.next().map(str::to_owned);
+            let mut next = || fields.next();
             let (path, plugin, version, linked, json) = (next()?, next()?, next()?, next()?, next()?);
             Some(Line { path, json, plugin, version, is_linked: linked == "linked" })
         })
-        .collect();
-    Some(Catalogue { lines: lines?, is_whole })
+    }
 }
 
-impl Line {
+impl Line<'_> {
     fn rank(&self, kind: Kind) -> Rank<'_> {
-        Rank { kind, version: &self.version, is_linked: self.is_linked }
+        Rank { kind, version: self.version, is_linked: self.is_linked }
+    }
+}
+
+impl Catalogue {
+    /// The commands of plugins that are in use, by path.
+    pub(crate) fn lines(&self) -> Vec<Line<'_>> {
+        let mut lines: Vec<Line<'_>> = Vec::new();
+        for (kind, file) in &self.files {
+            let others = self.files.iter().filter(|(other, _)| other != kind);
+            let is_beaten = |line: &Line<'_>| {
+                let mut rivals =
+                    others.clone().flat_map(|(other, file)| file.lines().map(|one| (*other, one)));
+                rivals.any(|(other, rival)| {
+                    rival.plugin == line.plugin && rival.rank(other).beats(&line.rank(*kind))
+                })
+            };
+            lines.extend(file.lines().filter(|line| !is_beaten(line)));
+        }
+        lines.sort_by(|a, b| a.path.cmp(b.path));
+        lines.dedup_by(|later, first| later.path == first.path);
+        lines
     }
 }
 
 impl Stores {
-    /// The commands of plugins that are in use, by path, and a failure for each store that this user may not read in whole. No
-    /// library is loaded, and where the index could read everything no record is looked at.
-    pub(crate) fn catalogue(&self) -> (Vec<Line>, Vec<Failure>) {
-        let all: Vec<(&Store, Catalogue)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
-        let denied = all.iter().filter(|(_, found)| !found.is_whole);
-        let denied: Vec<Failure> = denied.filter_map(|(store, _)| store.denied_now()).collect();
-        let all: Vec<(&Store, Vec<Line>)> =
-            all.into_iter().map(|(store, found)| (store, found.lines)).collect();
-        let mut lines: Vec<Line> = Vec::new();
-        for (store, own) in &all {
-            let others = all.iter().filter(|(other, _)| other.kind != store.kind);
-            let is_beaten = |line: &Line| {
-                let mut rivals =
-                    others.clone().flat_map(|(other, rivals)| rivals.iter().map(|one| (*other, one)));
-                rivals.any(|(other, rival)| {
-                    rival.plugin == line.plugin && rival.rank(other.kind).beats(&line.rank(store.kind))
-                })
-            };
-            lines.extend(own.iter().filter(|line| !is_beaten(line)).cloned());
-        }
-        lines.sort_by(|a, b| a.path.cmp(&b.path));
-        lines.dedup_by(|later, first| later.path == first.path);
-        (lines, denied)
+    /// The commands of plugins. No library is loaded, and where the index could read everything no record is looked at.
+    pub(crate) fn catalogue(&self) -> Catalogue {
+        let files: Vec<(&Store, File)> = self.all.iter().map(|store| (store, store.catalogue())).collect();
+        let denied = files.iter().filter(|(_, file)| !file.is_whole);
+        let denied = denied.filter_map(|(store, _)| store.denied_now()).collect();
+        let files = files.into_iter().map(|(store, file)| (store.kind, file));
+        Catalogue { files: files.filter(|(_, file)| !file.text.is_empty()).collect(), denied }
     }
 }
 
 impl Store {
-    fn catalogue(&self) -> Catalogue {
+    fn catalogue(&self) -> File {
         if !self.dir.is_dir() {
             // It may be there and not for this user.
-            return Catalogue::default();
+            return File::default();
         }
-        let read = || decode(&std::fs::read_to_string(self.index_dir().join(CATALOGUE_FILE)).ok()?);
+        let read = || File::of(std::fs::read_to_string(self.index_dir().join(CATALOGUE_FILE)).ok()?);
         let known = if self.is_indexed() { read() } else { None };
-        known.unwrap_or_else(|| decode(&self.rebuild().catalogue).unwrap_or_default())
+        known.or_else(|| File::of(self.rebuild().catalogue)).unwrap_or_default()
     }
 }
 
@@ -135,25 +151,27 @@ mod tests {
     fn a_file_is_read_as_it_was_written() {
         let commands = [("z two", false), ("z one", false), ("b", true), ("a", false)];
         let text = encoded(&commands.map(|(path, hidden)| command(path, hidden)));
-        let Catalogue { lines, is_whole } = decode(&text).expect("a catalogue");
-        assert!(is_whole);
-        let paths: Vec<&str> = lines.iter().map(|line| line.path.as_str()).collect();
+        let file = File::of(text).expect("a catalogue");
+        assert!(file.is_whole);
+        let lines: Vec<Line<'_>> = file.lines().collect();
+        let paths: Vec<&str> = lines.iter().map(|line| line.path).collect();
         assert_eq!(paths, ["a", "z one", "z two"]);
-        let record: serde_json::Value = serde_json::from_str(&lines[0].json).expect("json");
+        let record: serde_json::Value = serde_json::from_str(lines[0].json).expect("json");
         assert_eq!(record["plugin"]["name"], "a");
     }
 
     #[test]
     fn a_file_says_when_something_could_not_be_read() {
         let text = encode([], false);
-        assert_eq!(decode(&text), Some(Catalogue { lines: Vec::new(), is_whole: false }));
+        assert!(!File::of(text).expect("a catalogue").is_whole);
     }
 
     #[test]
     fn a_file_of_another_host_is_not_believed() {
         let text = encoded(&[command("a", false)]);
-        assert_eq!(decode(&text.replacen(crate::VERSION, "0.0.0", 1)), None);
-        assert_eq!(decode(""), None);
-        assert_eq!(decode(&format!("{}\nno tabs\n", head(true))), None);
+        assert_eq!(File::of(text.replacen(crate::VERSION, "0.0.0", 1)), None);
+        assert_eq!(File::of(String::new()), None);
+        let damaged = File::of(format!("{}\nno tabs\n", head(true))).expect("a catalogue");
+        assert_eq!(damaged.lines().count(), 0);
     }
 }

@@ -21,6 +21,8 @@ pub mod revoke;
 pub(crate) mod user;
 pub mod versions;
 
+pub(crate) use catalogue::Catalogue;
+
 use std::{
     cmp::Ordering,
     path::{Path, PathBuf},

@@ -38,7 +38,8 @@ pub(crate) async fn ask(api: &Api<'_>) -> Result<String> {
     } else {
         Vec::new()
     };
-    let help = vec![format!("pass `--role {ADMIN}` or the name of a custom role")];
-    let index = api.ctx.select("Which role on the deployment?", roles.clone(), "--role <ROLE>", help).await?;
+    let question = api.ctx.select("Which role on the deployment?", "--role <ROLE>").items(roles.clone());
+    let help = format!("pass `--role {ADMIN}` or the name of a custom role");
+    let index = question.help(help).ask().await?;
     Ok(roles.swap_remove(index))
 }

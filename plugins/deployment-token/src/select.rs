@@ -24,7 +24,7 @@ pub(crate) struct Which {
 
 /// Names and IDs are completed.
 pub(crate) fn declare(spec: &mut Spec) {
-    spec.dynamic("token_id").dynamic("name");
+    spec.completes("token_id").completes("name");
 }
 
 /// The IDs of the deployment's tokens, or the names that only one of them has.
@@ -150,8 +150,7 @@ async fn candidates(api: &Api<'_>, fits: fn(&ApiToken) -> bool) -> Result<Vec<Ap
 async fn pick(api: &Api<'_>, mut tokens: Vec<ApiToken>) -> Result<ApiToken> {
     let items = tokens
         .iter()
-        .map(|token| format!("{}\t{}\t{}\t{}", token.name, token.id, token.scope, token.created_at))
-        .collect();
-    let index = api.ctx.select("Which token?", items, "TOKEN_ID", Vec::new()).await?;
+        .map(|token| format!("{}\t{}\t{}\t{}", token.name, token.id, token.scope, token.created_at));
+    let index = api.ctx.select("Which token?", "TOKEN_ID").items(items).ask().await?;
     Ok(tokens.swap_remove(index))
 }

@@ -91,7 +91,7 @@ impl Token {
     pub(crate) fn list_view(empty: &str) -> View {
         Self::columns(View::list("tokens").id("id", "ID").text("name", "NAME"))
             .clean(Self::CLEAN.iter().copied())
-            .when_empty(empty)
+            .empty_message(empty)
     }
 
     /// A list of the tokens of many deployments.
@@ -100,7 +100,7 @@ impl Token {
         let view = view.text("deployment_name", "DEPLOYMENT").id("deployment_id", "DEPLOYMENT ID");
         Self::columns(view)
             .clean(Self::CLEAN.iter().copied().chain(["deployment_id", "deployment_name"]))
-            .when_empty("No token of this organization has a role on a deployment.")
+            .empty_message("No token of this organization has a role on a deployment.")
     }
 
     const CLEAN: &[&str] = &["id", "name", "scope", "role", "created_at", "expires_at", "last_used_at"];

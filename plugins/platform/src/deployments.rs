@@ -132,9 +132,9 @@ impl Command for List {
                     .text("workspace_name", "WORKSPACE")
                     .id("status", "STATUS")
                     .clean(["id", "name", "workspace_name", "status"])
-                    .when_empty("No deployments."),
+                    .empty_message("No deployments."),
             )
-            .for_several_profiles()
+            .per_profile()
             .sort("sort", FIELDS)
             .example("astro deployment list", "List the deployments of the workspace in use")
             .example(
@@ -222,7 +222,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::setting(DEPLOYMENT))
+            .value_kind("target", ValueKind::setting(DEPLOYMENT))
             .example("astro deployment inspect Reports", "Show a deployment")
             .example("astro deployment inspect -o json", "The one in use, for a program")
             .see_also("deployment list")
@@ -287,7 +287,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::setting(DEPLOYMENT))
+            .value_kind("target", ValueKind::setting(DEPLOYMENT))
             .example("astro deployment switch Reports", "Act on another deployment from now on")
             .example("astro deployment switch Reports --workspace Analytics", "The one of a workspace")
             .see_also("deployment list")

@@ -144,9 +144,9 @@ impl Command for List {
                     .time("created_at", "CREATED")
                     .id("current", "CURRENT")
                     .clean(["id", "name", "product", "status", "created_at", "current"])
-                    .when_empty("The credential sees no organization."),
+                    .empty_message("The credential sees no organization."),
             )
-            .for_several_profiles()
+            .per_profile()
             .sort("sort", FIELDS)
             .example("astro organization list", "List the organizations")
             .example("astro organization list -o json", "The same for a program")
@@ -182,7 +182,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::setting(ORGANIZATION))
+            .value_kind("target", ValueKind::setting(ORGANIZATION))
             .example("astro organization inspect", "Show the organization in use")
             .example("astro organization inspect Acme -o json", "Another one, for a program")
             .see_also("organization list")
@@ -225,7 +225,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::setting(ORGANIZATION))
+            .value_kind("target", ValueKind::setting(ORGANIZATION))
             .example("astro organization switch Acme", "Act in another organization from now on")
             .example("astro organization switch Acme --workspace Data", "In a workspace of it")
             .see_also("organization list")

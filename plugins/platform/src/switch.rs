@@ -55,9 +55,8 @@ pub(crate) async fn find<'a, T: Named>(
         if all.is_empty() {
             return Err(Error::new(format!("there is no {word} to choose from")));
         }
-        let items = all.iter().map(T::label).collect();
-        let help = vec![format!("see them with `astro {word} list`")];
-        let index = ctx.select(&format!("Which {word}?"), items, "<ID|NAME>", help).await?;
+        let question = ctx.select(&format!("Which {word}?"), "<ID|NAME>").items(all.iter().map(T::label));
+        let index = question.help(format!("see them with `astro {word} list`")).ask().await?;
         return Ok(&all[index]);
     };
     let found: Vec<&T> = all.iter().filter(|item| item.id() == wanted || item.name() == wanted).collect();
@@ -96,7 +95,7 @@ pub(crate) async fn switch(
     values: BTreeMap<String, Option<String>>,
 ) -> Result<()> {
     ctx.remember([named(item)]).await;
-    let ContextSelectAnswer { place, changed } = ctx.select_for_later(ContextSelect { values }).await?;
+    let ContextSelectAnswer { place, changed } = ctx.set_context(ContextSelect { values }).await?;
     let (action, text) = match changed {
         true => {
             ("switched", format!("Switched to the {word} {} ({}){also} in {place}.", item.name(), item.id()))

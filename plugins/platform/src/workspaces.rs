@@ -130,9 +130,9 @@ impl Command for List {
                     .id("current", "CURRENT")
                     .optional_text("description", "DESCRIPTION")
                     .clean(["id", "name", "created_at", "current", "description"])
-                    .when_empty("The credential sees no workspace of this organization."),
+                    .empty_message("The credential sees no workspace of this organization."),
             )
-            .for_several_profiles()
+            .per_profile()
             .sort("sort", FIELDS)
             .example("astro workspace list", "List the workspaces")
             .example(
@@ -171,7 +171,7 @@ impl Command for Inspect {
     fn declare(spec: &mut Spec) {
         spec.alias("in")
             .needs_api()
-            .kind("target", ValueKind::setting(WORKSPACE))
+            .value_kind("target", ValueKind::setting(WORKSPACE))
             .example("astro workspace inspect", "Show the workspace in use")
             .example("astro workspace inspect Reports -o json", "Another one, for a program")
             .see_also("workspace list")
@@ -228,7 +228,7 @@ impl Command for Switch {
     fn declare(spec: &mut Spec) {
         spec.needs_api()
             .changes_profiles()
-            .kind("target", ValueKind::setting(WORKSPACE))
+            .value_kind("target", ValueKind::setting(WORKSPACE))
             .example("astro workspace switch Reports", "Act in another workspace from now on")
             .see_also("workspace list")
             .see_also("profile edit")

@@ -78,8 +78,8 @@ impl Targets for Context {
                 return Err(Error::new("there is no deployment to choose from")
                     .help("check which organization is in use with `astro context`"));
             }
-            let items = found.iter().map(label).collect();
-            let index = self.select("Which deployment?", items, "--deployment <ID|NAME>", Vec::new()).await?;
+            let question = self.select("Which deployment?", "--deployment <ID|NAME>");
+            let index = question.items(found.iter().map(label)).ask().await?;
             return picked(self, found.swap_remove(index), Some(organization)).await;
         };
         deployment_named(self, organization, &setting.value, &setting.origin).await

@@ -7,10 +7,11 @@ use astro_plugin_protocol::{
 };
 use serde_json::{Value, json};
 
-use crate::{error::Result, output};
+use crate::{error::Result, output, program::own};
 
-/// What a program reads of a command. `plugin` is the name and the version of the plugin that brings it; the host's own have none.
-pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
+/// What a program reads of a command. `plugin` is the name and the version of the plugin that brings it; the host's own have none. `extension` is
+/// that of plugin files.
+pub fn record(command: &Command, plugin: Option<(&str, &str)>, extension: &str) -> Value {
     let visible = || command.args.iter().filter(|arg| !arg.hidden);
     let options: Vec<Value> = visible().filter(|arg| !arg.arity.is_positional()).map(option).collect();
     let host_options = command.host_options().map(host_option);
@@ -20,9 +21,10 @@ pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
     json!({
         "path": command.path,
         "aliases": command.aliases,
-        "about": command.about,
+        "about": own(&command.about),
         "effect": command.effect,
         "runs_programs": command.needs.process,
+        "hosts": command.needs.hosts,
         "one_time_secret": command.needs.secret,
         "several_profiles": command.several_profiles,
         "arguments": visible().filter(|arg| arg.arity.is_positional()).map(argument).collect::<Vec<_>>(),
@@ -31,7 +33,7 @@ pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
             json!({ "list": output.list, "columns": columns(output), "clean": output.clean })
         }),
         "exit_codes": command.exit_codes,
-        "examples": command.examples,
+        "examples": command.examples.iter().map(|example| json!({ "command": example_line(&example.command, extension), "about": own(&example.about) })).collect::<Vec<_>>(),
         "see_also": command.see_also,
         "plugin": plugin.map(|(name, version)| json!({ "name": name, "version": version })),
     })
@@ -42,20 +44,20 @@ pub fn record(command: &Command, plugin: Option<(&str, &str)>) -> Value {
 /// # Errors
 ///
 /// None in practice: the record is text and numbers.
-pub fn line(command: &Command, plugin: Option<(&str, &str)>) -> Result<String> {
-    output::json_text(&record(command, plugin))
+pub fn line(command: &Command, plugin: Option<(&str, &str)>, extension: &str) -> Result<String> {
+    output::json_text(&record(command, plugin, extension))
 }
 
 fn argument(arg: &Arg) -> Value {
     json!({
-        "name": arg.id, "help": arg.help, "kind": kind(arg), "setting": setting(arg), "choices": choices(arg), "range": arg.range,
+        "name": arg.id, "help": own(&arg.help), "kind": kind(arg), "setting": setting(arg), "choices": choices(arg), "range": arg.range,
         "default": arg.default, "required": arg.required, "repeated": arg.repeated || arg.arity == Arity::Trailing,
     })
 }
 
 fn option(arg: &Arg) -> Value {
     json!({
-        "name": arg.long, "short": arg.short, "aliases": arg.aliases, "help": arg.help,
+        "name": arg.long, "short": arg.short, "aliases": arg.aliases, "help": own(&arg.help),
         "value": arg.arity != Arity::Flag, "kind": kind(arg), "setting": setting(arg), "choices": choices(arg),
         "range": arg.range, "default": arg.default, "required": arg.required, "repeated": arg.repeated, "effect": arg.effect,
     })
@@ -65,10 +67,15 @@ fn option(arg: &Arg) -> Value {
 fn host_option(option: &Global) -> Value {
     let kind = if option.value.is_some() { "text" } else { "bool" };
     json!({
-        "name": option.long, "short": option.short, "aliases": option.aliases, "help": option.help,
+        "name": option.long, "short": option.short, "aliases": option.aliases, "help": own(option.help),
         "value": option.value.is_some(), "kind": kind, "setting": null, "choices": option.choices,
         "range": null, "default": null, "required": false, "repeated": option.repeatable, "effect": null,
     })
+}
+
+/// A command line of an example, as it is typed for this program, whose plugin files have this extension.
+pub fn example_line(line: &str, extension: &str) -> String {
+    own(line).replace(".astro-plugin", &format!(".{extension}"))
 }
 
 fn kind(arg: &Arg) -> &'static str {
@@ -100,6 +107,7 @@ pub fn effects(command: &Command) -> Value {
         "effect": command.effect,
         "options": options.collect::<Vec<_>>(),
         "runs_programs": command.needs.process,
+        "hosts": command.needs.hosts,
     })
 }
 
@@ -156,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_record_says_all_that_help_says() {
-        let record = record(&command(), Some(("lint", "1.0.0")));
+        let record = record(&command(), Some(("lint", "1.0.0")), "astro-plugin");
         let names = |key: &str| -> Vec<&str> {
             record[key].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect()
         };
@@ -179,8 +187,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/reference/commands.schema.json");
         let schema: Value =
             serde_json::from_str(&std::fs::read_to_string(path).expect("the schema")).expect("json");
-        let document =
-            json!({ "commands": [record(&command(), Some(("lint", "1.0.0"))), record(&command(), None)] });
+        let document = json!({ "commands": [record(&command(), Some(("lint", "1.0.0")), "astro-plugin"), record(&command(), None, "astro-plugin")] });
         check(&schema, &schema, &document, "");
     }
 

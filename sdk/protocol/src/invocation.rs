@@ -99,6 +99,15 @@ pub struct Context {
     pub token_id: Option<String>,
     /// A directory of this plugin's own, absolute, below the state directory; it may not exist yet.
     pub state_dir: String,
+    /// A directory of this plugin's own for what can be found out again, absolute, below the cache directory; it may not exist yet.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cache_dir: String,
+    /// The program's name, as its user types it; `astro` where a host does not say it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub program: String,
+    /// What the program's variables begin with, before the first `_`; `ASTRO` where a host does not say it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub variables: String,
     /// Whether the state directory is private to this `ASTRO_HOME`.
     pub private_home: bool,
 }

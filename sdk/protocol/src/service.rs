@@ -144,6 +144,9 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Shown only where every other column fits.
     pub optional: bool,
+    /// Never shortened, whatever its kind.
+    #[serde(skip_serializing_if = "is_false")]
+    pub whole: bool,
 }
 
 /// What the values of a column are.
@@ -159,6 +162,14 @@ pub enum ColumnKind {
     Time,
     /// An RFC 3339 time after which the row is expired; absent means never.
     Expiry,
+    /// A number, to the right.
+    Number,
+    /// true or false, shown as yes or no.
+    Bool,
+    /// A number of bytes, shown as `1.2 MiB`, to the right.
+    Size,
+    /// A number of seconds, shown as `2h 5m`, to the right.
+    Duration,
     /// A kind of a newer plugin; shown as text.
     #[serde(other)]
     Unknown,

@@ -7,7 +7,7 @@ use astro_plugin_protocol::{
     message::{Failure, code},
 };
 
-use super::host::Host;
+use super::host::{Host, is_program};
 use crate::{Plugin, usage};
 
 /// Checks a plugin against the rules that a host has for it, and those that make its commands usable: the manifest is
@@ -101,8 +101,9 @@ fn of_command(host: &Host, command: &Command, broken: &mut Vec<String>) {
 
 fn example_parses(host: &Host, command: &Command, example: &Example) -> Result<(), String> {
     let line = &example.command;
-    if !line.split_whitespace().any(|word| word.trim_start_matches(['$', '(']).ends_with("astro")) {
-        return Err("it does not call `astro`".to_owned());
+    let calls = |word: &str| is_program(word.rsplit(['(', '/', '=']).next().unwrap_or_default());
+    if !line.split_whitespace().any(calls) {
+        return Err("it does not call `astro`, which stands for the program that runs it".to_owned());
     }
     if !example.is_plain() {
         return Ok(());

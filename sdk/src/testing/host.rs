@@ -12,7 +12,7 @@ use astro_plugin_cli::{
     exit_code, failure,
     output::{Format, TableLayout},
     parse::{self, Parsed},
-    time,
+    program, time,
     tree::CommandSet,
     wording,
 };
@@ -143,6 +143,15 @@ impl Host {
         self
     }
 
+    /// Where the plugin keeps what it has to remember ([`crate::Context::state_dir`]), and, below it, its cache.
+    #[must_use]
+    pub fn state_dir(mut self, dir: impl AsRef<std::path::Path>) -> Self {
+        let dir = dir.as_ref();
+        self.context.state_dir = dir.to_string_lossy().into_owned();
+        self.context.cache_dir = dir.join("cache").to_string_lossy().into_owned();
+        self
+    }
+
     /// What a program that the command runs does, by its name. Programs are never run by a test.
     #[must_use]
     pub fn program(self, name: &str, end: ProcessEnd) -> Self {
@@ -174,7 +183,8 @@ impl Host {
         self.script().bodies.clone()
     }
 
-    /// Runs a line as a user types it, `astro` first; quotes are those of a shell.
+    /// Runs a line as a user types it, the program first: `astro`, or the name that [`set_program`](super::set_program) set. Quotes
+    /// are those of a shell.
     ///
     /// # Panics
     /// When the line cannot be split into words.
@@ -182,7 +192,7 @@ impl Host {
     pub fn run(&self, line: &str) -> Ran {
         let Some(words) = shlex::split(line) else { panic!("`{line}` cannot be split into words") };
         let args = match words.split_first() {
-            Some((first, rest)) if first == "astro" => rest,
+            Some((first, rest)) if is_program(first) => rest,
             _ => &words,
         };
         self.run_args(args)
@@ -236,7 +246,7 @@ impl Host {
         let is_asked = command.args.iter().any(|own| own.id == arg && own.kind == ValueKind::Dynamic);
         if !is_asked {
             let message = format!("a shell does not ask for `{arg}` of `astro {}`", command.path);
-            return Err(Failure::new(code::PLUGIN, message).help("declare it with `spec.dynamic`"));
+            return Err(Failure::new(code::PLUGIN, message).help("declare it with `spec.completes`"));
         }
         let complete = Complete {
             path: command.path.clone(),
@@ -390,6 +400,11 @@ fn asks_for_json(args: &[String]) -> bool {
     format == "json"
 }
 
+/// Whether a line that begins with this is one of the program: data that serves every program says `astro`.
+pub(super) fn is_program(word: &str) -> bool {
+    word == "astro" || word == program::name()
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         let unused = self.script.lock().unwrap_or_else(PoisonError::into_inner).unused();
@@ -410,6 +425,11 @@ fn judged(
 ) -> (u8, Option<Failure>) {
     let outcome = answer.and_then(message::read::<Outcome>);
     let failure = match (unwritten, outcome) {
+        // The words of the system alone help nobody at 3 a.m.
+        (None, Err(failure)) if failure.causes.is_empty() && failure.message.contains(" (os error ") => {
+            let message = format!("its error names no object: {}", failure.message);
+            Failure::new(code::PLUGIN, message).help("say what could not be done with `.context(|| …)`")
+        }
         (Some(failure), _) | (None, Err(failure)) => failure,
         (None, Ok(Outcome { exit_code: code @ 0..=2 })) => return (code, None),
         (None, Ok(Outcome { exit_code })) if command.exit_codes.iter().any(|own| own.code == exit_code) => {

@@ -95,6 +95,8 @@ pub(crate) fn run(args: &[&str]) -> Result {
             ("ASTRO_E2E_PROTOCOL_1", Fixture::Library("fixture-protocol-1")),
             ("ASTRO_E2E_MARKED", Fixture::Library("fixture-marked")),
             ("ASTRO_E2E_RAW", Fixture::Library("fixture-raw")),
+            ("ASTRO_E2E_ASKING", Fixture::Library("fixture-asking")),
+            ("ASTRO_E2E_STATUSPAGE", Fixture::Library("fixture-statuspage")),
             ("ASTRO_E2E_HOST_PROTOCOL_1", Fixture::Program("fixture-host-protocol-1")),
             ("ASTRO_E2E_ACME", Fixture::Program("fixture-acme")),
         ];

@@ -79,7 +79,7 @@ pub(super) fn checked(
             Err(failed(format!("there is no profile `{value}`"))
                 .help(format!("see the profiles with `{APP} profile list`")))
         }
-        "official.command" => {
+        "official.command" if product().fallback.is_some() => {
             fallback::checked(Path::new(value)).map(|path| path.to_string_lossy().into_owned().into())
         }
         "default_profile" => Ok(value.into()),

@@ -34,6 +34,7 @@ use crate::{
         address::Address,
         tls::{self, Trust},
     },
+    product::product,
     program::{APP, ENV},
 };
 use check::Checked;
@@ -88,7 +89,10 @@ pub(super) fn commands() -> Vec<Builtin> {
         ],
         login,
     );
-    login.long_about = format!("Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `{APP} logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for: {ENV}_API_URL or {ENV}_DOMAIN at that time, else the hosted API. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.").to_owned();
+    login.long_about = format!(
+        "Sign in, or store a token for later commands.\n\nA sign-in opens your browser and is renewed by itself until `{APP} logout`. A token is read from standard input and never taken from the command line, where other users could see it. What is kept is in the system's keyring, else in a file that only you can read, and is sent only to the address it was stored for, at that time {}. The API is asked once whether it accepts a token; where it cannot be asked, the token is stored unchecked.",
+        where_it_is()
+    );
     login.see_also = vec!["logout".to_owned(), "profile add".to_owned(), "context".to_owned()];
     let logout = command(
         "logout",
@@ -374,6 +378,14 @@ fn ca_file(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Option<Path
     Ok(named.or_else(|| users.find_map(|profile| profile.ca_file.clone())))
 }
 
+/// What says where the API is.
+fn where_it_is() -> String {
+    let api = &product().api;
+    let domain = if api.of_domain.is_some() { format!(" or {ENV}_DOMAIN") } else { String::new() };
+    let hosted = if api.default_address.is_some() { ", else the hosted API" } else { "" };
+    format!("{ENV}_API_URL{domain}{hosted}")
+}
+
 /// The address a credential belongs to: the environment's, else its own, else the hosted API's. A credential never moves
 /// to another address by being renewed: profiles that use it would follow.
 fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
@@ -389,6 +401,10 @@ fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
     let context = crate::context::resolve(sources, |_| Ok(None))?;
     if let Some(contradiction) = context.contradiction {
         return Err(contradiction);
+    }
+    let known = Config::load(dirs)?.credentials.contains_key(name);
+    if !known {
+        context.api()?;
     }
     let address = context.address;
     match Config::load(dirs)?.credentials.get(name) {

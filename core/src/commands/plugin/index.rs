@@ -289,7 +289,7 @@ fn columns(keys: &[&str]) -> Vec<Column> {
         key: (*key).into(),
         title: key.to_uppercase().replace('_', " "),
         kind: ColumnKind::Text,
-        optional: false,
+        ..Column::default()
     };
     keys.iter().map(column).collect()
 }

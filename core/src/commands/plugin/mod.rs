@@ -36,6 +36,7 @@ use crate::{
     output::Format,
     program::APP,
     run::link,
+    store,
     store::{Kind, lookup::Owner, record, user},
     trust::{
         Key,
@@ -256,7 +257,9 @@ fn of_file(path: &Path) -> Result<(Value, Manifest)> {
     facts["abi"] = footer.abi.into();
     facts["key_id"] = footer.signature.map(|signature| signature.key_id()).into();
     facts["glibc"] = footer.glibc.map(|(major, minor)| format!("{major}.{minor}")).into();
-    let problems = check::problems_of_new(&manifest);
+    let unsuited = store::unsuited(manifest.product.as_deref(), manifest.min_host.as_deref());
+    let unsuited = unsuited.map(|(reason, _)| reason);
+    let problems: Vec<String> = unsuited.into_iter().chain(check::problems_of_new(&manifest)).collect();
     facts["status"] = if problems.is_empty() {
         "acceptable".into()
     } else {

@@ -56,7 +56,7 @@ impl Command for Create {
              that name and role, which has not expired, is shown in place of a new one, with exit code 0, `action` `exists` and no value (`token` is null in json; \
              nothing is written by `--token-file`, nothing run by `--token-exec`). `-o clean` is the value alone and cannot be used with it.",
         );
-        spec.dynamic("role")
+        spec.completes("role")
             .line("name", NAME_LENGTH)
             .line("description", DESCRIPTION_LENGTH)
             .range::<i64>("expiration", 1..=3650, "days")
@@ -163,7 +163,7 @@ impl Create {
         same: Vec<ApiToken>,
         place: &Place,
     ) -> Result<ApiToken> {
-        let now = Timestamp::from_millisecond(api.ctx.unix_ms().await?)?;
+        let now = Timestamp::from_millisecond(api.ctx.now_ms().await?)?;
         let why_not = |token: &ApiToken| -> Option<String> {
             let role = token.roles.iter().find(|role| role.is_on(&api.deployment));
             let end = token.end_at.as_deref().and_then(|end| end.parse::<Timestamp>().ok());
@@ -237,7 +237,7 @@ fn required(value: Option<&String>, flag: &str) -> Result<()> {
 /// Asks until the name is one that `--name` would take.
 async fn asked_name(ctx: &Context) -> Result<String> {
     loop {
-        let name = ctx.ask("Name of the token", "--name <NAME>").await?;
+        let name = ctx.prompt("Name of the token", "--name <NAME>").await?;
         if NAME_LENGTH.contains(&name.chars().count()) && !name.chars().any(is_control) {
             return Ok(name);
         }

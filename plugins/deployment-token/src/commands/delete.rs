@@ -43,7 +43,7 @@ impl Command for Delete {
     fn declare(spec: &mut Spec) {
         select::declare(spec);
         common(spec, "de");
-        spec.means("force", "--yes")
+        spec.sets_global("force", "--yes")
             .example("astro deployment token delete", "Pick a token from a list")
             .example("astro deployment token delete --name \"My CI token\"", "Delete by name")
             .example(
@@ -61,18 +61,16 @@ impl Command for Delete {
         let mut details = describe(&api, &token, &place);
         let action = if token.scope == "DEPLOYMENT" {
             details.push("It stops working at once.".to_owned());
-            ctx.confirm(details, format!("Delete the token `{}`?", token.name)).await?;
+            ctx.confirm(format!("Delete the token `{}`?", token.name)).details(details).or_exit().await?;
             api.delete(&token.id).await?;
             "deleted"
         } else {
             let scope = token.scope.to_lowercase();
             let rest = without_role(&token, &api.deployment)?;
             details.push(format!("It is a token of the {scope}: it is not deleted, only its role on this deployment is taken away."));
-            ctx.confirm(
-                details,
-                format!("Take the token `{}` off the deployment {}?", token.name, place.deployment),
-            )
-            .await?;
+            let question =
+                format!("Take the token `{}` off the deployment {}?", token.name, place.deployment);
+            ctx.confirm(question).details(details).or_exit().await?;
             api.update_roles(&token.id, &rest).await?;
             "removed"
         };

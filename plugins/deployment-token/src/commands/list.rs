@@ -40,7 +40,7 @@ impl Command for List {
 
     fn declare(spec: &mut Spec) {
         common(spec, "ls");
-        spec.for_several_profiles();
+        spec.per_profile();
         spec.sort("sort", FIELDS)
             .duration("expiring_within", Scale::Days)
             .example("astro deployment token list --deployment Reports", "List the tokens of a deployment")
@@ -87,7 +87,7 @@ impl Command for List {
         }
         if let Some(within) = self.expiring_within {
             let within = i64::try_from(within.duration().as_secs()).unwrap_or(i64::MAX);
-            let limit = (ctx.unix_ms().await? / 1000).saturating_add(within);
+            let limit = (ctx.now_ms().await? / 1000).saturating_add(within);
             tokens.retain(|token| expires(token).is_some_and(|time| time.as_second() <= limit));
         }
         let sort = self.sort.unwrap_or_else(|| Sort::by("name"));

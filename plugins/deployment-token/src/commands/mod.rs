@@ -23,12 +23,12 @@ const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=500;
 
 /// What every verb declares.
 fn common(spec: &mut Spec, alias: &str) {
-    spec.alias(alias).note(NOTE).needs_api();
+    spec.alias(alias).availability(NOTE).needs_api();
 }
 
 /// What the verbs that deliver a token declare: `-c/--clean-output`, and that they do.
 fn clean_output(spec: &mut Spec) {
-    spec.switch("clean_output").means("clean_output", "--output=clean").delivers_secret();
+    spec.optional_bool("clean_output").sets_global("clean_output", "--output=clean").delivers_secret();
 }
 
 /// How a delivered token gets into a process that needs it.

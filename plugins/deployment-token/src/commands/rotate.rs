@@ -36,7 +36,7 @@ impl Command for Rotate {
         common(spec, "ro");
         clean_output(spec);
         automated_process(spec);
-        spec.means("force", "--yes")
+        spec.sets_global("force", "--yes")
             .example("astro deployment token rotate", "Pick a token from a list")
             .example(
                 "astro deployment token rotate cm00acme0tokenexample00001 --yes",
@@ -62,7 +62,7 @@ impl Command for Rotate {
         }
         let mut details = describe(&api, &token, &place);
         details.push("Its present value stops working at once.".to_owned());
-        ctx.confirm(details, format!("Rotate the token `{}`?", token.name)).await?;
+        ctx.confirm(format!("Rotate the token `{}`?", token.name)).details(details).or_exit().await?;
         let mut rotated = api.rotate(&token, &place).await?;
         let value = value_of(&mut rotated)?;
         let name = rotated.name.clone();

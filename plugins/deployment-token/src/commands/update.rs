@@ -36,7 +36,7 @@ impl Command for Update {
 
     fn declare(spec: &mut Spec) {
         select::declare(spec);
-        spec.dynamic("role");
+        spec.completes("role");
         common(spec, "up");
         spec.line("new_name", NAME_LENGTH)
             .line("description", DESCRIPTION_LENGTH)

@@ -23,11 +23,8 @@ impl Command for Reset {
 
     async fn run(self, ctx: Context) -> Result<()> {
         let instance = Instance::of(ctx.resolved())?;
-        ctx.confirm(
-            vec![format!("All data in {} is replaced.", instance.database().display())],
-            "Reset the sandbox?",
-        )
-        .await?;
+        let replaced = format!("All data in {} is replaced.", instance.database().display());
+        ctx.confirm("Reset the sandbox?").detail(replaced).or_exit().await?;
         database::reset(&mut open(&instance)?)?;
         let running = instance.running()?;
         if let Some(running) = &running {

@@ -41,7 +41,7 @@ impl Command for Serve {
 
     fn declare(spec: &mut Spec) {
         spec.streams_text()
-            .range::<u16>("port", 1..=65535, "port")
+            .number::<u16>("port", 1..=65535, "a port")
             .range::<u32>("idle_minutes", 1..=100_000, "minutes")
             .range::<u32>("latency", 0..=60_000, "milliseconds")
             .range::<u32>("session_lifetime", 1..=1_000_000, "seconds")

@@ -36,7 +36,7 @@ impl Command for Start {
 
     fn declare(spec: &mut Spec) {
         spec.changes_profiles()
-            .range::<u16>("port", 1..=65535, "port")
+            .number::<u16>("port", 1..=65535, "a port")
             .range::<u32>("latency", 0..=60_000, "milliseconds")
             .range::<u32>("session_lifetime", 1..=1_000_000, "seconds")
             .example("astro sandbox start", "Start it and use the profile `sandbox`")

@@ -7,6 +7,7 @@
 mod clean;
 mod format;
 mod json;
+mod number;
 mod table;
 
 use astro_plugin_protocol::service::{Emit, Secret, View};
@@ -21,6 +22,7 @@ use crate::{
 pub use clean::line as clean_line;
 pub use format::Format;
 pub use json::text as json_text;
+pub use number::size;
 pub use table::{Table, TableLayout};
 
 /// Turns messages of `output.emit` into bytes, in order.

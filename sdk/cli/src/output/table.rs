@@ -9,7 +9,10 @@ use astro_plugin_protocol::{
 };
 use serde_json::Value;
 
-use super::format::{Rows, Spec};
+use super::{
+    format::{Rows, Spec},
+    number,
+};
 use crate::{
     error::Result,
     escape::{escaped, width},
@@ -157,7 +160,8 @@ impl Table {
             let widest = shown
                 .iter_mut()
                 .filter(|(index, width)| {
-                    self.columns[*index].kind == ColumnKind::Text && *width > self.narrowest(*index)
+                    let column = &self.columns[*index];
+                    column.kind == ColumnKind::Text && !column.whole && *width > self.narrowest(*index)
                 })
                 .max_by_key(|(_, width)| *width)?;
             widest.1 -= 1;
@@ -176,29 +180,39 @@ impl Table {
         let heading: Vec<&str> =
             columns.iter().map(|(index, _)| self.columns[*index].title.as_str()).collect();
         let start = text.len();
-        push_line(&mut text, heading.into_iter(), columns);
+        self.push_line(&mut text, heading.into_iter(), columns);
         if layout.color {
             let plain = text.split_off(start);
             text.push_str(&styled(Style::Heading, plain.trim_end_matches('\n'), true));
             text.push('\n');
         }
         for row in 0..self.rows() {
-            push_line(&mut text, columns.iter().map(|(index, _)| self.cell(row, *index)), columns);
+            self.push_line(&mut text, columns.iter().map(|(index, _)| self.cell(row, *index)), columns);
         }
         text
     }
-}
 
-fn push_line<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>, columns: &[(usize, usize)]) {
-    let last = columns.len().saturating_sub(1);
-    for (place, (cell, (_, room))) in cells.zip(columns).enumerate() {
-        let taken = push_shortened(text, cell, *room);
-        if place < last {
-            text.extend(std::iter::repeat_n(' ', room - taken + GAP));
+    fn push_line<'a>(
+        &self,
+        text: &mut String,
+        cells: impl Iterator<Item = &'a str>,
+        columns: &[(usize, usize)],
+    ) {
+        let last = columns.len().saturating_sub(1);
+        for (place, (cell, (index, room))) in cells.zip(columns).enumerate() {
+            let is_right = number::is_right(self.columns[*index].kind);
+            if is_right {
+                text.extend(std::iter::repeat_n(' ', room.saturating_sub(width(cell))));
+            }
+            let taken = push_shortened(text, cell, *room);
+            if place < last {
+                let pad = if is_right { 0 } else { room - taken };
+                text.extend(std::iter::repeat_n(' ', pad + GAP));
+            }
         }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
     }
-    text.truncate(text.trim_end_matches(' ').len());
-    text.push('\n');
 }
 
 /// Appends a cell, shortened with `…` to the room; answers the columns it took.
@@ -236,6 +250,10 @@ fn push_cell(cells: &mut String, value: Option<&Value>, kind: ColumnKind, now: &
             }
         }
         (Some(Value::String(text)), _) => cells.push_str(&escaped(text)),
+        (Some(Value::Bool(is_true)), ColumnKind::Bool) => cells.push_str(if *is_true { "yes" } else { "no" }),
+        (Some(Value::Number(number)), ColumnKind::Size | ColumnKind::Duration) => {
+            cells.push_str(&number::in_words(number, kind));
+        }
         (Some(Value::Array(items)), _) => {
             let texts: Vec<String> = items
                 .iter()

@@ -8,7 +8,7 @@ use super::{Format, Renderer, TableLayout};
 use crate::escape::width;
 
 fn column(key: &str, kind: ColumnKind, optional: bool) -> Column {
-    Column { key: key.into(), title: key.to_uppercase(), kind, optional }
+    Column { key: key.into(), title: key.to_uppercase(), kind, optional, ..Column::default() }
 }
 
 fn view() -> View {
@@ -54,6 +54,44 @@ c2  日本 deploy  never                        -
 ";
     assert_eq!(render(Format::TABLE, None, view(), rows()), expected);
     assert_eq!(render(Format::TABLE, Some(60), view(), rows()), expected);
+}
+
+#[test]
+fn numbers_stand_to_the_right_and_say_their_unit() {
+    let columns = [
+        ("name", ColumnKind::Text),
+        ("runs", ColumnKind::Number),
+        ("size", ColumnKind::Size),
+        ("took", ColumnKind::Duration),
+        ("paused", ColumnKind::Bool),
+    ];
+    let view = View {
+        list: Some("dags".into()),
+        columns: columns.map(|(key, kind)| column(key, kind, false)).to_vec(),
+        clean: vec!["size".into(), "paused".into()],
+        ..View::default()
+    };
+    let rows = vec![
+        json!({"name": "etl", "runs": 7, "size": 1_258_291, "took": 7_500, "paused": true}),
+        json!({"name": "reports", "runs": 1200, "size": null, "took": 0.5, "paused": false}),
+    ];
+    let expected = "\
+NAME     RUNS     SIZE   TOOK  PAUSED
+etl         7  1.1 MiB  2h 5m  yes
+reports  1200        -   0.5s  no
+";
+    assert_eq!(render(Format::TABLE, None, view.clone(), rows.clone()), expected);
+    assert_eq!(render(Format::CLEAN, None, view, rows), "1258291\ttrue\n\tfalse\n");
+}
+
+#[test]
+fn what_is_never_shortened_stays_whole() {
+    let mut view = View { list: Some("dags".into()), ..View::default() };
+    view.columns = vec![column("a", ColumnKind::Text, false), column("b", ColumnKind::Text, false)];
+    view.columns[0].whole = true;
+    let row = json!({"a": "x".repeat(20), "b": "y".repeat(40)});
+    let table = render(Format::TABLE, Some(40), view, vec![row]);
+    assert!(table.contains(&"x".repeat(20)) && table.contains('…'), "{table}");
 }
 
 #[test]

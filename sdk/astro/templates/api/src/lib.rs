@@ -43,9 +43,9 @@ impl Command for {{struct}} {
                     .text("name", "NAME")
                     .id("status", "STATUS")
                     .clean(["id", "name", "status"])
-                    .when_empty("No deployments."),
+                    .empty_message("No deployments."),
             )
-            .dynamic("wanted")
+            .completes("wanted")
             .sort("sort", &["name", "status"])
             .example("astro {{command}}", "All of them")
             .example("astro {{command}} --sort status:desc -o json", "By status, for a program");
