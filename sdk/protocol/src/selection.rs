@@ -31,6 +31,25 @@ pub struct ProfilePut {
 }
 
 impl ProfilePut {
+    /// A profile of this name for an API on this machine, with a token.
+    pub fn new(name: impl Into<String>, address: impl Into<String>, token: impl Into<String>) -> Self {
+        Self { name: name.into(), address: address.into(), token: token.into(), ..Self::default() }
+    }
+
+    /// With an ID for a dimension of the program.
+    #[must_use]
+    pub fn setting_of(mut self, dimension: impl Into<String>, id: impl Into<String>) -> Self {
+        self.settings.insert(dimension.into(), id.into());
+        self
+    }
+
+    /// With the path of the command that starts what listens at the address.
+    #[must_use]
+    pub fn started_by(mut self, path: impl Into<String>) -> Self {
+        self.start = Some(path.into());
+        self
+    }
+
     /// What is to be chosen for a dimension.
     pub fn setting(&self, dimension: &str) -> Option<&str> {
         let of_revision_1 = match dimension {
@@ -69,6 +88,27 @@ pub struct ContextSelect {
     /// For each dimension of the program, by its name, the ID, or null to take the value out. What is not named stays.
     /// What is switched is the widest dimension where it is named, else the narrowest that has an ID.
     pub values: BTreeMap<String, Option<String>>,
+}
+
+impl ContextSelect {
+    /// A change of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses an ID for a dimension.
+    #[must_use]
+    pub fn choose(mut self, dimension: impl Into<String>, id: impl Into<String>) -> Self {
+        self.values.insert(dimension.into(), Some(id.into()));
+        self
+    }
+
+    /// Takes the value of a dimension out.
+    #[must_use]
+    pub fn take_out(mut self, dimension: impl Into<String>) -> Self {
+        self.values.insert(dimension.into(), None);
+        self
+    }
 }
 
 /// What became of a [`ContextSelect`].

@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,13 +21,14 @@ use astro_plugin_protocol::{
     invocation::{self, Candidate, Candidates, Complete, Outcome, Run, Setting, Source, Terminal, kind},
     manifest::{self, ValueKind},
     message::{self, encode_request},
-    service::{HttpRequest, ProcessEnd},
+    service::{ContextSelect, HttpRequest, ProfilePut},
 };
+use futures_util::future::{Either, select};
 use serde_json::Value;
 
 use super::{
     Formats, Ran,
-    script::{Reply, Script, When},
+    script::Script,
     services::{Line, Services},
 };
 use crate::{Plugin, bridge};
@@ -38,10 +40,10 @@ use crate::{Plugin, bridge};
 pub struct Host {
     plugin: &'static Plugin,
     pub(super) manifest: manifest::Manifest,
-    context: invocation::Context,
+    pub(super) context: invocation::Context,
     script: Arc<Mutex<Script>>,
-    interactive: bool,
-    width: Option<usize>,
+    pub(super) interactive: bool,
+    pub(super) width: Option<usize>,
 }
 
 impl Host {
@@ -59,118 +61,24 @@ impl Host {
         }
     }
 
-    /// The answers that were given until now may stay unused: for what several tests share. Any other that no request comes for
-    /// fails the test when the host is dropped.
-    #[must_use]
-    pub fn lenient(self) -> Self {
-        self.script().allow_unused();
-        self
+    /// What was delivered to the sink of [`Host::token_sink`], in order.
+    pub fn delivered(&self) -> Vec<String> {
+        self.script().delivered.clone()
     }
 
-    /// Answers the requests that fit. Of several stubs that fit, the newest answers.
-    ///
-    /// ```
-    /// # use astro_plugin_sdk::{Plugin, serde_json::json, testing::{Host, Reply, When}};
-    /// # let plugin = Plugin::new("x", "1.0.0");
-    /// let host = Host::new(plugin)
-    ///     .on(When::get("runs").query("page", 2), Reply::json(json!([])))
-    ///     .on(When::post("runs").json(json!({"dag": "etl"})), Reply::json(json!({"id": "r1"})).with_status(201))
-    ///     .on(When::get("export").at("https://files.example.com"), Reply::bytes("a,b\n", "text/csv"));
-    /// # let _ = host.lenient();
-    /// ```
-    #[must_use]
-    pub fn on(self, when: When, reply: Reply) -> Self {
-        self.script().on(when, reply);
-        self
+    /// The profiles that the command wrote ([`crate::Context::put_profile`]), in order.
+    pub fn profiles(&self) -> Vec<ProfilePut> {
+        self.script().profiles.clone()
     }
 
-    /// Chooses an ID or a name for a dimension of the program ([`set_program`](super::set_program)).
-    #[must_use]
-    pub fn setting(mut self, dimension: &str, value: &str) -> Self {
-        let origin = "the test".to_owned();
-        self.context.set(dimension, Setting { value: value.to_owned(), origin, source: Source::Profile });
-        self
+    /// What the command selected for later commands ([`crate::Context::set_context`]), in order.
+    pub fn selected(&self) -> Vec<ContextSelect> {
+        self.script().selected.clone()
     }
 
-    /// Answers a GET of this path below the API's base (`teams/ID/clusters`) with a body, as often as it
-    /// comes.
-    #[must_use]
-    pub fn get(self, path: &str, body: Value) -> Self {
-        self.answer("GET", path, 200, body)
-    }
-
-    /// Answers a request with a status and a body, as often as it comes. A later answer to the same request takes the
-    /// place of an earlier one. A status of 400 and above is the failure that the real host makes of it; its `message`
-    /// is what the API says.
-    #[must_use]
-    pub fn answer(self, method: &str, path: &str, status: u16, body: Value) -> Self {
-        self.on(When::method(method, path), Reply::json(body).with_status(status))
-    }
-
-    /// Answers a GET with the pages of a list, whatever page is asked for: `{"KEY": […], "totalCount": N}`.
-    #[must_use]
-    pub fn list(self, path: &str, key: &str, rows: Value) -> Self {
-        self.on(When::get(path), Reply::pages(key, rows))
-    }
-
-    /// Lets nothing reach the server: every request is the failure of a network that is down (exit code 5).
-    #[must_use]
-    pub fn offline(self) -> Self {
-        self.script().offline = true;
-        self
-    }
-
-    /// Sets the clock, in milliseconds since 1970-01-01T00:00:00Z.
-    #[must_use]
-    pub fn at(self, unix_ms: i64) -> Self {
-        self.script().unix_ms = unix_ms;
-        self
-    }
-
-    /// The plugin's own table of the configuration. Keys that the plugin declares are checked as by the real host.
-    #[must_use]
-    pub fn config(self, table: Value) -> Self {
-        self.script().config = table;
-        self
-    }
-
-    /// Puts somebody at the terminal who gives these answers: `y` or `n` to a yes-or-no question, a line of text, or the
-    /// item that is picked from a list.
-    #[must_use]
-    pub fn typing<'a>(mut self, answers: impl IntoIterator<Item = &'a str>) -> Self {
-        self.interactive = true;
-        self.script().typed = answers.into_iter().map(str::to_owned).collect();
-        self
-    }
-
-    /// Where the plugin keeps what it has to remember ([`crate::Context::state_dir`]), and, below it, its cache.
-    #[must_use]
-    pub fn state_dir(mut self, dir: impl AsRef<std::path::Path>) -> Self {
-        let dir = dir.as_ref();
-        self.context.state_dir = dir.to_string_lossy().into_owned();
-        self.context.cache_dir = dir.join("cache").to_string_lossy().into_owned();
-        self
-    }
-
-    /// What a program that the command runs does, by its name. Programs are never run by a test.
-    #[must_use]
-    pub fn program(self, name: &str, end: ProcessEnd) -> Self {
-        self.script().programs.insert(name.to_owned(), end);
-        self
-    }
-
-    /// A terminal of this width; without it the result goes to a pipe.
-    #[must_use]
-    pub fn width(mut self, columns: usize) -> Self {
-        self.width = Some(columns);
-        self
-    }
-
-    /// Nothing is chosen, as after a fresh installation.
-    #[must_use]
-    pub fn without_context(mut self) -> Self {
-        self.context = invocation::Context::default();
-        self
+    /// What was shown to take a while, one line for each step: `Reading files 0/2`, `Reading files 1/2`, `Reading files ended`.
+    pub fn progress(&self) -> Vec<String> {
+        self.script().progress.clone()
     }
 
     /// The requests that were sent, in order.
@@ -278,7 +186,12 @@ impl Host {
         let request = encode_request(kind, body)?;
         let open = services.open();
         let handled = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(bridge::handle(self.plugin, open.port(), &request))
+            let handling = pin!(bridge::handle(self.plugin, open.port(), &request));
+            match pollster::block_on(select(handling, services.interrupted())) {
+                Either::Left((answer, _)) => answer,
+                // As the death by signal that it is.
+                Either::Right(_) => Err(Failure::new(code::DECLINED, "interrupted")),
+            }
         }));
         handled.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
@@ -380,7 +293,7 @@ impl Host {
         self.plugin
     }
 
-    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+    pub(super) fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

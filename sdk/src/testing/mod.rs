@@ -50,17 +50,19 @@
 
 mod conformance;
 mod host;
+mod interrupt;
 mod ran;
 mod sandbox;
 mod script;
 mod services;
+mod setup;
 
 pub use astro_plugin_cli::program::{Program, set as set_program};
 pub use conformance::{conformance, examples};
 pub use host::Host;
 pub use ran::{Formats, Ran};
 pub use sandbox::Sandbox;
-pub use script::{Reply, When};
+pub use script::{Reply, TokenSink, When};
 
 /// A host with this plugin in which nothing is chosen, as [`Host::new`].
 pub fn host(plugin: crate::Plugin) -> Host {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use astro_plugin_protocol::{
     message::{Failure, FieldError, HttpFailure, code},
     naming::{Named, Names},
-    service::{AnswerForm, HttpRequest, HttpResponse, ProcessEnd},
+    service::{
+        AnswerForm, ContextSelect, HttpRequest, HttpResponse, ProcessEnd, ProfilePut, Progress, ProgressSet,
+        ProgressStart,
+    },
 };
 use serde_json::{Value, json};
 
@@ -167,6 +170,19 @@ impl Reply {
     }
 }
 
+/// Where a one-time secret goes in a test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenSink {
+    /// To the result, as without an option.
+    #[default]
+    Result,
+    /// To a file or a program: the result has everything but the secret.
+    Elsewhere,
+    /// It cannot be delivered, for this reason: exit code 7.
+    Broken(String),
+}
+
 struct Stub {
     when: When,
     reply: Reply,
@@ -184,6 +200,14 @@ pub(super) struct Script {
     pub(super) typed: VecDeque<String>,
     pub(super) programs: BTreeMap<String, ProcessEnd>,
     pub(super) offline: bool,
+    pub(super) interrupt_after: Option<usize>,
+    pub(super) sink: TokenSink,
+    pub(super) delivered: Vec<String>,
+    pub(super) profiles: Vec<ProfilePut>,
+    pub(super) selected: Vec<ContextSelect>,
+    pub(super) progress: Vec<String>,
+    /// What is shown to take a while: its label and how many steps it has, by its number.
+    pub(super) shown: Vec<(String, Option<u64>)>,
     names: BTreeMap<String, Named>,
 }
 
@@ -198,6 +222,13 @@ impl Default for Script {
             typed: VecDeque::new(),
             programs: BTreeMap::new(),
             offline: false,
+            interrupt_after: None,
+            sink: TokenSink::Result,
+            delivered: Vec::new(),
+            profiles: Vec::new(),
+            selected: Vec::new(),
+            progress: Vec::new(),
+            shown: Vec::new(),
             names: BTreeMap::new(),
         }
     }
@@ -221,6 +252,35 @@ impl Script {
                 && !self.stubs.iter().skip(at + 1).any(|later| place(later) == place(stub))
         });
         unused.map(|(_, stub)| stub.when.shown()).collect()
+    }
+
+    /// Something takes a while.
+    pub(super) fn begin(&mut self, start: &ProgressStart) -> Progress {
+        self.shown.push((start.label.clone(), start.total));
+        let id = self.shown.len() as u64;
+        self.step(&ProgressSet { id, ..ProgressSet::default() });
+        Progress { id }
+    }
+
+    /// It is this far.
+    pub(super) fn step(&mut self, set: &ProgressSet) {
+        let at = usize::try_from(set.id).ok().and_then(|id| id.checked_sub(1));
+        let Some((label, total)) = at.and_then(|at| self.shown.get_mut(at)) else { return };
+        if let Some(new) = &set.label {
+            label.clone_from(new);
+        }
+        self.progress.push(match total {
+            Some(total) => format!("{label} {}/{total}", set.done),
+            None => label.clone(),
+        });
+    }
+
+    /// It is over.
+    pub(super) fn end(&mut self, ended: &Progress) {
+        let at = usize::try_from(ended.id).ok().and_then(|id| id.checked_sub(1));
+        if let Some((label, _)) = at.and_then(|at| self.shown.get(at)) {
+            self.progress.push(format!("{label} ended"));
+        }
     }
 
     /// Remembers names.

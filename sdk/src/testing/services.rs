@@ -13,20 +13,26 @@ use astro_plugin_cli::{
     escape::escaped,
     globals::Globals,
     output::{Format, Renderer, TableLayout},
-    plugin_config,
+    plugin_config, program,
 };
 use astro_plugin_protocol::{
     effect::Effect,
     gate::{self, Gate},
     manifest::{Command, ConfigKey, Manifest},
     message::{self, Answer, Failure, Request, code},
+    names,
     service::{
-        self, AskText, Clock, Confirm, Emit, HttpRequest, NamesKnown, Process, Progress, Secret, Select, Text,
+        self, AskText, Clock, Confirm, ContextSelect, ContextSelectAnswer, Emit, HttpRequest, NamesKnown,
+        Process, ProfilePut, ProfilePutAnswer, Secret, Select, Text,
     },
 };
+use futures_channel::oneshot;
 use serde_json::Value;
 
-use super::script::Script;
+use super::{
+    interrupt::Interrupt,
+    script::{Script, TokenSink},
+};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 static OPEN: Mutex<BTreeMap<u64, Arc<Services>>> = Mutex::new(BTreeMap::new());
@@ -43,6 +49,7 @@ pub(super) struct Services {
     completing: bool,
     effect: Effect,
     shown: Mutex<Shown>,
+    interrupt: Interrupt,
 }
 
 /// The line for which they are.
@@ -92,11 +99,23 @@ extern "C" fn call(ctx: u64, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
     let services = open().get(&ctx).cloned();
     let asked = message::split(&request)
         .and_then(|(message, bytes)| Ok((message::decode_request(message)?, bytes.map(<[u8]>::to_vec))));
-    // Nobody interrupts a test.
-    if asked.as_ref().is_ok_and(|(asked, _)| asked.service == service::CANCEL_WAIT) {
-        return FfiFuture::new(std::future::pending());
+    if let Some(services) = &services {
+        if asked.as_ref().is_ok_and(|(asked, _)| asked.service == service::CANCEL_WAIT) {
+            let told = services.interrupt.wait();
+            services.interrupt_in_time();
+            return FfiFuture::new(async move {
+                match told.await {
+                    Ok(()) => RVec::from(message::encode_answer(&Answer::Ok(Value::Null))),
+                    // Nobody interrupts.
+                    Err(_) => std::future::pending().await,
+                }
+            });
+        }
+        if services.interrupt_in_time() {
+            return FfiFuture::new(std::future::pending());
+        }
     }
-    let answer = match services {
+    let answer = match &services {
         Some(services) => asked.and_then(|(asked, bytes)| services.answer(asked, bytes)),
         None => Err(Failure::new(code::CLOSED, "the command has ended")),
     };
@@ -105,6 +124,9 @@ extern "C" fn call(ctx: u64, request: RVec<u8>) -> FfiFuture<RVec<u8>> {
         bytes.map_or(Ok(answer.clone()), |bytes| message::with_bytes(&answer, &bytes))
     });
     let encoded = encoded.unwrap_or_else(|failure| message::encode_answer(&Answer::Error(failure)));
+    if let Some(services) = services {
+        services.interrupt_in_time();
+    }
     FfiFuture::new(std::future::ready(RVec::from(encoded)))
 }
 
@@ -131,6 +153,7 @@ impl Services {
             completing,
             effect,
             shown: Mutex::new(shown),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -192,8 +215,17 @@ impl Services {
                 self.notice(&message::read::<Text>(body)?.text);
                 Ok(Value::Null)
             }
-            service::PROGRESS_START => to_value(Progress { id: 1 }),
-            service::PROGRESS_SET | service::PROGRESS_END => Ok(Value::Null),
+            service::PROGRESS_START => to_value(self.script().begin(&message::read(body)?)),
+            service::PROGRESS_SET => {
+                self.script().step(&message::read(body)?);
+                Ok(Value::Null)
+            }
+            service::PROGRESS_END => {
+                self.script().end(&message::read(body)?);
+                Ok(Value::Null)
+            }
+            service::PROFILE_PUT => self.profile(message::read(body)?),
+            service::CONTEXT_SELECT => self.selection(message::read(body)?),
             service::PROCESS_RUN => self.process(&message::read(body)?),
             service::CLOCK => to_value(Clock { unix_ms: self.script().unix_ms }),
             service::CONFIG_GET => self.config(),
@@ -253,10 +285,48 @@ impl Services {
     }
 
     fn secret(&self, secret: &Secret) -> Result<Value, Failure> {
+        let sink = self.script().sink.clone();
         let mut shown = self.shown();
-        let bytes = shown.renderer.secret(secret, true)?;
+        if let TokenSink::Broken(reason) = sink {
+            let failure = Failure::new(code::DELIVERY, format!("the token could not be delivered: {reason}"));
+            shown.failure = Some(failure.clone());
+            return Err(failure);
+        }
+        let bytes = shown.renderer.secret(secret, sink == TokenSink::Result)?;
         shown.stdout.extend(bytes);
+        drop(shown);
+        self.script().delivered.push(secret.value.clone());
         Ok(Value::Null)
+    }
+
+    fn profile(&self, put: ProfilePut) -> Result<Value, Failure> {
+        if !names::is_name(&put.name) {
+            return Err(failed("the profile's name is not accepted"));
+        }
+        self.script().profiles.push(put);
+        to_value(ProfilePutAnswer::default())
+    }
+
+    fn selection(&self, select: ContextSelect) -> Result<Value, Failure> {
+        if let Some(key) = select.values.keys().find(|key| program::vocabulary().dimension(key).is_none()) {
+            return Err(failed(format!("`{key}` cannot be selected")));
+        }
+        self.script().selected.push(select);
+        to_value(ContextSelectAnswer { place: "profile `test`".to_owned(), changed: true })
+    }
+
+    /// Ready when the user interrupts a command that does not wait for it.
+    pub(super) fn interrupted(&self) -> oneshot::Receiver<()> {
+        self.interrupt.end()
+    }
+
+    /// The user interrupts, once enough requests were answered. Whether the command ends with it.
+    fn interrupt_in_time(&self) -> bool {
+        let is_there = {
+            let script = self.script();
+            script.interrupt_after.is_some_and(|after| script.requests.len() >= after)
+        };
+        is_there && self.interrupt.happen()
     }
 
     fn confirm(&self, confirm: &Confirm) -> Result<Value, Failure> {
