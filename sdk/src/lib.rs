@@ -74,7 +74,36 @@ mod spec;
 pub mod testing;
 mod usage;
 
-pub use astro_plugin_protocol as protocol;
+/// What travels between a plugin and its host, as far as the signatures of this SDK have it. All of it grows: values are made with
+/// constructors, and matches have an arm for what is not known yet.
+pub mod protocol {
+    pub use astro_plugin_protocol::time;
+
+    /// What the host says of one invocation.
+    pub mod invocation {
+        pub use astro_plugin_protocol::invocation::{Context, Setting, Source, Terminal};
+    }
+    /// Failures as they travel, and their codes.
+    pub mod message {
+        pub use astro_plugin_protocol::message::{Failure, FieldError, HttpFailure, code};
+    }
+    /// Names of things that have IDs.
+    pub mod naming {
+        pub use astro_plugin_protocol::naming::Named;
+    }
+    /// What a plugin asks of the host.
+    pub mod service {
+        pub use astro_plugin_protocol::service::{
+            ContextSelect, ContextSelectAnswer, HttpRequest, OneTimeSecret, ProcessEnd, ProfilePut,
+            ProfilePutAnswer, Settle,
+        };
+    }
+    /// What text may hold.
+    pub mod text {
+        pub use astro_plugin_protocol::text::is_control;
+    }
+}
+
 pub use clap;
 /// Awaits two futures at once and gives both results.
 pub use futures_util::future::join;

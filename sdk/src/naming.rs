@@ -33,7 +33,7 @@ impl Named {
     /// As it is remembered, where it has a name. `parent`: the ID of what it belongs to.
     pub fn to_remember(&self, parent: Option<&str>) -> Option<naming::Named> {
         let parent = parent.map(str::to_owned);
-        self.name.clone().map(|name| naming::Named { id: self.id.clone(), name, parent, seen_at: 0 })
+        Some(naming::Named::new(&self.id, self.name.clone()?).below(parent))
     }
 }
 

@@ -10,7 +10,7 @@ use astro_plugin_protocol::{
 use clap::Args;
 use serde::Serialize;
 
-use crate::{Context, Result, Spec, manifest, protocol, usage};
+use crate::{Context, Result, Spec, manifest, usage};
 
 /// One command: a clap struct, what clap cannot be asked for, and what it does.
 ///
@@ -99,7 +99,7 @@ impl Plugin {
             name: name.to_owned(),
             version: version.to_owned(),
             abi: astro_plugin_abi::ABI_REVISION,
-            protocol: Revisions { min: 1, max: protocol::PROTOCOL_REVISION },
+            protocol: Revisions { min: 1, max: astro_plugin_protocol::PROTOCOL_REVISION },
             ..Manifest::default()
         };
         Self { manifest, entries: Vec::new() }

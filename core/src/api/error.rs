@@ -93,7 +93,7 @@ pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -
     if let Some(credential) = context.credential.as_ref().filter(|_| status == 401) {
         failure = failure.help(renewal(&credential.origin));
     }
-    failure.http = Some(HttpFailure { status, request_id: said.request_id, fields: said.fields });
+    failure.http = Some(HttpFailure::new(status, said.request_id, said.fields));
     failure
 }
 

@@ -83,7 +83,7 @@ impl ApiClient {
     pub(crate) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value> {
         let path = path.iter().map(|segment| (*segment).to_owned()).collect();
         let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
+        let request = HttpRequest::new("GET", path).with_query(query);
         let answer = runtime::handle()?.block_on(retry::perform(self, &request, &[]));
         answer.map(|(answer, _)| answer.body).map_err(|failure| self.advised(failure))
     }

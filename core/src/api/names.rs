@@ -25,13 +25,13 @@ pub(crate) fn ask(api: &ApiClient) {
             let said = |what: &str| found[format!("{}{what}", wider.name)].as_str().map(str::to_owned);
             let own = said("Id").or_else(|| id.clone());
             if let (Some(own), Some(name)) = (&own, said("Name")) {
-                names.remember(&Named { id: own.clone(), name, parent: parent.clone(), seen_at: 0 });
+                names.remember(&Named::new(own, name).below(parent.clone()));
                 told.push(own.clone());
             }
             parent = own.or(parent);
         }
         if let Some(name) = found["name"].as_str().filter(|_| found["id"] == id.as_str()) {
-            names.remember(&Named { id: id.clone(), name: name.to_owned(), parent, seen_at: 0 });
+            names.remember(&Named::new(id, name).below(parent));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who answers a request: the API of the profile in use, or another one that a command declared.
 
+use astro_plugin_protocol::message::HttpFailure;
 use reqwest::{Method, Url};
 
 use super::{
@@ -70,7 +71,7 @@ impl Peer<'_> {
             ),
             _ => failed(format!("`{host}` answered: {reason} ({status})")),
         };
-        failure.http = Some(astro_plugin_protocol::message::HttpFailure { status, ..Default::default() });
+        failure.http = Some(HttpFailure::new(status, None, Vec::new()));
         failure
     }
 }

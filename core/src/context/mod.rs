@@ -106,7 +106,7 @@ impl Sourced<String> {
             Origin::Claim(_) => Source::Claim,
             Origin::Default => Source::Default,
         };
-        Setting { value: self.value.clone(), origin: self.origin.to_string(), source }
+        Setting::new(self.value.clone(), self.origin.to_string(), source)
     }
 }
 

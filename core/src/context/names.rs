@@ -74,10 +74,12 @@ impl Names {
     pub(crate) fn remember(&self, named: &Named) {
         let Some(path) = self.file(&named.id) else { return };
         let parent = named.parent.clone().filter(|parent| is_id(parent));
-        let named = Named { parent, seen_at: unix_now(), ..named.clone() };
+        let mut named = named.clone();
+        named.parent = parent;
+        named.seen_at = unix_now();
         let is_known = self.known(&named.id).is_some_and(|known| {
             let age = named.seen_at - known.seen_at;
-            (0..FRESH).contains(&age) && Named { seen_at: named.seen_at, ..known } == named
+            (0..FRESH).contains(&age) && known.name == named.name && known.parent == named.parent
         });
         if is_known || named.name.is_empty() || named.name.len() > LONGEST {
             return;
@@ -145,7 +147,7 @@ mod tests {
     }
 
     fn named(id: &str, name: &str, parent: Option<&str>) -> Named {
-        Named { id: id.to_owned(), name: name.to_owned(), parent: parent.map(str::to_owned), seen_at: 0 }
+        Named::new(id, name).below(parent.map(str::to_owned))
     }
 
     #[test]

@@ -80,9 +80,9 @@ async fn look(client: &ApiClient, secret: &OneTimeSecret) -> Result<Value, Optio
     let (path, query) = match secret.settle.as_ref() {
         Some(Settle::Changed { path, .. }) => (path.clone(), Vec::new()),
         Some(Settle::Appeared { path, query, .. }) => (path.clone(), query.clone()),
-        Some(Settle::Unknown) | None => return Err(None),
+        Some(_) | None => return Err(None),
     };
-    let request = HttpRequest { method: "GET".to_owned(), path, query, ..HttpRequest::default() };
+    let request = HttpRequest::new("GET", path).with_query(query);
     client.look(&request, Instant::now() + POLL_TIMEOUT).await
 }
 
@@ -105,7 +105,8 @@ fn is_done(how: &Settle, before: &Value, now: &Value) -> Option<bool> {
             };
             Some(!ids(now)?.is_subset(&ids(before)?))
         }
-        Settle::Unknown => None,
+        // A way of a newer plugin.
+        _ => None,
     }
 }
 

@@ -182,8 +182,7 @@ mod tests {
             if has_answer {
                 pending.append(b"{\"tok");
             }
-            let secret =
-                OneTimeSecret { action: "rotated".to_owned(), replaces: true, ..OneTimeSecret::default() };
+            let secret = OneTimeSecret::at("/token", "rotated").replacing();
             let refusal = Failure::new(code::FAILED, "502").help("ask the operators");
             let failure = outcome_error(
                 &secret,

@@ -114,10 +114,9 @@ impl ApiErrors for ProblemDetails {
     fn read(&self, body: &[u8]) -> ApiError {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let fields = body["errors"].as_array().into_iter().flatten().map(|error| FieldError {
-            code: String::new(),
-            field: text(&error["pointer"]).unwrap_or_default(),
-            message: text(&error["detail"]).unwrap_or_default(),
+        let fields = body["errors"].as_array().into_iter().flatten().map(|error| {
+            let field = text(&error["pointer"]).unwrap_or_default();
+            FieldError::new(field, text(&error["detail"]).unwrap_or_default())
         });
         ApiError {
             message: text(&body["detail"]).or_else(|| text(&body["title"])).unwrap_or_default(),

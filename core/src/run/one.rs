@@ -140,32 +140,28 @@ pub(super) fn run_of(
         path: command.path.clone(),
         args: canonical::arguments(command, &parsed.matches),
         context: context_for_plugin(env, context, plugin),
-        terminal: Terminal {
+        terminal: Terminal::new(
             interactive,
-            stdout: facts.stdout,
-            width: facts.width.and_then(|width| u16::try_from(width).ok()),
-        },
+            facts.stdout,
+            facts.width.and_then(|width| u16::try_from(width).ok()),
+        ),
         log_level: logging::level(),
     }
 }
 
 pub(crate) fn context_for_plugin(env: &Env, context: &Context, plugin: &str) -> invocation::Context {
     let dirs = env.dirs.as_ref().ok();
-    let mut resolved = invocation::Context {
-        profile: context.profile.as_ref().map(context::Sourced::to_setting),
-        output: context.output.value.name().to_owned(),
-        token_id: context.token_id().map(str::to_owned),
-        state_dir: dirs
-            .map(|dirs| dirs.plugin_state(plugin).to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        cache_dir: dirs
-            .map(|dirs| dirs.plugin_cache(plugin).to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        private_home: dirs.is_some_and(|dirs| dirs.private_home),
-        program: APP.to_string(),
-        variables: ENV.to_string(),
-        ..invocation::Context::default()
-    };
+    let mut resolved = invocation::Context::default();
+    resolved.profile = context.profile.as_ref().map(context::Sourced::to_setting);
+    context.output.value.name().clone_into(&mut resolved.output);
+    resolved.token_id = context.token_id().map(str::to_owned);
+    if let Some(dirs) = dirs {
+        resolved.state_dir = dirs.plugin_state(plugin).to_string_lossy().into_owned();
+        resolved.cache_dir = dirs.plugin_cache(plugin).to_string_lossy().into_owned();
+        resolved.private_home = dirs.private_home;
+    }
+    resolved.program = APP.to_string();
+    resolved.variables = ENV.to_string();
     for (dimension, setting) in context.settings.chosen() {
         resolved.set(dimension.name, setting.to_setting());
     }

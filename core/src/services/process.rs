@@ -91,11 +91,11 @@ fn run_to_its_end(call: &Call, process: &Process) -> Result<Value> {
             format!("`{program}` wrote more than {MOST} bytes"),
         ));
     }
-    to_value(ProcessEnd {
-        code: ended.status.code(),
-        signal: ended.status.signal(),
-        stdout: String::from_utf8_lossy(&ended.stdout).into_owned(),
-    })
+    let mut end = ProcessEnd::default();
+    end.code = ended.status.code();
+    end.signal = ended.status.signal();
+    end.stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
+    to_value(end)
 }
 
 /// Hands signals on to a program while it runs. TERM and HUP were for the whole command; a program that does not end for

@@ -70,7 +70,7 @@ pub(super) fn put(call: &Call, put: &ProfilePut) -> Result<Value> {
     let token = Secret::new(put.token.clone());
     let stored = Stored { address: address.to_string(), token, session: None };
     credential::sources::file::store(dirs, &put.name, &stored)?;
-    to_value(ProfilePutAnswer { active })
+    to_value(ProfilePutAnswer::new(active))
 }
 
 fn config_needs_home() -> crate::base::error::Failure {

@@ -67,7 +67,7 @@ pub(super) fn select(call: &Call, select: &ContextSelect) -> Result<Value> {
         }
     };
     tell_overriding(call, &values, file.is_some());
-    to_value(ContextSelectAnswer { place, changed })
+    to_value(ContextSelectAnswer::new(place, changed))
 }
 
 /// The profile that may be changed, and where it is; fails where nothing may be selected.
@@ -179,7 +179,8 @@ mod tests {
             (&[("workspace", id), ("deployment", id)], "deployment"),
         ] {
             let values = values.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)));
-            let select = ContextSelect { values: values.collect() };
+            let mut select = ContextSelect::new();
+            select.values = values.collect();
             assert_eq!(switched(&select), Some(expected), "{select:?}");
         }
     }

@@ -150,18 +150,13 @@ impl<'a> Api<'a> {
     /// CreateApiToken; sent once.
     pub(crate) async fn create(&self, token: &CreateToken<'_>, place: &Place) -> Result<ApiToken> {
         let labels = [("name", token.name)];
-        let settle = Settle::Appeared {
-            path: self.tokens(&[]).into_iter().map(str::to_owned).collect(),
-            query: vec![
-                ("deploymentId".to_owned(), self.deployment.clone()),
-                ("sorts".to_owned(), "createdAt:desc".to_owned()),
-                ("limit".to_owned(), "100".to_owned()),
-                ("offset".to_owned(), "0".to_owned()),
-            ],
-            rows: "/tokens".to_owned(),
-            like: [("/name".to_owned(), token.name.into()), ("/scope".to_owned(), token.scope.into())].into(),
-            id: "/id".to_owned(),
-        };
+        let settle = Settle::when_appeared(self.tokens(&[]), "/tokens", "/id")
+            .with_query("deploymentId", &self.deployment)
+            .with_query("sorts", "createdAt:desc")
+            .with_query("limit", 100)
+            .with_query("offset", 0)
+            .like("/name", token.name)
+            .like("/scope", token.scope);
         let secret = one_time("created", &labels, place, false, settle);
         self.ctx.http().post(self.tokens(&[])).json(token).one_time_secret(secret).send().await?.json()
     }
@@ -169,10 +164,7 @@ impl<'a> Api<'a> {
     /// RotateApiToken; sent once.
     pub(crate) async fn rotate(&self, token: &ApiToken, place: &Place) -> Result<ApiToken> {
         let labels = [("id", token.id.as_str()), ("name", &token.name)];
-        let settle = Settle::Changed {
-            path: self.tokens(&[&token.id]).into_iter().map(str::to_owned).collect(),
-            watch: vec!["/lastRotatedAt".to_owned(), "/shortToken".to_owned()],
-        };
+        let settle = Settle::when_changed(self.tokens(&[&token.id]), ["/lastRotatedAt", "/shortToken"]);
         let secret = one_time("rotated", &labels, place, true, settle);
         self.ctx.http().post(self.tokens(&[&token.id, "rotate"])).one_time_secret(secret).send().await?.json()
     }
@@ -257,13 +249,9 @@ fn one_time(
     let names =
         place.levels().filter_map(|(word, named)| Some((format!("{word}_name"), named.name.clone()?)));
     let ids = place.levels().map(|(word, named)| (format!("{word}_id"), named.id.clone()));
-    OneTimeSecret {
-        pointer: "/token".to_owned(),
-        action: action.to_owned(),
-        labels: ids.chain(names).chain(own).collect(),
-        replaces,
-        settle: Some(settle),
-    }
+    let secret = OneTimeSecret::at("/token", action).settled_by(settle);
+    let secret = ids.chain(names).chain(own).fold(secret, |secret, (key, value)| secret.label(key, value));
+    if replaces { secret.replacing() } else { secret }
 }
 
 /// A list that may be `null`.

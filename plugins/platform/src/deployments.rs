@@ -174,7 +174,7 @@ async fn all(ctx: &Context, organization: &str, workspace: Option<&str>) -> Resu
     found.iter_mut().for_each(|deployment| deployment.current = is_meant(in_use, deployment));
     let workspace = workspace.and_then(|id| {
         let name = found.iter().find(|one| one.workspace_id == id)?.workspace_name.clone()?;
-        Some(naming::Named { id: id.to_owned(), name, parent: Some(organization.to_owned()), seen_at: 0 })
+        Some(naming::Named::new(id, name).below(Some(organization.to_owned())))
     });
     ctx.remember(found.iter().filter(|one| one.current).map(named).chain(workspace)).await;
     Ok(found)
@@ -240,18 +240,12 @@ impl Command for Inspect {
             join(ctx.http().get(path).send(), async { ctx.organization_named(&organization).await.name })
                 .await;
         let details = Details { organization_name: name, ..details?.json()? };
-        let workspace = details.workspace_name.clone().map(|name| naming::Named {
-            id: details.workspace_id.clone(),
-            name,
-            parent: Some(organization.clone()),
-            seen_at: 0,
-        });
-        let deployment = naming::Named {
-            id: details.id.clone(),
-            name: details.name.clone(),
-            parent: Some(details.workspace_id.clone()),
-            seen_at: 0,
-        };
+        let workspace = details
+            .workspace_name
+            .clone()
+            .map(|name| naming::Named::new(&details.workspace_id, name).below(Some(organization.clone())));
+        let deployment =
+            naming::Named::new(&details.id, &details.name).below(Some(details.workspace_id.clone()));
         ctx.remember(workspace.into_iter().chain([deployment])).await;
         let view = View::record()
             .id("id", "ID")
@@ -318,7 +312,7 @@ impl Command for Switch {
         }
         if let Some(name) = deployment.workspace_name.clone() {
             let id = deployment.workspace_id.clone();
-            ctx.remember([naming::Named { id, name, parent: Some(organization), seen_at: 0 }]).await;
+            ctx.remember([naming::Named::new(id, name).below(Some(organization))]).await;
         }
         switch(&ctx, "deployment", deployment, &also, values).await
     }

@@ -31,12 +31,7 @@ pub(crate) trait Named {
 
 /// As it is remembered for commands that show its ID.
 pub(crate) fn named(item: &impl Named) -> protocol::naming::Named {
-    protocol::naming::Named {
-        id: item.id().to_owned(),
-        name: item.name().to_owned(),
-        parent: item.parent().map(str::to_owned),
-        seen_at: 0,
-    }
+    protocol::naming::Named::new(item.id(), item.name()).below(item.parent().map(str::to_owned))
 }
 
 /// Whether a setting, an ID or a name, means this.
@@ -95,7 +90,9 @@ pub(crate) async fn switch(
     values: BTreeMap<String, Option<String>>,
 ) -> Result<()> {
     ctx.remember([named(item)]).await;
-    let ContextSelectAnswer { place, changed } = ctx.set_context(ContextSelect { values }).await?;
+    let mut select = ContextSelect::new();
+    select.values = values;
+    let ContextSelectAnswer { place, changed, .. } = ctx.set_context(select).await?;
     let (action, text) = match changed {
         true => {
             ("switched", format!("Switched to the {word} {} ({}){also} in {place}.", item.name(), item.id()))

@@ -103,13 +103,11 @@ async fn deployment_named(ctx: &Context, organization: &str, wanted: &str, origi
 async fn picked(ctx: &Context, row: Row, organization: Option<&str>) -> Result<String> {
     let Row { id, name, workspace_id, workspace_name } = row;
     let organization = organization.map(str::to_owned);
-    let workspace = workspace_id.clone().zip(workspace_name).map(|(id, name)| Named {
-        id,
-        name,
-        parent: organization.clone(),
-        seen_at: 0,
-    });
-    let found = Named { id: id.clone(), name, parent: workspace_id.or(organization), seen_at: 0 };
+    let workspace = workspace_id
+        .clone()
+        .zip(workspace_name)
+        .map(|(id, name)| Named::new(id, name).below(organization.clone()));
+    let found = Named::new(&id, name).below(workspace_id.or(organization));
     ctx.remember(workspace.into_iter().chain([found])).await;
     Ok(id)
 }

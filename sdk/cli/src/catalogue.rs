@@ -87,7 +87,7 @@ fn kind(arg: &Arg) -> &'static str {
         ValueKind::Dynamic => "dynamic",
         ValueKind::Profile => "profile",
         ValueKind::Setting(_) => "setting",
-        ValueKind::Unknown => "unknown",
+        _ => "unknown",
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 /// A key of a plugin's table of the configuration. The host checks the value when it is set and when it is read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ConfigKey {
     /// Its name, of the form of a long option.
     pub key: String,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// What a command may change: each includes those before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Effect {
     /// It changes nothing that others see.
     Read,

@@ -64,6 +64,7 @@ pub struct Candidates {
 /// One value that an argument may have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Candidate {
     /// As it is typed.
     pub value: String,
@@ -82,6 +83,7 @@ impl Candidate {
 /// The context of one invocation, resolved once by the host. It never holds a credential.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Context {
     /// The profile in use.
     pub profile: Option<Setting>,
@@ -139,6 +141,7 @@ impl Context {
 /// A value of the context and where it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Setting {
     /// The value.
     pub value: String,
@@ -148,9 +151,17 @@ pub struct Setting {
     pub source: Source,
 }
 
+impl Setting {
+    /// A value, where it came from in words, and the layer that gave it.
+    pub fn new(value: impl Into<String>, origin: impl Into<String>, source: Source) -> Self {
+        Self { value: value.into(), origin: origin.into(), source }
+    }
+}
+
 /// The layer that gave a value, strongest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// A command line option.
     Flag,
@@ -173,6 +184,7 @@ pub enum Source {
 /// Facts about the terminal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Terminal {
     /// Somebody can be asked: stdin and stderr are terminals, and neither the format nor a flag forbids it.
     pub interactive: bool,
@@ -180,6 +192,13 @@ pub struct Terminal {
     pub stdout: bool,
     /// Columns of the terminal, when stdout is one.
     pub width: Option<u16>,
+}
+
+impl Terminal {
+    /// Whether somebody can be asked, whether stdout is a terminal, and how wide it is.
+    pub fn new(interactive: bool, stdout: bool, width: Option<u16>) -> Self {
+        Self { interactive, stdout, width }
+    }
 }
 
 /// How a command ended.

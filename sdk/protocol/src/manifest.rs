@@ -297,6 +297,7 @@ impl Arity {
 /// What a value is. In a manifest it is one word, a setting `setting:team`. `organization`, `workspace` and `deployment` are
 /// settings in the spelling of revision 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ValueKind {
     /// Any text.
     #[default]

@@ -88,6 +88,7 @@ pub struct Failure {
 
 /// The part of a server's error answer that helps a person (API schema `Error`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HttpFailure {
     /// HTTP status.
     pub status: u16,
@@ -99,8 +100,23 @@ pub struct HttpFailure {
     pub fields: Vec<FieldError>,
 }
 
+impl HttpFailure {
+    /// What is known of a refusal: its status (RFC 9110, section 15), the ID of the request, and what is wrong with which field.
+    pub fn new(status: u16, request_id: Option<String>, fields: Vec<FieldError>) -> Self {
+        Self { status, request_id, fields }
+    }
+}
+
+impl FieldError {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: String::new(), field: field.into(), message: message.into() }
+    }
+}
+
 /// One refused field (API schema `FieldValidationError`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FieldError {
     /// Machine-readable reason; the API publishes no list of them.
     #[serde(default)]
@@ -373,7 +389,7 @@ mod tests {
         fn failures_survive_the_trip(code in "[a-z_]{1,12}", message in ".*", causes in prop::collection::vec(".*", 0..3),
             help in prop::collection::vec(".*", 0..3), status in 0u16..700) {
             let failure = Failure { code, message, causes, help,
-                http: Some(HttpFailure { status, ..HttpFailure::default() }), details: json!({"a": 1}) };
+                http: Some(HttpFailure::new(status, None, Vec::new())), details: json!({"a": 1}) };
             let bytes = encode_answer(&Answer::Error(failure.clone()));
             prop_assert_eq!(decode_answer(&bytes), Err(failure));
         }

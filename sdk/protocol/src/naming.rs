@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A thing and its name, as the API answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Named {
     /// Its ID.
     pub id: String,
@@ -15,6 +16,20 @@ pub struct Named {
     pub parent: Option<String>,
     /// When the API answered so, in seconds since 1970-01-01T00:00:00Z; the host sets it.
     pub seen_at: i64,
+}
+
+impl Named {
+    /// A thing with an ID and a name.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { id: id.into(), name: name.into(), ..Self::default() }
+    }
+
+    /// With the ID of what it belongs to, where that is known.
+    #[must_use]
+    pub fn below(mut self, parent: Option<String>) -> Self {
+        self.parent = parent;
+        self
+    }
 }
 
 /// Which names a plugin asks for.

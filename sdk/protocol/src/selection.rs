@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Creates or changes a profile that belongs to this plugin, with its credential.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ProfilePut {
     /// Name of the profile and of its credential.
     pub name: String,
@@ -76,14 +77,23 @@ impl std::fmt::Debug for ProfilePut {
 /// What became of a [`ProfilePut`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ProfilePutAnswer {
     /// It is now the default profile: only in a private `ASTRO_HOME` that had none.
     pub active: bool,
 }
 
+impl ProfilePutAnswer {
+    /// Whether it is now the default profile.
+    pub fn new(active: bool) -> Self {
+        Self { active }
+    }
+}
+
 /// Changes what later commands act on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ContextSelect {
     /// For each dimension of the program, by its name, the ID, or null to take the value out. What is not named stays.
     /// What is switched is the widest dimension where it is named, else the narrowest that has an ID.
@@ -114,9 +124,17 @@ impl ContextSelect {
 /// What became of a [`ContextSelect`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ContextSelectAnswer {
     /// Where it was written, in words: ``profile `prod` `` or the path of a directory file.
     pub place: String,
     /// Something else was there before.
     pub changed: bool,
+}
+
+impl ContextSelectAnswer {
+    /// Where it was written, in words, and whether something else was there before.
+    pub fn new(place: impl Into<String>, changed: bool) -> Self {
+        Self { place: place.into(), changed }
+    }
 }

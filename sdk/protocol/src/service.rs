@@ -240,6 +240,20 @@ pub struct ProgressSet {
     pub label: Option<String>,
 }
 
+impl ProcessEnd {
+    /// An end with this exit code.
+    pub fn with_code(code: i32) -> Self {
+        Self { code: Some(code), ..Self::default() }
+    }
+
+    /// After it wrote this to stdout.
+    #[must_use]
+    pub fn after_writing(mut self, stdout: impl Into<String>) -> Self {
+        self.stdout = stdout.into();
+        self
+    }
+}
+
 /// A program to run. It gets the terminal and the environment without the host's credentials, and is waited for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -263,6 +277,7 @@ pub struct Process {
 /// How a program ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ProcessEnd {
     /// Its exit code; absent when a signal ended it.
     pub code: Option<i32>,

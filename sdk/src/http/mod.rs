@@ -101,13 +101,9 @@ impl<'a> Http<'a> {
     }
 
     fn request<'s>(&self, method: &str, path: impl IntoIterator<Item = &'s str>) -> HttpCall<'a> {
-        let request = HttpRequest {
-            method: method.to_owned(),
-            base: self.base.clone(),
-            path: path.into_iter().map(str::to_owned).collect(),
-            answer: AnswerForm::Bytes,
-            ..HttpRequest::default()
-        };
+        let mut request = HttpRequest::new(method, path.into_iter().map(str::to_owned).collect());
+        request.base.clone_from(&self.base);
+        request.answer = AnswerForm::Bytes;
         HttpCall { ctx: self.ctx, request, body: Vec::new(), slip: None }
     }
 }

@@ -218,11 +218,11 @@ impl Host {
             path: command.path.clone(),
             args: canonical::arguments(command, &parsed.matches),
             context: self.context_for(parsed, format),
-            terminal: Terminal {
-                interactive: self.interactive && !parsed.globals.no_input && format.is_for_people(),
-                stdout: self.width.is_some(),
-                width: self.width.and_then(|width| u16::try_from(width).ok()),
-            },
+            terminal: Terminal::new(
+                self.interactive && !parsed.globals.no_input && format.is_for_people(),
+                self.width.is_some(),
+                self.width.and_then(|width| u16::try_from(width).ok()),
+            ),
             log_level: 0,
         };
         let services = self.services(parsed, command, format, false);
@@ -262,13 +262,10 @@ impl Host {
     }
 
     fn context_for(&self, parsed: &Parsed<'_>, format: Format) -> invocation::Context {
-        let flag = |value: &str, name: &str| Setting {
-            value: value.to_owned(),
-            origin: format!("--{name}"),
-            source: Source::Flag,
-        };
+        let flag = |value: &str, name: &str| Setting::new(value, format!("--{name}"), Source::Flag);
         let globals = &parsed.globals;
-        let mut context = invocation::Context { output: format.name().to_owned(), ..self.context.clone() };
+        let mut context = self.context.clone();
+        format.name().clone_into(&mut context.output);
         if let Some(profile) = &globals.profile {
             context.profile = Some(flag(profile, "profile"));
         }

@@ -286,8 +286,9 @@ impl Script {
     /// Remembers names.
     pub(super) fn remember(&mut self, names: Names) {
         let seen_at = self.unix_ms / 1000;
-        for named in names.things {
-            self.names.insert(named.id.clone(), Named { seen_at, ..named });
+        for mut named in names.things {
+            named.seen_at = seen_at;
+            self.names.insert(named.id.clone(), named);
         }
     }
 
@@ -387,5 +388,5 @@ fn refused(status: u16, body: &Value) -> Failure {
     };
     let fields: Vec<FieldError> = serde_json::from_value(body["fieldErrors"].clone()).unwrap_or_default();
     let request_id = body["requestId"].as_str().map(str::to_owned);
-    Failure { http: Some(HttpFailure { status, request_id, fields }), ..Failure::new(kind, text) }
+    Failure { http: Some(HttpFailure::new(status, request_id, fields)), ..Failure::new(kind, text) }
 }

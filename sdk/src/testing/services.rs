@@ -312,7 +312,7 @@ impl Services {
             return Err(failed(format!("`{key}` cannot be selected")));
         }
         self.script().selected.push(select);
-        to_value(ContextSelectAnswer { place: "profile `test`".to_owned(), changed: true })
+        to_value(ContextSelectAnswer::new("profile `test`", true))
     }
 
     /// Ready when the user interrupts a command that does not wait for it.

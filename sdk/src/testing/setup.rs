@@ -40,8 +40,7 @@ impl Host {
     /// Chooses an ID or a name for a dimension of the program ([`set_program`](super::set_program)).
     #[must_use]
     pub fn setting(mut self, dimension: &str, value: &str) -> Self {
-        let origin = "the test".to_owned();
-        self.context.set(dimension, Setting { value: value.to_owned(), origin, source: Source::Profile });
+        self.context.set(dimension, Setting::new(value, "the test", Source::Profile));
         self
     }
 

@@ -8,7 +8,7 @@ use super::plugin;
 /// A host whose git knows the file of this module.
 fn host() -> Host {
     let listed = format!("{}\0", file!());
-    let git = ProcessEnd { code: Some(0), stdout: listed, ..ProcessEnd::default() };
+    let git = ProcessEnd::with_code(0).after_writing(listed);
     {{kit}}::host(plugin()).program("git", git)
 }
 

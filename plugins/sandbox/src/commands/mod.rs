@@ -143,17 +143,12 @@ async fn put_profile(ctx: &Context, instance: &Instance, running: &Running) -> R
     let found = administrator(&open(instance)?, None)?;
     let settings =
         [(ORGANIZATION, found.organization), (WORKSPACE, found.workspace), (DEPLOYMENT, found.deployment)];
-    let settings = settings.map(|(dimension, id)| (dimension.to_owned(), id)).into();
-    let answer = ctx
-        .put_profile(ProfilePut {
-            name: PROFILE.to_owned(),
-            address: running.address(),
-            token: found.token,
-            settings,
-            start: Some("sandbox start".to_owned()),
-            ..ProfilePut::default()
-        })
-        .await?;
+    let profile = settings
+        .into_iter()
+        .fold(ProfilePut::new(PROFILE, running.address(), found.token), |profile, (dimension, id)| {
+            profile.setting_of(dimension, id)
+        });
+    let answer = ctx.put_profile(profile.started_by("sandbox start")).await?;
     if answer.active {
         ctx.notice(format!("The profile `{PROFILE}` is the default here.")).await
     } else {
