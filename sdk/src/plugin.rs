@@ -39,7 +39,7 @@ pub trait Command: Args + Send + 'static {
     /// the processor for long belongs into [`Context::blocking`], so that Ctrl-C still acts.
     fn run(self, ctx: Context) -> impl Future<Output = Result<Self::Output>> + Send;
 
-    /// The values an argument may have, for shells: asked for arguments that are declared with [`Spec::dynamic`]. It
+    /// The values an argument may have, for shells: asked for arguments that are declared with [`Spec::completes`]. It
     /// has 300 ms; what takes longer or fails completes nothing and says nothing. Requests that read are answered,
     /// others are not. The host keeps the answer for some seconds.
     fn complete(asked: Completing, ctx: Context) -> impl Future<Output = Result<Vec<Candidate>>> + Send {
@@ -159,6 +159,14 @@ impl Plugin {
     #[must_use]
     pub fn min_host(mut self, version: &str) -> Self {
         self.manifest.min_host = Some(version.to_owned());
+        self
+    }
+
+    /// Uses a feature that may still change or go, by its name ([`crate::Plugin::min_host`] is not enough for it): a host that does not
+    /// have it refuses the plugin with words that say so. None is under way today.
+    #[must_use]
+    pub fn unstable(mut self, feature: &str) -> Self {
+        self.manifest.unstable.push(feature.to_owned());
         self
     }
 

@@ -5,6 +5,8 @@ use std::process::Command;
 use astro_e2e::{
     TestEnv, fixture, fixture_program,
     plugin_files::{PluginFile, sha256, stored},
+    says,
+    stub::{Reply, Stub},
 };
 use astro_plugin_protocol::effect::Effect;
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 fn the_oldest_plugin_runs_in_todays_host() {
     let env = TestEnv::with_sandbox();
     std::fs::copy(fixture("protocol-1"), env.path("libold.so")).expect("copied");
-    installed_long_ago(&env);
+    installed_long_ago(&env, "protocol-1", "old");
     let mut session = env.transcript();
     session.note("what is older than effects is used and listed; it is not taken anew");
     session.run("plugin info old");
@@ -31,15 +33,52 @@ fn the_oldest_plugin_runs_in_todays_host() {
     session.assert("compatibility");
 }
 
-/// Installs the oldest plugin as a host did that had no effects: a new one would refuse it.
-fn installed_long_ago(env: &TestEnv) {
-    let old = PluginFile::of(env, "protocol-1");
-    std::fs::write(env.path("old.astro-plugin"), old.bytes()).expect("written");
+/// The plugin of the first SDK, built from its sources, in today's host: whatever it declares and asks for means what it meant.
+#[test]
+fn a_plugin_built_with_the_first_sdk_runs_in_todays_host() {
+    let env = TestEnv::new();
+    let stub = Stub::new(|request| match request {
+        "GET /v1/organizations?limit=1000&offset=0" => Reply::Json(
+            200,
+            r#"{"organizations":[{"id":"o1","name":"Acme"},{"id":"o2","name":"Blue"}],"totalCount":2}"#
+                .to_owned(),
+        ),
+        "POST /v1/organizations/o1" | "DELETE /v1/organizations/o1/old" => Reply::Json(200, "{}".to_owned()),
+        _ => Reply::Json(404, r#"{"message":"no such thing"}"#.to_owned()),
+    });
+    installed_long_ago(&env, "first", "first");
+    let run = |line: &str| {
+        let mut astro = env.astro();
+        astro.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+        env.ran(astro.args(line.split(' ')))
+    };
+    assert_eq!(run("first hello --name Ada -o clean").ok(), "Hello Ada\n");
+    assert_eq!(run("first list -o clean").ok(), "o1\no2\n");
+    assert_eq!(run("first list").ok(), "ID  NAME\no1  Acme\no2  Blue\n");
+    // A question of its own stops it; what it does not declare does not.
+    says(&run("first rename --name Acme"), 2, &["--yes"]);
+    assert_eq!(run("first rename --name Acme -y").stderr, "Renamed it.\n");
+    let sent = stub.seen();
+    assert_eq!(sent[sent.len() - 2..], ["POST /v1/organizations/o1", "DELETE /v1/organizations/o1/old"]);
+    let listed = env.run(["commands", "first", "-o", "clean"]).ok();
+    assert_eq!(listed.matches("\tunknown\t").count(), 3, "{listed}");
+    for line in ["plugin check", "plugin link"] {
+        let mut astro = env.astro();
+        let ran = env.ran(astro.args(line.split(' ')).arg(fixture("first")));
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains("declares no effect"), "{line}: {ran:?}");
+    }
+    says(&env.run(["plugin", "install", "./first.astro-plugin"]), 126, &["`first hello`"]);
+}
+
+/// Installs a plugin as a host did that had no effects: a new one would refuse it.
+fn installed_long_ago(env: &TestEnv, fixture: &str, name: &str) {
+    let old = PluginFile::of(env, fixture);
+    std::fs::write(env.path(&format!("{name}.astro-plugin")), old.bytes()).expect("written");
     let mut new = old.clone();
     new.manifest.commands.iter_mut().for_each(|command| command.effect = Effect::Destructive);
     std::fs::write(env.path("new.astro-plugin"), new.bytes()).expect("written");
     env.run(["plugin", "install", "./new.astro-plugin"]).ok();
-    let file = stored(env, "old");
+    let file = stored(env, name);
     std::fs::write(&file, old.bytes()).expect("written");
     let record = file.with_file_name("installed");
     let text = std::fs::read_to_string(&record).expect("a record");

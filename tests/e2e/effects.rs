@@ -118,6 +118,17 @@ fn what_a_plugin_may_change_is_told_before_it_takes_its_place() {
 }
 
 #[test]
+fn a_plugin_that_uses_what_this_host_does_not_have_is_refused_in_words() {
+    let env = TestEnv::new();
+    let mut file = PluginFile::marked(&env);
+    file.manifest.unstable = vec!["http.stream".to_owned()];
+    fs::write(env.path("beta.astro-plugin"), file.bytes()).expect("written");
+    says(&env.run(["plugin", "install", "./beta.astro-plugin"]), 126, &["`http.stream`"]);
+    let info = env.run(["plugin", "info", "./beta.astro-plugin"]).ok();
+    assert!(info.contains("UNSTABLE") && info.contains("http.stream"), "{info}");
+}
+
+#[test]
 fn a_plugin_that_says_nothing_is_not_taken() {
     let env = TestEnv::new();
     let mut silent = PluginFile::marked(&env);

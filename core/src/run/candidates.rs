@@ -48,6 +48,7 @@ pub(crate) fn candidates(
     let api = env.api(context, globals).without_renewal();
     let call = Call {
         config: owner.facts.config.clone(),
+        unstable: owner.facts.unstable.clone(),
         completing: true,
         ..Call::new(env, &owner.facts.name, command.clone(), api, globals.clone())
     };

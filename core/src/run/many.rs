@@ -76,6 +76,7 @@ pub(super) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         let api = env.api(context, &globals).labelled(profile);
         let call = Arc::new(Call {
             config: owner.facts.config.clone(),
+            unstable: owner.facts.unstable.clone(),
             ..Call::new(env, &owner.facts.name, command.clone(), api, globals)
         });
         requests.push((

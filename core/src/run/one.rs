@@ -78,6 +78,7 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     let layout = env.table_layout(conversation);
     let call = Arc::new(Call {
         config: owner.facts.config.clone(),
+        unstable: owner.facts.unstable.clone(),
         effect,
         interactive,
         delivery,

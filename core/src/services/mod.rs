@@ -56,6 +56,8 @@ pub(crate) struct Call {
     pub(crate) command: Command,
     /// The keys of the plugin's configuration.
     pub(crate) config: Vec<ConfigKey>,
+    /// The unstable features that it asks for.
+    pub(crate) unstable: Vec<String>,
     /// Who and where, and the API.
     pub(crate) api: ApiClient,
     /// The global options.
@@ -88,6 +90,7 @@ impl Call {
             effect: command.effect,
             command,
             config: Vec::new(),
+            unstable: Vec::new(),
             api,
             globals,
             console: Arc::clone(&env.console),
@@ -148,7 +151,12 @@ impl Services for Shared {
 fn dispatch(call: &Arc<Call>, request: Request, bytes: Vec<u8>, reply: Reply) {
     let Request { service, body, .. } = request;
     tracing::trace!(service, "asked");
-    let gate = Gate { command: &call.command, effect: call.effect, completing: call.completing };
+    let gate = Gate {
+        command: &call.command,
+        effect: call.effect,
+        completing: call.completing,
+        unstable: &call.unstable,
+    };
     if let Some(refused) = gate.refusal(&service, &body) {
         return reply.send(Err(refused));
     }

@@ -153,6 +153,7 @@ impl Store {
         facts.abi = manifest.abi;
         facts.protocol = manifest.protocol;
         facts.config.clone_from(&manifest.config);
+        facts.unstable.clone_from(&manifest.unstable);
         facts.broken =
             revocation.or(facts.broken.take()).or_else(|| Some(refusal(&facts, &manifest)?.into()));
         Known { facts, manifest }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The format of the index files. Another number means: make the index again.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// The file of one first word.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct Facts {
     /// The keys of its configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigKey>,
+    /// The unstable features that it asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unstable: Vec<String>,
     /// The version of the host that checked its layout when it was described.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub described_by: Option<String>,

@@ -14,6 +14,7 @@ use crate::{
         SEVERAL_OPTIONS, Vocabulary,
     },
     text::{shown, shown_up_to},
+    unstable,
 };
 
 /// Every problem of a manifest for a program with these names of its own, each a sentence fragment that names the object.
@@ -45,6 +46,9 @@ pub fn problems(manifest: &Manifest, vocabulary: &Vocabulary) -> Vec<String> {
     if let Some(product) = manifest.product.as_deref().filter(|product| !names::is_name(product)) {
         found.push(format!("`{}` cannot be the name of a program", shown(product)));
     }
+    found.extend(unstable::unknown(manifest).map(|feature| {
+        format!("it uses the unstable feature `{}`, which this version does not have", shown(feature))
+    }));
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for command in &manifest.commands {
         path_problems(&command.path, &command.aliases, vocabulary, &mut found);
@@ -393,6 +397,7 @@ mod tests {
             ("output of `airflow lint` has a key", |m| {
                 m.commands[0].output = Some(View { clean: vec![String::new()], ..View::default() });
             }),
+            ("the unstable feature `http.stream`", |m| m.unstable = vec!["http.stream".into()]),
             ("not one line", |m| m.commands[0].about = " ".into()),
             ("not one line", |m| m.commands[0].about = "a\nb".into()),
             ("minimum host `new`", |m| m.min_host = Some("new".into())),

@@ -20,6 +20,8 @@ pub struct Gate<'c> {
     pub effect: Effect,
     /// A shell completes the line: nobody pressed Enter, so nothing may change, be shown or be asked.
     pub completing: bool,
+    /// The features that may still change and that its plugin asks for ([`crate::unstable`]).
+    pub unstable: &'c [String],
 }
 
 /// What one service asks of a command.
@@ -31,6 +33,8 @@ struct Rule {
     effect: fn(&Value) -> Effect,
     /// It is answered while a shell completes a line, where the effect is [`Effect::Read`].
     completes: bool,
+    /// The feature that has to be asked for, for all bodies or for some.
+    unstable: fn(&Value) -> Option<&'static str>,
 }
 
 /// What a command declares beside its effect.
@@ -61,9 +65,10 @@ const SECRET: Capability = Capability {
 
 const READ: fn(&Value) -> Effect = |_| Effect::Read;
 const WRITE: fn(&Value) -> Effect = |_| Effect::Write;
+const STABLE: fn(&Value) -> Option<&'static str> = |_| None;
 
 const fn rule(service: &'static str, doing: &'static str) -> Rule {
-    Rule { service, doing, capability: None, effect: READ, completes: false }
+    Rule { service, doing, capability: None, effect: READ, completes: false, unstable: STABLE }
 }
 
 const RULES: &[Rule] = &[
@@ -116,6 +121,11 @@ impl Gate<'_> {
         let Some(rule) = RULES.iter().find(|rule| rule.service == service) else {
             return Some(no_such(service));
         };
+        self.refusal_by(rule, body)
+    }
+
+    fn refusal_by(&self, rule: &Rule, body: &Value) -> Option<Failure> {
+        let service = rule.service;
         let needed = (rule.effect)(body);
         let refused =
             |why: String| Failure::new(code::FAILED, format!("cannot {}: {why}", doing(rule, body)));
@@ -123,6 +133,13 @@ impl Gate<'_> {
             return Some(refused("a shell completes a line".to_owned()));
         }
         let path = shown(&self.command.path);
+        if let Some(feature) =
+            (rule.unstable)(body).filter(|feature| !self.unstable.iter().any(|own| own == feature))
+        {
+            let why = format!("the plugin of `{path}` does not ask for the unstable feature `{feature}`");
+            let how = format!("declare it with `Plugin::unstable(\"{feature}\")`");
+            return Some(refused(why).help(format!("this is for the plugin's author: {how}")));
+        }
         if self.effect < needed {
             let why = format!("`{path}` declares the effect `{}`, and that needs `{needed}`", self.effect);
             return Some(
@@ -205,7 +222,7 @@ mod tests {
         let command = all();
         for (service, body, needed) in rows {
             for effect in [Effect::Unknown, Effect::Read, Effect::Write, Effect::Destructive] {
-                let gate = Gate { command: &command, effect, completing: false };
+                let gate = Gate { command: &command, effect, completing: false, unstable: &[] };
                 let refused = gate.refusal(service, &body).is_some();
                 assert_eq!(
                     refused,
@@ -237,7 +254,8 @@ mod tests {
         for (service, take, how) in rows {
             let mut command = all();
             let refusal = |command: &Command| {
-                Gate { command, effect: Effect::Unknown, completing: false }.refusal(service, &json!({}))
+                Gate { command, effect: Effect::Unknown, completing: false, unstable: &[] }
+                    .refusal(service, &json!({}))
             };
             assert_eq!(refusal(&command), None, "{service}");
             take(&mut command.needs);
@@ -246,7 +264,7 @@ mod tests {
         }
         let mut command = all();
         command.needs.secret = false;
-        let gate = Gate { command: &command, effect: Effect::Destructive, completing: false };
+        let gate = Gate { command: &command, effect: Effect::Destructive, completing: false, unstable: &[] };
         let body = json!({"method": "POST", "one_time_secret": {}});
         assert!(gate.refusal(service::HTTP_REQUEST, &body).is_some());
     }
@@ -254,7 +272,7 @@ mod tests {
     #[test]
     fn while_a_shell_completes_a_line_nothing_changes_or_is_shown() {
         let command = all();
-        let gate = Gate { command: &command, effect: Effect::Destructive, completing: true };
+        let gate = Gate { command: &command, effect: Effect::Destructive, completing: true, unstable: &[] };
         let get = json!({"method": "GET"});
         for service in [service::HTTP_REQUEST, service::CONFIG_GET, service::CLOCK, service::NAMES_KNOWN] {
             assert_eq!(gate.refusal(service, &get), None, "{service}");
@@ -266,9 +284,30 @@ mod tests {
     }
 
     #[test]
+    fn what_may_still_change_is_asked_for_by_name() {
+        let rule = Rule {
+            unstable: |body| body["stream"].is_boolean().then_some("http.stream"),
+            ..rule(service::NOTICE, "show a notice")
+        };
+        let command = all();
+        let features = ["http.stream".to_owned()];
+        for (unstable, body, is_refused) in [
+            (&[][..], json!({}), false),
+            (&[][..], json!({"stream": true}), true),
+            (&features[..], json!({"stream": true}), false),
+        ] {
+            let gate = Gate { command: &command, effect: Effect::Read, completing: false, unstable };
+            let refused = gate.refusal_by(&rule, &body);
+            assert_eq!(refused.is_some(), is_refused, "{unstable:?} {body}");
+            let help = refused.map(|failure| failure.help.join(" ")).unwrap_or_default();
+            assert!(!is_refused || help.contains("Plugin::unstable(\"http.stream\")"), "{help}");
+        }
+    }
+
+    #[test]
     fn a_service_without_a_row_is_not_answered() {
         let command = all();
-        let gate = Gate { command: &command, effect: Effect::Unknown, completing: false };
+        let gate = Gate { command: &command, effect: Effect::Unknown, completing: false, unstable: &[] };
         let refused = gate.refusal("secrets.steal\u{1b}", &json!({})).expect("refused");
         assert_eq!(refused.code, code::UNIMPLEMENTED);
         assert!(!refused.message.contains('\u{1b}'), "{refused:?}");

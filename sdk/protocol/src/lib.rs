@@ -6,6 +6,7 @@
 //! * [`service`]: what a plugin asks of the host, one type for each service; [`http`] those of requests.
 //! * [`manifest`]: what a plugin says about itself, and [`check`]: what a host accepts of it.
 //! * [`effect`]: what a command may change. [`gate`]: what it must have declared before a service is answered.
+//! * [`unstable`]: what may still change, and is asked for by name.
 //! * [`names`]: words and flags that belong to the host. [`naming`]: the names of things that have IDs.
 //! * [`mod@text`] and [`duration`]: what text may hold, and how lengths of time are typed.
 //! * [`plugin_file`]: the layout of a `NAME.astro-plugin` file; [`plugin_index`]: the document that lists such files.
@@ -28,12 +29,14 @@ pub mod manifest;
 pub mod message;
 pub mod names;
 pub mod naming;
+mod one_time;
 pub mod plugin_file;
 pub mod plugin_index;
 mod selection;
 pub mod service;
 pub mod text;
 pub mod time;
+pub mod unstable;
 
 /// The revision of the messages that this package describes. It is separate from every product version.
 ///

@@ -48,6 +48,9 @@ pub struct Manifest {
     /// The keys of its table `[plugins.NAME]` of the configuration. With none declared, any key is taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<ConfigKey>,
+    /// Features that may still change and that it uses all the same ([`crate::unstable`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unstable: Vec<String>,
     /// What the SDK found wrong while it made the manifest; a host refuses one that has any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,

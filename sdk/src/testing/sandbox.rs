@@ -84,7 +84,7 @@ impl Sandbox {
             Err(error) => {
                 panic!(
                     "`{}` cannot be run ({error}): put astro on the PATH, or set ASTRO_BIN",
-                    self.astro.display()
+                    self.astro.to_string_lossy()
                 )
             }
         }

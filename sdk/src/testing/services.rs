@@ -42,6 +42,7 @@ pub(super) struct Services {
     script: Arc<Mutex<Script>>,
     plugin: String,
     keys: Vec<ConfigKey>,
+    unstable: Vec<String>,
     command: Command,
     globals: Globals,
     format: Format,
@@ -146,6 +147,7 @@ impl Services {
             script,
             plugin: manifest.name.clone(),
             keys: manifest.config.clone(),
+            unstable: manifest.unstable.clone(),
             command,
             globals,
             format,
@@ -190,7 +192,12 @@ impl Services {
     /// The answer, and the bytes after it.
     fn answer(&self, request: Request, bytes: Option<Vec<u8>>) -> Result<(Value, Option<Vec<u8>>), Failure> {
         let Request { service, body, .. } = request;
-        let gate = Gate { command: &self.command, effect: self.effect, completing: self.completing };
+        let gate = Gate {
+            command: &self.command,
+            effect: self.effect,
+            completing: self.completing,
+            unstable: &self.unstable,
+        };
         if let Some(refused) = gate.refusal(&service, &body) {
             return Err(refused);
         }
@@ -248,10 +255,11 @@ impl Services {
 
     fn emit(&self, emit: Emit) -> Result<Value, Failure> {
         let mut shown = self.shown();
-        if let Emit::Rows { rows } = &emit
-            && !self.format.is_document()
-            && let Some(missing) = self.missing_column(rows)
-        {
+        let rows = match &emit {
+            Emit::Rows { rows } if !self.format.is_document() => rows.as_slice(),
+            _ => &[],
+        };
+        if let Some(missing) = self.missing_column(rows) {
             shown.failure = Some(missing.clone());
             return Err(missing);
         }

@@ -4,7 +4,9 @@
 
 mod audit;
 mod bench;
+mod closure;
 mod features;
+mod first_sdk;
 mod fuzz;
 mod install;
 mod layers;

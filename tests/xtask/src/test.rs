@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    audit,
+    audit, first_sdk,
     install::{self, Fixture},
     shell::{self, Result, cargo, program, root, say, target},
     tidy, tools,
@@ -101,12 +101,14 @@ pub(crate) fn run(args: &[&str]) -> Result {
             ("ASTRO_E2E_ACME", Fixture::Program("fixture-acme")),
         ];
         install::build_fixtures(&fixtures.map(|(_, fixture)| fixture))?;
+        let first = first_sdk::build()?;
         shell::run(
             shell::cargo_with_signals()
                 .args(["test", "--locked", "--profile", "quick", "--workspace", "--exclude", "floor"])
                 .arg("--no-fail-fast")
                 .env("ASTRO_E2E_ROOT", &installed.root)
                 .envs(fixtures.map(|(variable, fixture)| (variable, fixture.path())))
+                .env("ASTRO_E2E_FIRST", first)
                 .env("ASTRO_E2E_PYTHON", tools::PYTHON.programs())
                 .env("ASTRO_E2E_NODE", tools::NODE.dir())
                 .env("ASTRO_E2E_SKIPS", &skips),

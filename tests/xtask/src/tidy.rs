@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    features, layers, product_words,
+    closure, features, layers, product_words,
     shell::{Result, root, say},
 };
 
@@ -66,6 +66,9 @@ pub(crate) fn run() -> Result {
         if is_installed && !name.contains("/tests") {
             idioms(&name, &texts(&text), &mut problems);
         }
+        if name.starts_with("sdk/") && !name.contains("/tests/") {
+            problems.extend(closure::too_new(&name, &text));
+        }
         if let Ok(path) = Path::new(&name).strip_prefix("core/src") {
             problems.extend(layers::check(path, &text));
         }
@@ -77,6 +80,7 @@ pub(crate) fn run() -> Result {
     }
     packages(&mut problems)?;
     problems.extend(features::check()?);
+    problems.extend(closure::check()?);
     problems.iter().for_each(|problem| say(problem));
     if problems.is_empty() { Ok(()) } else { Err(format!("{} rules are broken", problems.len())) }
 }

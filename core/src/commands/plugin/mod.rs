@@ -218,6 +218,7 @@ pub(super) fn info(request: &Request<'_>) -> Result<i32> {
     facts["license"] = manifest.license.into();
     facts["homepage"] = manifest.homepage.into();
     facts["config"] = manifest.config.iter().map(|key| key.key.clone()).collect();
+    facts["unstable"] = manifest.unstable.into();
     facts["commands"] = manifest.commands.iter().map(|command| command.path.clone()).collect();
     let effects = manifest.commands.iter();
     facts["effects"] = match format.is_document() {
@@ -284,6 +285,7 @@ fn info_view() -> View {
         "abi",
         "commands",
         "effects",
+        "unstable",
         "config",
         "key_id",
         "hash",
