@@ -103,6 +103,9 @@ impl Context {
     }
 
     /// A status line on stderr; silent with `--quiet` and under `json` and `clean`.
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
     pub async fn notice(&self, text: impl Into<String>) -> Result<()> {
         self.call(service::NOTICE, service::Text { text: text.into() }).await
     }
@@ -117,6 +120,9 @@ impl Context {
     }
 
     /// Waits for some time. Other futures of the command go on meanwhile.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
     pub async fn sleep(&self, time: Duration) -> Result<()> {
         self.blocking(move || {
             std::thread::sleep(time);
@@ -126,6 +132,9 @@ impl Context {
     }
 
     /// The result of a future, or nothing when it takes longer than this; what it does then ends.
+    ///
+    /// # Errors
+    /// A thread cannot be started. An error of the work is in what it gives.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -159,11 +168,18 @@ impl Context {
     }
 
     /// Waits until the user interrupts (Ctrl-C, TERM, HUP). The command then has one second to end.
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
     pub async fn cancelled(&self) -> Result<()> {
         self.call(service::CANCEL_WAIT, ()).await
     }
 
     /// Creates or changes a profile that belongs to this plugin; loopback addresses only.
+    ///
+    /// # Errors
+    /// The command does not declare [`crate::Spec::changes_profiles`]; an address that is not on this machine; a profile or a credential of
+    /// that name that this plugin did not write; a configuration that cannot be written (exit code 3).
     pub async fn put_profile(&self, profile: service::ProfilePut) -> Result<service::ProfilePutAnswer> {
         self.call(service::PROFILE_PUT, profile).await
     }
@@ -171,17 +187,27 @@ impl Context {
     /// The plugin's own table `[plugins.NAME]` of the configuration, checked against the keys that
     /// [`crate::Plugin::config`] declares, their defaults filled in. A value that is not accepted is an error of the
     /// configuration (exit code 3). Keys that are not declared take the type's defaults: give it `#[serde(default)]`.
+    ///
+    /// # Errors
+    /// A value that is not accepted (exit code 3); a table that does not have the shape of the type.
     pub async fn config<T: DeserializeOwned>(&self) -> Result<T> {
         self.call(service::CONFIG_GET, ()).await
     }
 
     /// Changes what later commands act on: the directory file where one selected it, else the profile. Refused where
     /// the profile or the token was chosen by a flag or a variable.
+    ///
+    /// # Errors
+    /// The command does not declare [`crate::Spec::changes_profiles`]; a dimension that the program does not have; no profile that could be
+    /// changed (exit code 2).
     pub async fn set_context(&self, select: service::ContextSelect) -> Result<service::ContextSelectAnswer> {
         self.call(service::CONTEXT_SELECT, select).await
     }
 
     /// Asks the host for a service by name: the way to one that this SDK has no method for.
+    ///
+    /// # Errors
+    /// Whatever the service says; `unimplemented` for one that the host does not have; an answer that does not have the shape of the type.
     pub async fn call<T: DeserializeOwned>(&self, service: &str, body: impl Serialize) -> Result<T> {
         let request = message::encode_request(service, body).map_err(Error::from_failure)?;
         let answer = self.inner.port.call(request.into()).await;
@@ -214,6 +240,9 @@ impl Context {
 
     /// Runs work that takes the processor or blocks on a thread of its own, so that Ctrl-C still acts and other parts of
     /// the command go on. A panic in it is one of the command.
+    ///
+    /// # Errors
+    /// That of the work; a thread cannot be started.
     ///
     /// ```
     /// # use astro_plugin_sdk::prelude::*;

@@ -43,6 +43,9 @@ impl View {
     }
 
     /// A column of text; shortened where the terminal is narrow.
+    ///
+    /// # Errors
+    /// `closed` when nobody reads any more. The command does not declare [`crate::Spec::streams_text`].
     #[must_use]
     pub fn text(self, key: &str, title: &str) -> Self {
         self.column(key, title, ColumnKind::Text, false)
@@ -200,6 +203,9 @@ impl Context {
 
     /// The result: one record, for a command whose `Output` is `()`. A command has one result; a second one is an error.
     ///
+    /// # Errors
+    /// As [`Context::emit_list`].
+    ///
     /// ```
     /// # use astro_plugin_sdk::{prelude::*, serde_json::json};
     /// # async fn example(ctx: Context) -> Result<()> {
@@ -213,6 +219,9 @@ impl Context {
     /// The result: a list of records, for a command whose `Output` is `()`. They travel in pieces of 1000, each awaited
     /// before the next, so that a long list is never held as a whole. When the reader is gone (`| head`) it is the error
     /// `closed`; pass it on, it is a quiet end.
+    ///
+    /// # Errors
+    /// `closed` when nobody reads any more; a second result; a record that cannot be encoded.
     pub async fn emit_list<R: Serialize>(&self, view: View, rows: impl IntoIterator<Item = R>) -> Result<()> {
         let mut rows = rows.into_iter();
         let mut piece: Vec<R> = rows.by_ref().take(ROWS_AT_ONCE).collect();
@@ -230,6 +239,10 @@ impl Context {
 
     /// The result: a record with a one-time secret. In a table the secret stands alone on the last line, in
     /// clean it is all there is, in json it is the record's `key`.
+    ///
+    /// # Errors
+    /// `delivery` (exit code 7) when it cannot be delivered: pass it on, the host keeps the secret. The command does not declare
+    /// [`crate::Spec::delivers_secret`].
     pub async fn emit_secret(
         &self,
         view: View,

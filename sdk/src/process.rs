@@ -62,11 +62,17 @@ impl Process<'_> {
 
     /// Runs it. What it writes to stdout is the command's result as it comes (to stderr under json, since it is no
     /// JSON). How it ended is for the caller to judge.
+    ///
+    /// # Errors
+    /// A program that cannot be run. The command does not declare [`crate::Spec::runs_programs`]. How the program ended is no error.
     pub async fn run(self) -> Result<ProcessEnd> {
         self.ctx.call(service::PROCESS_RUN, self.process).await
     }
 
     /// Runs it and answers what it wrote to stdout, at most 16 MiB. Anything but an end with 0 is an error.
+    ///
+    /// # Errors
+    /// As [`Process::run`], and more than 16 MiB of output.
     pub async fn capture(mut self) -> Result<String> {
         self.process.capture = true;
         let program = self.process.program.clone();

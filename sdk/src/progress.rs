@@ -29,6 +29,9 @@ pub struct Progress {
 
 impl Context {
     /// Begins to show that something takes a while. `total` is the number of steps; without one it only moves.
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
     pub async fn progress(&self, label: impl Into<String>, total: Option<u64>) -> Result<Progress> {
         let start = ProgressStart { label: label.into(), total };
         let started = self.call::<service::Progress>(service::PROGRESS_START, start).await;
@@ -43,12 +46,18 @@ impl Context {
 
 impl Progress {
     /// Some more steps are done.
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
     pub async fn advance(&mut self, steps: u64) -> Result<()> {
         self.done = self.done.saturating_add(steps);
         self.set(None).await
     }
 
     /// What is being done now.
+    ///
+    /// # Errors
+    /// `closed` after the command ended.
     pub async fn label(&mut self, label: impl Into<String>) -> Result<()> {
         self.set(Some(label.into())).await
     }

@@ -173,6 +173,9 @@ impl HttpCall<'_> {
     }
 
     /// The same, where a 404 is no error but nothing.
+    ///
+    /// # Errors
+    /// As [`HttpCall::send`], without the 404.
     pub async fn send_if_found(self) -> Result<Option<Response>> {
         match self.send().await {
             Ok(found) => Ok(Some(found)),
@@ -192,6 +195,9 @@ impl HttpCall<'_> {
     /// Writes the body of a GET's answer to a file as it comes, with progress on a terminal, and answers how many bytes it has.
     /// The file is replaced once everything is there; after an error it is as it was. There is no limit to its size, and the time
     /// limit is one for each piece.
+    ///
+    /// # Errors
+    /// As [`HttpCall::send`]; the file cannot be written; nothing comes for the time limit (exit code 5).
     ///
     /// ```
     /// # use astro_plugin_sdk::prelude::*;

@@ -118,11 +118,12 @@ impl Paging {
     /// The first page, then the others concurrently.
     async fn by_offset<T: DeserializeOwned>(&self, call: HttpCall<'_>, key: &str) -> Result<Vec<T>> {
         let page = async |offset: u64| call.again().query("offset", offset).send().await;
-        let what = self.rows.as_deref().unwrap_or("rows");
         let mut rows = Rows::new(self);
         let first = page(0).await?;
-        let step = rows.add(&first)?;
-        let mut total = self.total(&first, key)?;
+        let envelope = Envelope::of(&first, self)?;
+        let mut total = envelope.total(key)?;
+        let step = envelope.count();
+        rows.add(&envelope, step >= total)?;
         let mut offset = step;
         while step > 0 && offset < total {
             let offsets: Vec<u64> = (0..PAGES_AT_ONCE as u64)
@@ -132,8 +133,9 @@ impl Paging {
             let before = rows.found.len();
             for page in join_all(offsets.into_iter().map(page)).await {
                 let page = page?;
-                total = self.total(&page, key)?;
-                rows.add(&page)?;
+                let envelope = Envelope::of(&page, self)?;
+                total = envelope.total(key)?;
+                rows.add(&envelope, false)?;
             }
             if rows.found.len() == before {
                 break;
@@ -142,16 +144,11 @@ impl Paging {
         }
         let found = rows.found.len();
         if (found as u64) < total {
+            let what = self.what();
             return Err(Error::new(format!("the API says there are {total} {what} and sends {found}"))
                 .help("the list may have changed while it was read: run the command again"));
         }
         Ok(rows.found)
-    }
-
-    fn total(&self, page: &Response, key: &str) -> Result<u64> {
-        let what = self.rows.as_deref().unwrap_or("rows");
-        let total = at(page.bytes(), std::slice::from_ref(&key)).and_then(|raw| raw.get().parse().ok());
-        total.ok_or_else(|| Error::new(format!("the answer does not say how many {what} there are")))
     }
 
     /// Each page says where the next one is.
@@ -165,8 +162,10 @@ impl Paging {
             page.request.query.retain(|(key, _)| !is_replaced(key));
             page.request.query.extend(next);
             let page = page.send().await?;
-            rows.add(&page)?;
-            next = match self.next(&page) {
+            let envelope = Envelope::of(&page, self)?;
+            let after = self.next(&page, &envelope);
+            rows.add(&envelope, after.is_none() && rows.found.is_empty())?;
+            next = match after {
                 None => return Ok(rows.found),
                 Some(next) if seen.insert(next.clone()) => next,
                 Some(_) => {
@@ -176,14 +175,19 @@ impl Paging {
         }
     }
 
+    /// What the rows are called.
+    fn what(&self) -> &str {
+        self.rows.as_deref().unwrap_or("rows")
+    }
+
     /// What is put into the query for the next page.
-    fn next(&self, page: &Response) -> Option<Vec<(String, String)>> {
+    fn next(&self, page: &Response, envelope: &Envelope<'_>) -> Option<Vec<(String, String)>> {
         match &self.way {
             Way::Offset { .. } => None,
             Way::Cursor { pointer, parameter } => {
                 let keys: Vec<String> =
                     pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-                let cursor = at(page.bytes(), &keys)?.get();
+                let cursor = envelope.at(&keys)?.get();
                 let cursor = match serde_json::from_str(cursor).ok()? {
                     serde_json::Value::String(text) => text,
                     serde_json::Value::Number(number) => number.to_string(),
@@ -218,14 +222,47 @@ fn link_to_next(header: &str) -> Option<Vec<(String, String)>> {
     None
 }
 
-/// What stands below some keys of an object, unread.
-fn at<'b, K: AsRef<str>>(body: &'b [u8], keys: &[K]) -> Option<&'b RawValue> {
-    let mut raw: &RawValue = serde_json::from_slice(body).ok()?;
-    for key in keys {
-        let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-        raw = fields.remove(key.as_ref())?;
+/// A page whose rows were found and not read yet: the bytes are gone through once for that.
+struct Envelope<'p> {
+    fields: BTreeMap<String, &'p RawValue>,
+    rows: Vec<&'p RawValue>,
+    what: &'p str,
+}
+
+impl<'p> Envelope<'p> {
+    fn of(page: &'p Response, paging: &'p Paging) -> Result<Self> {
+        let what = paging.what();
+        let none = || Error::new(format!("the answer holds no list of {what}"));
+        let Some(key) = &paging.rows else {
+            let rows =
+                serde_json::from_slice(page.bytes()).map_err(|error| none().cause(error.to_string()))?;
+            return Ok(Self { fields: BTreeMap::new(), rows, what });
+        };
+        let fields: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(page.bytes()).map_err(|error| none().cause(error.to_string()))?;
+        let rows = fields.get(key).and_then(|rows| serde_json::from_str(rows.get()).ok()).ok_or_else(none)?;
+        Ok(Self { fields, rows, what })
     }
-    Some(raw)
+
+    fn count(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    fn total(&self, key: &str) -> Result<u64> {
+        let total = self.fields.get(key).and_then(|raw| raw.get().parse().ok());
+        total.ok_or_else(|| Error::new(format!("the answer does not say how many {} there are", self.what)))
+    }
+
+    /// What stands below some keys.
+    fn at(&self, keys: &[String]) -> Option<&'p RawValue> {
+        let (first, rest) = keys.split_first()?;
+        let mut raw = *self.fields.get(first)?;
+        for key in rest {
+            let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+            raw = fields.remove(key)?;
+        }
+        Some(raw)
+    }
 }
 
 /// Rows without repetition, in order.
@@ -240,30 +277,22 @@ impl<'p, T: DeserializeOwned> Rows<'p, T> {
         Self { paging, seen: HashSet::new(), found: Vec::new() }
     }
 
-    /// Adds a page and answers how many rows it has. A row that moved to another page while the list was read comes once. Each row
-    /// is read into its type from the bytes that came, with nothing in between.
-    fn add(&mut self, page: &Response) -> Result<u64> {
-        let what = self.paging.rows.as_deref().unwrap_or("rows");
-        let rows = match &self.paging.rows {
-            Some(key) => at(page.bytes(), &[key]),
-            None => at::<&str>(page.bytes(), &[]),
-        };
-        let rows: Option<Vec<&RawValue>> = rows.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        let rows = rows.ok_or_else(|| Error::new(format!("the answer holds no list of {what}")))?;
-        let count = rows.len() as u64;
-        self.found.reserve(rows.len());
-        for row in rows {
-            let id = id_of(row, &self.paging.id);
-            let row = serde_json::from_str(row.get()).map_err(|error| {
-                let name = id.as_deref().unwrap_or("without an id");
-                Error::new(format!("one of the {what} ({name}) does not have the expected shape"))
+    /// Adds a page. A row that moved to another page while the list was read comes once; where there is only one page, nothing is
+    /// compared. Each row is read into its type from the bytes that came, with nothing in between.
+    fn add(&mut self, page: &Envelope<'_>, is_only: bool) -> Result<()> {
+        self.found.reserve(page.rows.len());
+        for row in &page.rows {
+            let id = || id_of(row, &self.paging.id);
+            let read = serde_json::from_str(row.get()).map_err(|error| {
+                let name = id().unwrap_or_else(|| "without an id".to_owned());
+                Error::new(format!("one of the {} ({name}) does not have the expected shape", page.what))
                     .cause(error.to_string())
             })?;
-            if id.is_none_or(|id| self.seen.insert(id)) {
-                self.found.push(row);
+            if is_only || id().is_none_or(|id| self.seen.insert(id)) {
+                self.found.push(read);
             }
         }
-        Ok(count)
+        Ok(())
     }
 }
 
