@@ -106,6 +106,9 @@ fn another_program_is_called_after_itself_everywhere() {
         "--help",
         "help",
         "help globals",
+        "commands",
+        "commands -o json",
+        "login --help",
         "help environment",
         "help exit-codes",
         "help output",
@@ -266,6 +269,22 @@ fn what_commands_act_on_is_the_programs_own() {
     }
 }
 
+/// A product that names no address of an API asks nobody's, and one without domains or another program has no variable and no key for
+/// them.
+#[test]
+fn what_a_product_does_not_have_is_not_there() {
+    let mut acme = Acme::new();
+    let ran = acme.run_with("context", &[("ACME_DOMAIN", "corp.example")]);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("corp.example"), "{ran:?}");
+    let ran = acme.run_with("login --credential one --command true", &[]);
+    says(&ran, 3, &["ACME_API_URL=https://HOST/v2 acme login"]);
+    assert!(!acme.run("credential list -o json").ok().contains("\"one\""));
+    says(&acme.run("config set official.command /bin/true"), 2, &["`official.command`"]);
+    fs::create_dir_all(acme.env.path(".acme")).expect("made");
+    fs::write(acme.env.path(".acme/config.toml"), "[official]\ncommand = \"/bin/true\"\n").expect("written");
+    says(&acme.run("frobnicate"), 127, &["frobnicate"]);
+}
+
 /// A plugin that says whom it is for is refused by another program, from a file and from an index.
 #[test]
 fn a_plugin_for_another_program_is_refused_in_words() {
@@ -274,6 +293,10 @@ fn a_plugin_for_another_program_is_refused_in_words() {
     let mut file = PluginFile::marked(&author).version("1.0.0");
     file.manifest.product = Some("astro".to_owned());
     fs::write(acme.env.path("work/marked.acme-plugin"), file.bytes()).expect("written");
+    let info = acme.run("plugin info ./marked.acme-plugin").ok();
+    assert!(info.contains("refused: it is for `astro`, this is `acme`"), "{info}");
+    says(&acme.run("plugin check ./marked.acme-plugin"), 1, &[]);
+    says(&acme.run("plugin index build site --name corp ./marked.acme-plugin"), 1, &["it is for `astro`"]);
     let ran = acme.run("plugin install ./marked.acme-plugin");
     says(&ran, 126, &["it is for `astro`, this is `acme`", "use it with `astro`"]);
     assert!(acme.run("plugin list -o clean").ok().is_empty());
