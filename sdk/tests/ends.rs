@@ -55,6 +55,9 @@ impl Command for Work {
                     ProfilePut::new("local", "http://127.0.0.1:8000/v1", "hush").setting_of("team", "t1");
                 ctx.put_profile(profile).await.map(drop)
             }
+            "far-profile" => {
+                ctx.put_profile(ProfilePut::new("far", "https://x.example/v1", "x")).await.map(drop)
+            }
             "select" => ctx.set_context(ContextSelect::new().take_out("nowhere")).await.map(drop),
             "progress" => {
                 let mut progress = ctx.progress("Reading files", Some(2)).await?;
@@ -105,6 +108,8 @@ fn profiles_and_selections_are_told() {
     host.run("astro work --what profile").ok();
     assert_eq!(host.profiles()[0].name, "local");
     assert_eq!(host.profiles()[0].setting("team"), Some("t1"));
+    let ran = host.run("astro work --what far-profile");
+    assert!(ran.stderr.contains("on this machine"), "{ran:?}");
     let ran = host.run("astro work --what select");
     assert!(ran.stderr.contains("`nowhere` cannot be selected"), "{ran:?}");
     assert_eq!(host.selected().len(), 0);

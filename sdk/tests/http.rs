@@ -111,6 +111,30 @@ fn a_write_whose_answer_cannot_be_read_may_have_been_done() {
 }
 
 #[test]
+fn a_refusal_is_the_failure_that_the_host_makes_of_it() {
+    let base = "https://status.example.com/api";
+    for (what, when, status, body, code, words) in [
+        ("post", When::post("rows"), 503, json!({"message": "busy"}), 6, "busy (503)"),
+        ("get", When::get("rows"), 503, json!({"message": "busy"}), 1, "the API answered: busy (503)"),
+        ("get", When::get("rows"), 401, json!({"message": "old"}), 4, "does not accept the credential: old"),
+        (
+            "cursor",
+            When::get("rows").at(base),
+            401,
+            json!({"error": "key"}),
+            1,
+            "`status.example.com` answered: key (401)",
+        ),
+    ] {
+        let host = host().on(when, Reply::json(body).with_status(status));
+        let ran = host.run(&format!("astro send --what {what}"));
+        assert!(ran.code == code && ran.stderr.contains(words), "{what} {status}: {ran:?}");
+    }
+    let host = host().on(When::post("rows"), Reply::bytes("<html>", "text/html"));
+    assert_eq!(host.run("astro send --what post").code, 6);
+}
+
+#[test]
 fn every_page_of_a_list_is_read() {
     let page = |ids: &[&str]| Reply::json(json!({"rows": rows(ids), "totalCount": 5}));
     let offset = host()
@@ -144,7 +168,7 @@ fn a_list_that_is_not_whole_is_an_error() {
         .on(When::get("rows").at(base), rows_and("x"))
         .on(When::get("rows").at(base).query("after", "x"), rows_and("x"));
     let ran = circle.run("astro send --what cursor");
-    assert!(ran.code == 1 && ran.stderr.contains("lead in a circle"), "{}", ran.stderr);
+    assert!(ran.code == 1 && ran.stderr.contains("loop"), "{}", ran.stderr);
     for (body, expected) in [
         (json!({"rows": rows(&["a"]), "totalCount": 3}), "the API says there are 3 rows and sends 1"),
         (json!({"rows": rows(&["a"])}), "does not say how many rows there are"),
@@ -155,6 +179,37 @@ fn a_list_that_is_not_whole_is_an_error() {
         let ran = host().on(When::get("rows"), Reply::json(body)).run("astro send --what offset");
         assert!(ran.code == 1 && ran.stderr.contains(expected), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn pages_that_bring_nothing_new_end() {
+    let base = "https://status.example.com/api";
+    let mut host = host();
+    for page in 0..20 {
+        let body = json!({"rows": [], "meta": {"next": page}});
+        let when = When::get("rows").at(base);
+        let when = if page == 0 { when } else { when.query("after", page - 1) };
+        host = host.on(when, Reply::json(body));
+    }
+    let host = host.lenient();
+    let ran = host.run("astro send --what cursor");
+    assert!(ran.code == 1 && ran.stderr.contains("loop"), "{}", ran.stderr);
+    assert_eq!(host.requests().len(), 10);
+}
+
+#[test]
+fn a_next_page_is_never_overlooked() {
+    let other = "<https://x/rows/2>; rel=\"next\"";
+    let host = host().on(When::get("rows"), Reply::json(rows(&["a"])).header("link", other));
+    let ran = host.run("astro send --what link");
+    assert!(ran.code == 1 && ran.stderr.contains("at another path"), "{}", ran.stderr);
+    let first = Reply::json(rows(&["a"]))
+        .header("link", "<https://x/rows?page=9>; rel=\"last\"")
+        .header("link", "<https://x/rows?page=2>; rel=\"next\"");
+    let host = self::host()
+        .on(When::get("rows").query("page", 1), first)
+        .on(When::get("rows").query("page", 2), Reply::json(rows(&["b"])));
+    assert_eq!(host.run("astro send --what link -o clean").ok(), "a\nb\n", "the second line of the header");
 }
 
 #[test]

@@ -70,6 +70,10 @@ fn no_library_is_loaded_for_it_and_what_is_installed_is_in_it() {
     for change in [
         |path: &std::path::Path| std::fs::write(path, "damaged"),
         |path: &std::path::Path| std::fs::remove_file(path),
+        |path: &std::path::Path| {
+            let text = std::fs::read_to_string(path)?;
+            std::fs::write(path, &text[..text.len() - 30])
+        },
     ] {
         change(&index).expect("changed");
         assert_eq!(paths(&["marked", "-o", "json"]), ["marked"]);

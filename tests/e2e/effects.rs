@@ -1,6 +1,9 @@
 //! What a command may change: declared, shown before a plugin is installed, and held to by the host.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use astro_e2e::{
     TestEnv, fixture,
@@ -87,6 +90,35 @@ fn nothing_is_taken_away_before_somebody_agreed() {
         assert!(matches!(ended(&mut asked), WaitStatus::Exited(_, ended) if ended == code));
     }
     assert!(stub.seen().len() > before);
+}
+
+/// A 404 means "deleted before" only where an answer was lost; after a refusal it is what it says.
+#[test]
+fn what_never_existed_is_not_deleted() {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("misbehaving").as_os_str()]).ok();
+    for (first, code) in [(429, 1), (503, 0)] {
+        let count = AtomicUsize::new(0);
+        let stub = Stub::new(move |_| match count.fetch_add(1, Ordering::Relaxed) {
+            0 => Reply::With(first, "retry-after: 0".to_owned(), r#"{"message":"later"}"#.to_owned()),
+            _ => Reply::Json(404, r#"{"message":"no such thing"}"#.to_owned()),
+        });
+        let mut command = env.astro();
+        command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+        let ran = env.ran(command.args(["misbehave", "overreach", "--prune", "--what", "DELETE", "--yes"]));
+        assert_eq!(ran.code, Some(code), "{first}: {ran:?}");
+        assert_eq!(stub.seen().len(), 2, "{first}");
+    }
+}
+
+#[test]
+fn a_head_that_is_not_answered_changed_nothing() {
+    let env = TestEnv::new();
+    env.run([std::ffi::OsStr::new("plugin"), "link".as_ref(), fixture("misbehaving").as_os_str()]).ok();
+    let stub = Stub::new(|_| Reply::Json(503, String::new()));
+    let mut command = env.astro();
+    command.env("ASTRO_API_URL", stub.address()).env("ASTRO_API_TOKEN", "opaque");
+    says(&env.ran(command.args(["misbehave", "overreach", "--what", "HEAD"])), 1, &["503"]);
 }
 
 #[test]

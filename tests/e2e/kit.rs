@@ -18,6 +18,21 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("everything", "http.request", r#"{"method":"DELETE","path":["x"]}"#, "input_required"),
     ("everything", "http.request", r#"{"method":"TRACE","path":["x"]}"#, "failed"),
     ("everything", "http.request", r#"{"method":"POST","path":["x"],"one_time_secret":{}}"#, "failed"),
+    ("everything", "http.request", r#"{"method":"DELETE","path":["x"],"headers":[["host","y"]]}"#, "failed"),
+    ("everything", "http.request", r#"{"method":"DELETE","path":["a",".\t."]}"#, "usage"),
+    ("reading", "http.request", r#"{"method":"GET","path":["organi\tzations"]}"#, "usage"),
+    (
+        "reading",
+        "http.request",
+        r#"{"method":"GET","path":["x"],"headers":[["X-HTTP-Method-Override","DELETE"]]}"#,
+        "failed",
+    ),
+    (
+        "reading",
+        "http.request",
+        r#"{"method":"GET","path":["x"],"to_file":"/x","content_type":"a/b"}"#,
+        "failed",
+    ),
     ("reading", "http.request", r#"{"method":"GET","path":[]}"#, "failed"),
     ("reading", "http.request", r#"{"method":"GET","path":["a",".."]}"#, "usage"),
     (

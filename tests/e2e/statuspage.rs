@@ -105,6 +105,28 @@ fn what_the_page_refuses_or_breaks_off_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn an_interrupted_download_leaves_nothing() {
+    let page = Page::new();
+    let slow = Stub::new(|_| Reply::Later(std::time::Duration::from_secs(20), 200, "{}".to_owned()));
+    page.env.run(["config", "set", "plugins.fixture-statuspage.url", &slow.address()]).ok();
+    let mut astro = page.env.astro();
+    astro.args(["status", "export", "history.csv"]).stderr(std::process::Stdio::null());
+    let mut child = astro.spawn().expect("started");
+    while slow.seen().is_empty() {
+        std::thread::yield_now();
+    }
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill").success());
+    assert!(!child.wait().expect("ended").success());
+    let left: Vec<std::path::PathBuf> = fs::read_dir(page.env.path("."))
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert!(!left.iter().any(|path| path.to_string_lossy().contains("download")), "{left:?}");
+    assert!(!page.env.path("history.csv").exists());
+}
+
+#[test]
 fn a_host_that_is_not_declared_is_not_asked() {
     let page = Page::new();
     page.env.run(["config", "set", "plugins.fixture-statuspage.url", "https://other.example.com"]).ok();

@@ -24,7 +24,7 @@ pub(crate) fn unreachable(error: &reqwest::Error, context: &Context, method: &Me
         .unwrap_or_default();
     let unreached = Unreached::of(error);
     let through = &unreached.through;
-    let failure = match (error.is_connect(), error.is_timeout(), *method == Method::GET) {
+    let failure = match (error.is_connect(), error.is_timeout(), method.is_safe()) {
         (true, true, _) => Failure::new(
             code::NETWORK,
             format!("`{host}` did not answer{through} within {} s", CONNECT_TIMEOUT.as_secs()),
@@ -56,9 +56,9 @@ pub(super) fn unknown_outcome(method: &Method) -> Failure {
 }
 
 pub(super) fn not_understood(method: &Method, peer: Peer<'_>) -> Failure {
-    let failure = match *method {
-        Method::GET => failed("the answer is not JSON"),
-        _ => {
+    let failure = match method.is_safe() {
+        true => failed("the answer is not JSON"),
+        false => {
             Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
         }
     };
@@ -81,7 +81,7 @@ pub(crate) fn refused(method: &Method, answered: &Answered, context: &Context) -
             .help(format!("the credential does not have the permission; see `{APP} context`")),
         300..=399 => failed(format!("the API answered with a redirect ({status}), which is not followed: the credential belongs to one address")).help(format!("is {ENV}_API_URL right? see `{APP} context`")),
         429 => failed(format!("the API asks to slow down: {reason} (429)")).help("try again in a moment"),
-        502..=504 if *method != Method::GET => Failure::new(
+        502..=504 if !method.is_safe() => Failure::new(
             code::OUTCOME_UNKNOWN,
             format!("a gateway returned an error: {reason} ({status})"),
         ),

@@ -36,7 +36,9 @@ pub(crate) struct Prepared {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) deadline: Instant,
-    /// How long nothing may come, instead of the deadline, once the answer began: for what may be long.
+    /// The deadline counts for the whole answer.
+    pub(crate) is_bounded: bool,
+    /// How long nothing may come: for what may be long.
     pub(crate) idle: Option<Duration>,
     /// Whatever comes is fine, not only JSON.
     pub(crate) takes_all: bool,
@@ -137,8 +139,20 @@ impl Prepared {
         let limit = client.time_limit;
         let limit = request.limit_ms.map_or(limit, |own| limit.min(Duration::from_millis(own)));
         let deadline = Instant::now() + limit;
-        let idle = request.to_file.is_some().then_some(limit);
-        Ok(Self { method, url: url(base, request)?, token, headers, body, deadline, idle, takes_all })
+        // A file may take as long as it comes, unless the command says otherwise.
+        let idle = request.to_file.is_some().then_some(client.time_limit);
+        let is_bounded = idle.is_none() || request.limit_ms.is_some();
+        Ok(Self {
+            method,
+            url: url(base, request)?,
+            token,
+            headers,
+            body,
+            deadline,
+            is_bounded,
+            idle,
+            takes_all,
+        })
     }
 
     /// Takes another credential, for the same request again.
@@ -167,10 +181,7 @@ impl Prepared {
         piece: impl FnMut(&[u8]) -> Result<Take>,
     ) -> Result<Answered, SendError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        match self.idle {
-            None => receive(self.call(client, Some(left)), piece, None).await,
-            Some(idle) => receive(self.call(client, None), piece, Some(idle)).await,
-        }
+        receive(self.call(client, self.is_bounded.then_some(left)), piece, self.idle).await
     }
 
     /// The same for what is sent once. An answer that is there is taken, also when the process was stopped until
@@ -293,10 +304,16 @@ impl Answered {
 /// [`HttpRequest::refusal`] says.
 fn url(base: &str, request: &HttpRequest) -> Result<Url> {
     let mut url = Url::parse(base).context(code::CONFIG, || format!("`{base}` is not a URL"))?;
+    let count = |url: &Url| url.path_segments().map_or(0, |all| all.filter(|one| !one.is_empty()).count());
+    let before = count(&url);
     match url.path_segments_mut() {
         Ok(mut path) => path.pop_if_empty().extend(&request.path),
         Err(()) => return Err(failed(format!("`{base}` cannot have a path"))),
     };
+    // Whatever the reader of addresses made of it: each segment is one, below the base.
+    if count(&url) != before + request.path.len() {
+        return Err(failed(format!("`{}` is not a path below `{base}`", request.path.join("/"))));
+    }
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&request.query);
     }

@@ -74,6 +74,8 @@ async fn attempts(
     let may_repeat = prepared.method.is_idempotent() || request.idempotent;
     let mut attempt = 1;
     let mut has_renewed = false;
+    // An attempt may have been done, whatever came back.
+    let mut was_lost = false;
     loop {
         if prepared.token.is_some() {
             pace(&prepared.method).await;
@@ -96,7 +98,7 @@ async fn attempts(
             Ok(answered) if answered.is_success() => return Ok((answered, prepared)),
             // Deleted by the attempt whose answer was lost.
             Ok(answered)
-                if attempt > 1
+                if was_lost
                     && prepared.method == Method::DELETE
                     && (answered.status == 404 || answered.status == 401 && is_own(client, request)) =>
             {
@@ -119,6 +121,7 @@ async fn attempts(
             }
             Ok(answered) => {
                 let failure = peer.refused(&prepared.method, &answered);
+                was_lost |= matches!(answered.status, 502..=504);
                 match answered.status {
                     429 | 502..=504 => (failure, answered.retry_after),
                     _ => return Err(failure),
@@ -127,10 +130,12 @@ async fn attempts(
             Err(unanswered) => {
                 let is_final =
                     matches!(&unanswered, SendError::NotSent(error) if Unreached::of(error).is_final);
+                let is_unsent = matches!(&unanswered, SendError::NotSent(_));
                 let failure = into_failure(unanswered, peer, &prepared.method);
                 if is_final || has_begun {
                     return Err(failure);
                 }
+                was_lost |= failure.code != code::NETWORK || !is_unsent;
                 (failure, None)
             }
         };

@@ -36,7 +36,7 @@ pub fn is_yes(answer: &str) -> bool {
 
 /// The user said no.
 pub fn declined() -> Failure {
-    Failure::new(code::DECLINED, "declined; nothing was done")
+    Failure::new(code::DECLINED, "declined; nothing more is done")
 }
 
 /// The question was not answered.

@@ -38,6 +38,8 @@ pub(crate) struct OneTime<'a> {
     /// The path of the command.
     pub(crate) command: &'a str,
     pub(crate) request: &'a HttpRequest,
+    /// Its body, where that is not JSON.
+    pub(crate) bytes: &'a [u8],
     pub(crate) secret: &'a OneTimeSecret,
 }
 
@@ -59,8 +61,8 @@ pub(crate) async fn perform(one: &OneTime<'_>) -> Result<HttpResponse> {
 
 /// One attempt; `sent_with` gets the credential.
 async fn send(one: &OneTime<'_>, sent_with: &mut Option<Secret>) -> Result<HttpResponse> {
-    let OneTime { client, delivery, request, secret, .. } = *one;
-    let mut prepared = Prepared::new(client, request, &[])?;
+    let OneTime { client, delivery, request, bytes, secret, .. } = *one;
+    let mut prepared = Prepared::new(client, request, bytes)?;
     let unshared = client.unshared()?;
     delivery.ready_for(secret)?;
     // Another process may have been waited for: what counts is how things are now.

@@ -60,7 +60,9 @@ impl Product {
         }
         let address = self.api.default_address?;
         let is_base = Url::parse(address).is_ok_and(|url| {
-            matches!(url.scheme(), "https" | "http")
+            let is_local =
+                url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+            (url.scheme() == "https" || url.scheme() == "http" && is_local)
                 && url.host_str().is_some()
                 && url.path().trim_end_matches('/') == base
         });
@@ -136,6 +138,10 @@ mod tests {
             (dimensions(leaked(&["team", "team"])), "the dimension `team` has the name of another"),
             (api(None, "v1/"), "`api.base_path` is `v1/`"),
             (api(Some("orbit.example"), ""), "`api.default_address` is `orbit.example`"),
+            (
+                api(Some("http://orbit.example/v1"), "/v1"),
+                "`api.default_address` is `http://orbit.example/v1`",
+            ),
             (api(Some("https://orbit.example"), "/v1"), "not of the form https://HOST/v1"),
             (api(Some("https://orbit.example/v1"), "/v1"), ""),
         ];

@@ -54,7 +54,7 @@ async fn perform(
         return Err(failed("there is nothing that could deliver a one-time secret"));
     };
     let (client, plugin, command) = (&call.api, call.plugin.as_str(), call.command.path.as_str());
-    let one = OneTime { client, delivery, plugin, command, request, secret };
+    let one = OneTime { client, delivery, plugin, command, request, bytes, secret };
     one_time::perform(&one).await.map(|response| (response, None))
 }
 

@@ -160,12 +160,26 @@ fn dispatch(call: &Arc<Call>, request: Request, bytes: Vec<u8>, reply: Reply) {
     if let Some(refused) = gate.refusal(&service, &body) {
         return reply.send(Err(refused));
     }
+    // Better known before the question than after the answer.
+    if let Some(refused) = refused_anyway(call, &service, &body) {
+        return reply.send(Err(refused));
+    }
     match gate.question(&service, &body) {
         Some(question) => prompt::agreed(call, question, reply, move |call, reply| {
             answer(call, &service, body, bytes, reply);
         }),
         None => answer(call, &service, body, bytes, reply),
     }
+}
+
+/// Why a request that needs a yes would be refused after it.
+fn refused_anyway(call: &Call, service: &str, body: &Value) -> Option<Failure> {
+    if service != service::HTTP_REQUEST || body["method"] != "DELETE" {
+        return None;
+    }
+    let request: service::HttpRequest = message::read(body.clone()).ok()?;
+    let own = || request.base.is_none().then(|| call.context().allow(Effect::Destructive).err()).flatten();
+    request.refusal(&call.command).or_else(own)
 }
 
 /// Answers what the gate lets through.

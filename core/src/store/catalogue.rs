@@ -48,11 +48,12 @@ pub(super) fn encode<'c>(
     let visible = commands.into_iter().filter(|(_, command)| !command.hidden);
     let mut lines: Vec<String> = visible.filter_map(|(plugin, command)| line(plugin, command)).collect();
     lines.sort();
-    format!("{}\n{}", head(is_whole), lines.concat())
+    let lines = lines.concat();
+    format!("{}\n{lines}", head(is_whole, lines.len()))
 }
 
-fn head(is_whole: bool) -> String {
-    format!("{FORMAT}\t{}\t{}", crate::VERSION, if is_whole { "whole" } else { "in part" })
+fn head(is_whole: bool, length: usize) -> String {
+    format!("{FORMAT}\t{}\t{}\t{length}", crate::VERSION, if is_whole { "whole" } else { "in part" })
 }
 
 fn line(facts: &Facts, command: &Command) -> Option<String> {
@@ -65,11 +66,11 @@ fn line(facts: &Facts, command: &Command) -> Option<String> {
 }
 
 impl File {
-    /// A file of this host and this format; none when it is another one's.
+    /// A file of this host and this format, as long as it says; none when it is another one's.
     fn of(text: String) -> Option<Self> {
-        let first = text.split('\n').next()?;
-        let is_whole = first == head(true);
-        (is_whole || first == head(false)).then_some(Self { text, is_whole })
+        let (first, rest) = text.split_once('\n')?;
+        let is_whole = first == head(true, rest.len());
+        (is_whole || first == head(false, rest.len())).then_some(Self { text, is_whole })
     }
 
     fn lines(&self) -> impl Iterator<Item = Line<'_>> + Clone {
@@ -170,8 +171,9 @@ mod tests {
     fn a_file_of_another_host_is_not_believed() {
         let text = encoded(&[command("a", false)]);
         assert_eq!(File::of(text.replacen(crate::VERSION, "0.0.0", 1)), None);
+        assert_eq!(File::of(text[..text.len() - 3].to_owned()), None, "it was cut off");
         assert_eq!(File::of(String::new()), None);
-        let damaged = File::of(format!("{}\nno tabs\n", head(true))).expect("a catalogue");
+        let damaged = File::of(format!("{}\nno tabs\n", head(true, 8))).expect("a catalogue");
         assert_eq!(damaged.lines().count(), 0);
     }
 }

@@ -82,11 +82,25 @@ pub fn variable(name: &str) -> String {
     format!("{}_{name}", prefix())
 }
 
-/// What is data of every product, in the words of this one: command lines that begin with `astro`, alone or quoted in a text,
-/// and names of variables that begin with `ASTRO_`.
+/// What is data of every product, in the words of this one: the program in command lines is `astro` there, and the names of its variables
+/// begin with `ASTRO_`.
 pub fn own(text: &str) -> String {
-    let text = text.strip_prefix("astro ").map_or_else(|| text.to_owned(), |rest| format!("{APP} {rest}"));
-    text.replace("`astro ", &format!("`{APP} ")).replace("ASTRO_", &format!("{ENV}_"))
+    renamed(text, name(), prefix())
+}
+
+fn renamed(text: &str, name: &str, prefix: &str) -> String {
+    let mut own = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("astro ") {
+        let (before, after) = rest.split_at(at);
+        own.push_str(before);
+        // A path or a longer word is another one.
+        let is_word = !own.ends_with(|last: char| last.is_alphanumeric() || "-_/.".contains(last));
+        own.push_str(if is_word { name } else { "astro" });
+        rest = &after["astro".len()..];
+    }
+    own.push_str(rest);
+    own.replace("ASTRO_", &format!("{prefix}_"))
 }
 
 impl fmt::Display for App {
@@ -98,5 +112,26 @@ impl fmt::Display for App {
 impl fmt::Display for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(prefix())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_and_variables_are_of_the_program_that_runs() {
+        for (text, expected) in [
+            ("astro dag list", "orbit dag list"),
+            ("see them with `astro dag list`", "see them with `orbit dag list`"),
+            ("name a file: astro lint FILE", "name a file: orbit lint FILE"),
+            ("TOKEN=$(astro token create) astro x", "TOKEN=$(orbit token create) orbit x"),
+            ("/usr/bin/astro list, my-astro list", "/usr/bin/astro list, my-astro list"),
+            ("set ASTRO_TEAM_ID", "set ORBIT_TEAM_ID"),
+            ("about Astro and gastronomy", "about Astro and gastronomy"),
+            ("", ""),
+        ] {
+            assert_eq!(renamed(text, "orbit", "ORBIT"), expected);
+        }
     }
 }

@@ -59,7 +59,7 @@ pub fn undeclared(manifest: &Manifest) -> Vec<String> {
         for arg in command.args.iter().filter(|arg| arg.effect == Some(Effect::Unknown)) {
             let long = arg.long.as_deref().unwrap_or(&arg.id);
             found.push(format!(
-                "the argument `{}` of `{path}` raises the effect to nothing that this host knows",
+                "the argument `{}` of `{path}` declares an effect that this host does not know",
                 shown(long)
             ));
         }
@@ -166,7 +166,7 @@ mod tests {
             undeclared(&manifest),
             [
                 "the command `silent` declares no effect",
-                "the argument `newer` of `new` raises the effect to nothing that this host knows"
+                "the argument `newer` of `new` declares an effect that this host does not know"
             ]
         );
     }

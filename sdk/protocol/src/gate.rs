@@ -8,7 +8,7 @@ use crate::{
     manifest::{Command, Needs},
     message::{Failure, code},
     service::{self, Confirm},
-    text::shown,
+    text::{shown, shown_up_to},
 };
 
 /// A command that asks for services.
@@ -129,7 +129,8 @@ impl Gate<'_> {
         let needed = (rule.effect)(body);
         let refused =
             |why: String| Failure::new(code::FAILED, format!("cannot {}: {why}", doing(rule, body)));
-        if self.completing && !(rule.completes && needed == Effect::Read) {
+        let is_file = service == service::HTTP_REQUEST && !body["to_file"].is_null();
+        if self.completing && !(rule.completes && needed == Effect::Read && !is_file) {
             return Some(refused("a shell completes a line".to_owned()));
         }
         let path = shown(&self.command.path);
@@ -167,9 +168,15 @@ impl Gate<'_> {
         }
         let segments = body["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let path: String = segments.map(|segment| format!("/{segment}")).collect();
-        let method = body["method"].as_str().unwrap_or_default();
+        let pairs = body["query"].as_array().into_iter().flatten();
+        let pairs = pairs.filter_map(|pair| Some(format!("{}={}", pair[0].as_str()?, pair[1].as_str()?)));
+        let query: Vec<String> = pairs.collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let (method, base) = (&body["method"], body["base"].as_str().unwrap_or_default());
+        let method = method.as_str().unwrap_or_default();
+        let address = shown_up_to(400, &format!("{base}{path}{query}"));
         Some(Confirm {
-            details: vec![format!("`{}` is about to send {method} {path}.", self.command.path)],
+            details: vec![format!("`{}` is about to send {method} {address}.", self.command.path)],
             question: "Go on?".to_owned(),
         })
     }
@@ -278,6 +285,8 @@ mod tests {
             assert_eq!(gate.refusal(service, &get), None, "{service}");
         }
         assert!(gate.refusal(service::HTTP_REQUEST, &json!({"method": "POST"})).is_some());
+        let file = json!({"method": "GET", "to_file": "/x"});
+        assert!(gate.refusal(service::HTTP_REQUEST, &file).is_some(), "a file would be written");
         for service in [service::OUTPUT_EMIT, service::PROMPT_CONFIRM, service::NOTICE, service::NAMES_SEEN] {
             assert!(gate.refusal(service, &get).is_some(), "{service}");
         }

@@ -7,7 +7,7 @@ pub use crate::one_time::{OneTimeSecret, Settle};
 use crate::{
     manifest::Command,
     message::{Failure, code},
-    text::shown,
+    text::{is_control, shown},
 };
 
 /// The methods that may be sent (RFC 9110, section 9.3, and RFC 5789).
@@ -29,6 +29,8 @@ const HEADERS_OF_THE_HOST: &[&str] = &[
     "upgrade",
     "user-agent",
 ];
+/// Headers that turn a request into one of another method, for servers that look at them: what a command may send is judged by its method.
+const HEADERS_OF_THE_METHOD: &[&str] = &["x-http-method", "x-http-method-override", "x-method-override"];
 /// Headers that say who asks: to the profile's API the host alone says that.
 const HEADERS_OF_THE_CREDENTIAL: &[&str] = &["authorization", "cookie"];
 
@@ -191,8 +193,9 @@ impl HttpRequest {
             return Some(refused("it has no path".to_owned()));
         }
         for segment in &self.path {
-            if segment.is_empty() || segment.len() > LONGEST_SEGMENT || matches!(segment.as_str(), "." | "..")
-            {
+            // Control characters are dropped by who reads an address, and what is left may be another one.
+            let is_hostile = matches!(segment.as_str(), "." | "..") || segment.chars().any(is_control);
+            if segment.is_empty() || segment.len() > LONGEST_SEGMENT || is_hostile {
                 let short: String = segment.chars().take(40).collect();
                 return Some(Failure::new(code::USAGE, format!("`{}` is not an ID", shown(&short))));
             }
@@ -208,6 +211,10 @@ impl HttpRequest {
         if let Some((name, _)) = self.headers.iter().find(|(name, _)| is_taken(name)) {
             return Some(refused(format!("the header `{}` is set by the host", shown(name))));
         }
+        let is_method = |name: &String| HEADERS_OF_THE_METHOD.contains(&name.to_ascii_lowercase().as_str());
+        if let Some((name, _)) = self.headers.iter().find(|(name, _)| is_method(name)) {
+            return Some(refused(format!("the header `{}` would change the method", shown(name))));
+        }
         if self.content_type.as_ref().is_some_and(|kind| !is_header("content-type", kind)) {
             return Some(refused("the media type of the body is not one line".to_owned()));
         }
@@ -216,6 +223,9 @@ impl HttpRequest {
         }
         if self.to_file.is_some() && (self.method != "GET" || self.one_time_secret.is_some()) {
             return Some(refused("only the answer to a GET goes to a file".to_owned()));
+        }
+        if self.to_file.is_some() && (self.body.is_some() || self.content_type.is_some()) {
+            return Some(refused("a request whose answer goes to a file has no body".to_owned()));
         }
         if self.base.is_some() && self.one_time_secret.is_some() {
             return Some(refused("a one-time secret comes from the profile's API alone".to_owned()));
@@ -288,6 +298,10 @@ mod tests {
             (request(|r| r.path.clear()), "no path"),
             (request(|r| r.path = vec!["..".into()]), "`..` is not an ID"),
             (request(|r| r.path = vec!["x".repeat(257)]), "is not an ID"),
+            (request(|r| r.path = vec![".\t.".into()]), "is not an ID"),
+            (request(|r| r.path = vec!["a\nb".into()]), "is not an ID"),
+            (request(|r| r.path = vec!["a b/ü?#%2e%2e".into()]), ""),
+            (request(|r| r.headers = header("X-HTTP-Method-Override", "DELETE")), "would change the method"),
             (request(|r| r.headers = header("accept", "text/csv")), ""),
             (request(|r| r.headers = header("x y", "z")), "`x y` is not a header"),
             (request(|r| r.headers = header("x", "a\r\nb: c")), "`x` is not a header"),

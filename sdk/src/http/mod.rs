@@ -123,7 +123,7 @@ impl HttpCall<'_> {
         self
     }
 
-    /// Sets the body as JSON. What cannot be encoded is an error of [`HttpCall::send`].
+    /// Sets the body as JSON. What cannot be encoded is an error of [`HttpCall::send`], and so is a request of more than 64 MiB.
     pub fn json(mut self, body: &impl Serialize) -> Self {
         match serde_json::to_value(body) {
             Ok(body) => self.request.body = Some(body),
@@ -132,7 +132,7 @@ impl HttpCall<'_> {
         self
     }
 
-    /// Sets the body as bytes of a media type, such as `text/csv`.
+    /// Sets the body as bytes of a media type, such as `text/csv`. A request of more than 64 MiB is an error of [`HttpCall::send`].
     pub fn body(mut self, bytes: impl Into<Vec<u8>>, media_type: &str) -> Self {
         self.body = bytes.into();
         self.request.content_type = Some(media_type.to_owned());
@@ -146,7 +146,8 @@ impl HttpCall<'_> {
         self
     }
 
-    /// Gives up after this time, repetitions included: for what the command can do without. `--timeout` may be shorter.
+    /// Gives up after this time, repetitions included: for what the command can do without. `--timeout` may be shorter. Of
+    /// [`HttpCall::pages`] it is the limit for each page; [`Context::timeout`] is one for all of them.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.request.limit_ms = u64::try_from(limit.as_millis()).ok();
         self

@@ -10,11 +10,13 @@ use serde::{
     Deserializer,
     de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{HttpCall, Response};
 use crate::{Error, Result};
 
+/// Pages that may bring nothing new, one after the other, before the reading ends with an error.
+const MOST_IN_VAIN: usize = 10;
 /// Pages asked for at the same time. The host keeps to the rates of the profile's API.
 const PAGES_AT_ONCE: usize = 8;
 
@@ -68,7 +70,7 @@ impl Paging {
     /// (RFC 6901), which `parameter` takes. The list ends where it is absent, null or empty.
     ///
     /// # Errors
-    /// Of [`HttpCall::pages`]: a cursor that comes again.
+    /// Of [`HttpCall::pages`]: a cursor that comes again, or pages that bring nothing new.
     pub fn cursor(rows: &str, pointer: &str, parameter: &str) -> Self {
         let way = Way::Cursor { pointer: pointer.to_owned(), parameter: parameter.to_owned() };
         Self { way, rows: Some(rows.to_owned()), id: "id".to_owned(), size: None }
@@ -78,7 +80,7 @@ impl Paging {
     /// `rel="next"` the query is taken; the path stays.
     ///
     /// # Errors
-    /// Of [`HttpCall::pages`]: a link that comes again.
+    /// Of [`HttpCall::pages`]: a link that comes again, or that differs in its path alone.
     pub fn link() -> Self {
         Self { way: Way::Link, rows: None, id: "id".to_owned(), size: None }
     }
@@ -156,6 +158,7 @@ impl Paging {
         let mut rows = Rows::new(self);
         let mut seen = HashSet::new();
         let mut next = Vec::new();
+        let mut in_vain = 0;
         loop {
             let mut page = call.again();
             let is_replaced = |key: &str| next.iter().any(|(known, _)| known == key);
@@ -163,13 +166,16 @@ impl Paging {
             page.request.query.extend(next);
             let page = page.send().await?;
             let envelope = Envelope::of(&page, self)?;
-            let after = self.next(&page, &envelope);
+            let after = self.next(&page, &envelope)?;
+            let before = rows.found.len();
             rows.add(&envelope, after.is_none() && rows.found.is_empty())?;
+            in_vain = if rows.found.len() > before { 0 } else { in_vain + 1 };
             next = match after {
                 None => return Ok(rows.found),
-                Some(next) if seen.insert(next.clone()) => next,
+                Some(next) if in_vain < MOST_IN_VAIN && seen.insert(next.clone()) => next,
                 Some(_) => {
-                    return Err(Error::new(format!("the pages of `{}` lead in a circle", page.subject())));
+                    return Err(Error::new(format!("the pages of `{}` loop", page.subject()))
+                        .cause("the API names a next page again and again that brings nothing new"));
                 }
             };
         }
@@ -181,26 +187,32 @@ impl Paging {
     }
 
     /// What is put into the query for the next page.
-    fn next(&self, page: &Response, envelope: &Envelope<'_>) -> Option<Vec<(String, String)>> {
+    fn next(&self, page: &Response, envelope: &Envelope<'_>) -> Result<Option<Vec<(String, String)>>> {
         match &self.way {
-            Way::Offset { .. } => None,
+            Way::Offset { .. } => Ok(None),
             Way::Cursor { pointer, parameter } => {
-                let keys: Vec<String> =
-                    pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-                let cursor = envelope.at(&keys)?.get();
-                let cursor = match serde_json::from_str(cursor).ok()? {
-                    serde_json::Value::String(text) => text,
-                    serde_json::Value::Number(number) => number.to_string(),
-                    _ => return None,
+                let cursor = match envelope.at(pointer)? {
+                    Value::String(text) => text,
+                    Value::Number(number) => number.to_string(),
+                    _ => return Ok(None),
                 };
-                (!cursor.is_empty()).then(|| vec![(parameter.clone(), cursor)])
+                Ok((!cursor.is_empty()).then(|| vec![(parameter.clone(), cursor)]))
             }
-            Way::Link => link_to_next(page.header("link")?),
+            Way::Link => {
+                let header = page.headers("link").collect::<Vec<_>>().join(", ");
+                match link_to_next(&header) {
+                    Some(pairs) if pairs.is_empty() => {
+                        let message = format!("the next page of `{}` is at another path", page.subject());
+                        Err(Error::new(message).cause(header))
+                    }
+                    next => Ok(next),
+                }
+            }
         }
     }
 }
 
-/// The query of the link `rel="next"` of a header `Link` (RFC 8288, section 3).
+/// The query of the link `rel="next"`, which may be empty, of a header `Link` (RFC 8288, section 3).
 fn link_to_next(header: &str) -> Option<Vec<(String, String)>> {
     // A comma may stand in a target, never a `>`.
     let mut rest = header;
@@ -214,7 +226,8 @@ fn link_to_next(header: &str) -> Option<Vec<(String, String)>> {
             name.trim().eq_ignore_ascii_case("rel") && relations.any(|one| one.eq_ignore_ascii_case("next"))
         });
         if is_next {
-            let query = target.split_once('?')?.1.split('#').next()?;
+            let query = target.split_once('?').map_or("", |(_, query)| query);
+            let query = query.split('#').next().unwrap_or_default();
             return Some(form_urlencoded::parse(query.as_bytes()).into_owned().collect());
         }
         rest = others;
@@ -232,7 +245,7 @@ struct Envelope<'p> {
 impl<'p> Envelope<'p> {
     fn of(page: &'p Response, paging: &'p Paging) -> Result<Self> {
         let what = paging.what();
-        let none = || Error::new(format!("the answer holds no list of {what}"));
+        let none = || Error::new(format!("the answer to `{}` holds no list of {what}", page.subject()));
         let Some(key) = &paging.rows else {
             let rows =
                 serde_json::from_slice(page.bytes()).map_err(|error| none().cause(error.to_string()))?;
@@ -253,15 +266,14 @@ impl<'p> Envelope<'p> {
         total.ok_or_else(|| Error::new(format!("the answer does not say how many {} there are", self.what)))
     }
 
-    /// What stands below some keys.
-    fn at(&self, keys: &[String]) -> Option<&'p RawValue> {
-        let (first, rest) = keys.split_first()?;
-        let mut raw = *self.fields.get(first)?;
-        for key in rest {
-            let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-            raw = fields.remove(key)?;
-        }
-        Some(raw)
+    /// What is at a JSON pointer (RFC 6901); null where nothing is.
+    fn at(&self, pointer: &str) -> Result<Value> {
+        let slip = || Error::usage(format!("`{pointer}` is not a JSON pointer such as /meta/next"));
+        let rest = pointer.strip_prefix('/').ok_or_else(slip)?;
+        let (first, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let first = first.replace("~1", "/").replace("~0", "~");
+        let found = self.fields.get(&first).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        Ok(found.and_then(|value| value.pointer(rest).cloned()).unwrap_or_default())
     }
 }
 
@@ -319,7 +331,14 @@ fn id_of(row: &RawValue, key: &str) -> Option<String> {
             let mut found = None;
             while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
                 match key == self.0 {
-                    true => found = map.next_value::<serde_json::Value>()?.as_str().map(str::to_owned),
+                    true => {
+                        // A number is told apart as well as a text.
+                        found = match map.next_value::<Value>()? {
+                            Value::String(text) => Some(text),
+                            Value::Number(number) => Some(number.to_string()),
+                            _ => None,
+                        };
+                    }
                     false => drop(map.next_value::<IgnoredAny>()?),
                 }
             }
@@ -349,7 +368,7 @@ mod tests {
             (r#"<https://x/a?ids=1,2>;rel=next"#, pairs(&[("ids", "1,2")])),
             (r#"</a?page=2>; title="x"; REL="last next""#, pairs(&[("page", "2")])),
             (r#"<https://x/a?page=1>; rel="prev""#, None),
-            (r#"<https://x/a>; rel="next""#, None),
+            (r#"<https://x/a>; rel="next""#, pairs(&[])),
             ("", None),
             ("<", None),
         ] {
@@ -361,7 +380,8 @@ mod tests {
     fn the_id_of_a_row_is_found_without_reading_the_rest() {
         for (row, expected) in [
             (r#"{"a":{"id":"no"},"id":"yes","b":[1]}"#, Some("yes")),
-            (r#"{"id":7}"#, None),
+            (r#"{"id":7}"#, Some("7")),
+            (r#"{"id":null}"#, None),
             (r#"{"a":1}"#, None),
             ("[]", None),
         ] {

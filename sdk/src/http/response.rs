@@ -47,6 +47,12 @@ impl Response {
         Some(&found.1)
     }
 
+    /// All headers of this name, in order.
+    pub(super) fn headers<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
+        let all = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        all.map(|(_, value)| value.as_str())
+    }
+
     /// The body as it came; empty when there is none.
     pub fn bytes(&self) -> &[u8] {
         &self.body

@@ -35,7 +35,7 @@ use crate::{Plugin, bridge};
 
 /// A host that runs commands of a plugin in this process and answers what they ask for by a script.
 ///
-/// Nothing is read from or written to the machine it runs on, and nothing is sent: a request that is not in the script is
+/// Nothing is read from the machine it runs on or written to it but what the command itself writes and downloads, and nothing is sent: a request that is not in the script is
 /// an error that says so. The clock stands still at 2026-01-31T12:00:00Z unless [`Host::at`] sets it.
 pub struct Host {
     plugin: &'static Plugin,

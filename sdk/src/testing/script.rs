@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use astro_plugin_protocol::{
+    effect::Effect,
     message::{Failure, FieldError, HttpFailure, code},
     naming::{Named, Names},
     service::{
@@ -17,7 +18,7 @@ const NOON: i64 = 1_769_860_800_000;
 
 /// Which requests a stub answers: those of a method and a path, and of what else is said. From [`When::get`] and the others; for
 /// [`super::Host::on`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct When {
     method: String,
     path: String,
@@ -245,7 +246,7 @@ impl Script {
 
     /// What no request came for, of the stubs that no later one took the place of.
     pub(super) fn unused(&self) -> Vec<String> {
-        let place = |stub: &Stub| (stub.when.method.clone(), stub.when.path.clone(), stub.when.base.clone());
+        let place = |stub: &Stub| When { times: None, ..stub.when.clone() };
         let unused = self.stubs.iter().enumerate().filter(|(at, stub)| {
             stub.used == 0
                 && !stub.may_be_unused
@@ -341,7 +342,7 @@ impl Reply {
             Body::Pages(key, rows) => (true, page(&key, &rows, request).to_string().into_bytes()),
         };
         if !(200..300).contains(&status) {
-            return Err(refused(status, &serde_json::from_slice(&bytes).unwrap_or_default()));
+            return Err(refused(status, &serde_json::from_slice(&bytes).unwrap_or_default(), request));
         }
         let mut response = HttpResponse { status, headers, ..HttpResponse::default() };
         if let Some(path) = &request.to_file {
@@ -357,12 +358,14 @@ impl Reply {
             .iter()
             .any(|(name, kind)| name.eq_ignore_ascii_case("accept") && kind != "application/json");
         if !bytes.is_empty() && !is_json && !accepts_all {
-            return Err(Failure::new(code::FAILED, "the answer is not JSON"));
+            return Err(not_understood(request));
         }
         match request.answer {
             AnswerForm::Bytes => Ok((response, Some(bytes))),
             _ => {
-                response.body = serde_json::from_slice(&bytes).unwrap_or_default();
+                if !bytes.is_empty() {
+                    response.body = serde_json::from_slice(&bytes).map_err(|_| not_understood(request))?;
+                }
                 Ok((response, None))
             }
         }
@@ -378,13 +381,40 @@ fn page(key: &str, rows: &[Value], request: &HttpRequest) -> Value {
     json!({ key: page, "totalCount": rows.len() })
 }
 
-/// The failure that the host makes of a refusal of the API (schema `Error`).
-fn refused(status: u16, body: &Value) -> Failure {
-    let reason = body["message"].as_str().unwrap_or("it gives no reason");
-    let (kind, text) = match status {
-        401 => (code::AUTH, format!("the API does not accept the credential: {reason} (401)")),
-        403 => (code::FAILED, format!("the API refused: {reason} (403)")),
-        _ => (code::FAILED, format!("the API answered: {reason} ({status})")),
+fn is_read(request: &HttpRequest) -> bool {
+    Effect::of_method(&request.method) == Effect::Read
+}
+
+/// What was answered with 2xx was done, whatever the answer looks like.
+fn not_understood(request: &HttpRequest) -> Failure {
+    match is_read(request) {
+        true => Failure::new(code::FAILED, "the answer is not JSON"),
+        false => {
+            Failure::new(code::OUTCOME_UNKNOWN, "the server accepted the request and its answer is not JSON")
+        }
+    }
+}
+
+/// The failure that the host makes of a refusal: of the profile's API (schema `Error`), or of another one.
+fn refused(status: u16, body: &Value, request: &HttpRequest) -> Failure {
+    let said = ["/message", "/error/message", "/error", "/detail", "/title"];
+    let places = if request.base.is_some() { &said[..] } else { &said[..1] };
+    let reason = places.iter().find_map(|place| body.pointer(place)?.as_str());
+    let reason = reason.unwrap_or("it gives no reason");
+    let who = match &request.base {
+        None => "the API".to_owned(),
+        Some(base) => {
+            let host = base.split("://").last().and_then(|rest| rest.split(['/', ':']).next());
+            format!("`{}`", host.unwrap_or_default())
+        }
+    };
+    let (kind, text) = match (status, &request.base) {
+        (401, None) => (code::AUTH, format!("the API does not accept the credential: {reason} (401)")),
+        (403, None) => (code::FAILED, format!("the API refused: {reason} (403)")),
+        (502..=504, _) if !is_read(request) => {
+            (code::OUTCOME_UNKNOWN, format!("a gateway of {who} returned an error: {reason} ({status})"))
+        }
+        _ => (code::FAILED, format!("{who} answered: {reason} ({status})")),
     };
     let fields: Vec<FieldError> = serde_json::from_value(body["fieldErrors"].clone()).unwrap_or_default();
     let request_id = body["requestId"].as_str().map(str::to_owned);

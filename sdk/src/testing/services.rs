@@ -201,6 +201,12 @@ impl Services {
         if let Some(refused) = gate.refusal(&service, &body) {
             return Err(refused);
         }
+        let refused_anyway = (service == service::HTTP_REQUEST && body["method"] == "DELETE")
+            .then(|| message::read::<HttpRequest>(body.clone()).ok()?.refusal(&self.command))
+            .flatten();
+        if let Some(refused) = refused_anyway {
+            return Err(refused);
+        }
         if let Some(question) = gate.question(&service, &body).filter(|_| !self.shown().agreed) {
             self.confirm(&question)?;
         }
@@ -311,6 +317,10 @@ impl Services {
         if !names::is_name(&put.name) {
             return Err(failed("the profile's name is not accepted"));
         }
+        let host = put.address.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
+        if !matches!(host, Some("localhost" | "127.0.0.1")) {
+            return Err(failed("a plugin may only write profiles of an address on this machine"));
+        }
         self.script().profiles.push(put);
         to_value(ProfilePutAnswer::default())
     }
@@ -350,7 +360,7 @@ impl Services {
                 self.shown().agreed = true;
                 Ok(Value::Bool(true))
             }
-            _ => Err(Failure::new(code::DECLINED, "declined; nothing was done")),
+            _ => Err(Failure::new(code::DECLINED, "declined; nothing more is done")),
         }
     }
 

@@ -72,6 +72,7 @@ pub(super) fn commands() -> Vec<Builtin> {
         &[("astro config edit", "Edit the file with $VISUAL or $EDITOR")],
         edit,
     );
+    edit.needs.process = true;
     edit.long_about = "Edit the file in your editor.\n\nA copy is edited and put in place only if it can be read afterwards; otherwise the file stays as it was, and the copy is named.".to_owned();
     vec![
         command(

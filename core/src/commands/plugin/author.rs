@@ -113,6 +113,7 @@ fn dev_command() -> Builtin {
         ],
         dev,
     );
+    dev.needs.process = true;
     dev.long_about = "Build a plugin, check it and use it.\n\nWhat is wrong with its manifest is said in words. While a crate does not build, the build before stays in use. A linked plugin that was built in another way, such as by `cargo build`, is described again when it is used.".to_owned();
     dev.see_also = vec!["plugin test".to_owned(), "plugin remove".to_owned()];
     dev
@@ -139,6 +140,7 @@ fn test_command() -> Builtin {
         ],
         test,
     );
+    test.needs.process = true;
     test.long_about = format!("Run the tests of a plugin, those against the sandbox among them.\n\nIt is `cargo test` with this {APP} and the plugin's library at hand, and includes the tests that are marked `ignore` because they need both.").to_owned();
     test
 }
@@ -183,6 +185,7 @@ fn pack_command() -> Builtin {
         ],
         pack,
     );
+    pack.needs.process = true;
     pack.long_about = "Build a plugin for release and make its plugin file.\n\nThe file is the library with its manifest and a footer, for the target it was built on. Beside it is its entry for an index: name, version, target, size and SHA-256.".to_owned();
     pack.see_also = vec!["plugin check".to_owned(), "plugin info".to_owned()];
     pack
