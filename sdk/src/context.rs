@@ -28,8 +28,19 @@ use crate::{Error, Http, Result, ResultExt as _, bridge};
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
 /// # async fn example(ctx: Context) -> Result<()> {
+/// # use astro_plugin_sdk::protocol::service::{ContextSelect, ProfilePut};
+/// # #[derive(Deserialize, Default)] #[serde(crate = "astro_plugin_sdk::serde", default)] struct Settings { strict: bool }
 /// let seconds = ctx.now_ms().await? / 1000;
-/// ctx.notice(format!("{} runs at {seconds}", ctx.path())).await?;
+/// ctx.notice(format!("{} {} runs at {seconds}", ctx.program(), ctx.path())).await?;
+/// // Who and where, and what was configured.
+/// let team = &ctx.required_setting("team")?.value;
+/// let profile = ctx.profile().map(|profile| format!("{} from {}", profile.value, profile.origin));
+/// let settings: Settings = ctx.config().await?;
+/// let can_ask = ctx.terminal().interactive;
+/// // What later commands act on, and a profile of the plugin's own.
+/// ctx.set_context(ContextSelect::new().choose("team", team)).await?;
+/// ctx.put_profile(ProfilePut::new("local", "http://127.0.0.1:8000/v1", "token").setting_of("team", team)).await?;
+/// # let _ = (profile, settings.strict, can_ask);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

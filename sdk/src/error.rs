@@ -19,6 +19,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// }
 /// let error = read("/nothing").expect_err("there is no such file");
 /// assert_eq!(error.message(), "cannot read `/nothing`");
+///
+/// let refused = Error::usage("`2026-13` is no month").cause("it has 12 months").help("write it as 2026-01");
+/// assert_eq!((refused.code(), refused.status(), refused.http()), ("usage", None, None));
+/// let found = Error::exit(20); // declared with `spec.exit_code(20, "a file has a problem")`
 /// ```
 #[derive(Debug)]
 pub struct Error {

@@ -12,6 +12,16 @@ use astro_plugin_protocol::{
 const GOOD_FOR: i64 = 24 * 3600;
 
 /// A thing with an ID, and its name where that is known. It is shown as `Ingest (cm0…)`.
+///
+/// ```
+/// # use astro_plugin_sdk::{Named, prelude::*};
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let cluster = Named { id: "c1".to_owned(), name: Some("etl".to_owned()) };
+/// assert_eq!(cluster.to_string(), "etl (c1)");
+/// ctx.remember(cluster.to_remember(Some("t1"))).await;
+/// let known = ctx.known_names(&["c1"]).await;
+/// # let _ = known; Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
     /// Its ID.

@@ -16,10 +16,18 @@ const ROWS_AT_ONCE: usize = 1000;
 /// let view = View::list("runs")
 ///     .id("id", "ID")
 ///     .text("dag", "DAG")
+///     .text("state", "STATE").never_truncate()
 ///     .time("started_at", "STARTED")
+///     .expiry("kept_until", "KEPT UNTIL")
+///     .number("tasks", "TASKS")
+///     .duration("seconds", "TOOK")
+///     .size("log_bytes", "LOG")
+///     .flag("manual", "MANUAL")
 ///     .optional_text("note", "NOTE")
 ///     .clean(["id", "dag"])
 ///     .empty_message("No runs.");
+/// let one = View::record().id("id", "ID");
+/// let told = View::sentence("Paused the DAG `etl`.").clean(["dag"]);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct View {

@@ -6,6 +6,13 @@ use astro_plugin_protocol::duration::Scale;
 
 /// A length of time that was typed: `14d`, `2w`, `30s`. Which units an option takes is declared with
 /// [`crate::Spec::duration`].
+///
+/// ```
+/// # use std::time::Duration;
+/// # use astro_plugin_sdk::Period;
+/// let period: Period = "2w".parse().expect("a length of time");
+/// assert_eq!(period.duration(), Duration::from_secs(14 * 24 * 3600));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub(crate) Duration);
 

@@ -49,6 +49,16 @@ pub trait Command: Args + Send + 'static {
 }
 
 /// What a shell wants to know; see [`Command::complete`].
+///
+/// ```
+/// # use astro_plugin_sdk::{Completing, prelude::*};
+/// async fn complete(asked: Completing, ctx: Context) -> Result<Vec<Candidate>> {
+///     match (asked.arg(), asked.option("team")) {
+///         ("cluster", Some(team)) => Ok(vec![Candidate::new(format!("{team}-{}", asked.typed()), "the first one")]),
+///         _ => Ok(Vec::new()),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Completing {
     pub(crate) asked: Complete,
@@ -87,6 +97,19 @@ pub(crate) struct Entry {
 }
 
 /// A plugin: its identity and its commands. Given to [`crate::export_plugin!`].
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// let plugin = Plugin::new("lint", "1.0.0")
+///     .about("Check DAG files")
+///     .publisher("Acme")
+///     .license("Apache-2.0")
+///     .homepage("https://example.com/lint")
+///     .group("airflow", "Work with Airflow")
+///     .min_host("0.1.0")
+///     .config(ConfigKey::flag("strict", "Treat warnings as errors"));
+/// assert_eq!(plugin.manifest().name, "lint");
+/// ```
 pub struct Plugin {
     manifest: Manifest,
     entries: Vec<Entry>,

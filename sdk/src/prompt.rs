@@ -8,6 +8,13 @@ use astro_plugin_protocol::{
 use crate::{Context, Result};
 
 /// A yes-or-no question being put together; from [`Context::confirm`].
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// # async fn example(ctx: Context) -> Result<()> {
+/// ctx.confirm("Pause the DAG?").details(["runs  3".to_owned()]).detail("next  in 5 min").or_exit().await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a question is asked by `ask` or `or_exit`"]
 pub struct Confirm<'a> {
     ctx: &'a Context,
@@ -49,6 +56,14 @@ impl Confirm<'_> {
 }
 
 /// A question with a list of answers being put together; from [`Context::select`].
+///
+/// ```
+/// # use astro_plugin_sdk::prelude::*;
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let question = ctx.select("Which DAG?", "--dag <DAG>").items(["etl\tada", "reports\tbob"]);
+/// let index = question.help("see them with `astro dag list`").ask().await?;
+/// # let _ = index; Ok(()) }
+/// ```
 #[must_use = "a question is asked by `ask`"]
 pub struct Select<'a> {
     ctx: &'a Context,

@@ -80,6 +80,12 @@ impl Sort {
 
 /// What a row is ordered by. Numbers are ordered as numbers, texts as texts, and where a field has both, numbers come
 /// first.
+///
+/// ```
+/// # use astro_plugin_sdk::SortKey;
+/// assert!(SortKey::from(9) < SortKey::from(10));
+/// assert!(SortKey::time("2026-01-31T12:00:00Z") < SortKey::time("2026-01-31T12:00:00.5Z"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct SortKey(Key);
 

@@ -24,10 +24,23 @@ type Change = Arc<dyn Fn(Arg) -> Arg + Send + Sync>;
 /// ```
 /// # use astro_plugin_sdk::prelude::*;
 /// fn declare(spec: &mut Spec) {
-///     spec.needs_api()
+///     spec.alias("ls")
+///         .availability("Only where the team has a cluster of its own.")
+///         .section("Order", "The newest first.")
+///         .needs_api()
+///         .needs_host("status.example.com")
 ///         .output(View::list("runs").id("id", "ID").clean(["id"]))
 ///         .range("limit", 1u32..=1000, "runs")
+///         .number("port", 1u16..=65535, "a port")
+///         .length("name", 1..=64)
+///         .line("title", 1..=120)
+///         .sort("sort", &["name", "created"])
+///         .optional_bool("force")
+///         .sets_global("clean_output", "--output=clean")
+///         .raises("prune", Effect::Destructive)
+///         .file("path")
 ///         .completes("dag")
+///         .value_kind("team", ValueKind::setting("team"))
 ///         .exit_code(20, "a run failed")
 ///         .example("astro dag runs etl --limit 10", "The last ten runs")
 ///         .see_also("cluster list");

@@ -39,6 +39,16 @@ pub struct Http<'a> {
 
 /// One request being put together: it is sent by [`HttpCall::send`], [`HttpCall::send_if_found`], [`HttpCall::pages`] or
 /// [`HttpCall::download`].
+///
+/// ```
+/// # use std::time::Duration;
+/// # use astro_plugin_sdk::{prelude::*, serde_json::json};
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let call = ctx.http().patch(["clusters", "c1"]).query("notify", true).header("if-match", "v7");
+/// call.json(&json!({"name": "etl"})).idempotent().deadline(Duration::from_secs(10)).send().await?;
+/// ctx.http().put(["clusters", "c1", "logo"]).body([137, 80, 78, 71], "image/png").send().await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a request is sent by `send`, `pages` or `download`"]
 pub struct HttpCall<'a> {
     ctx: &'a Context,

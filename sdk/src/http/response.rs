@@ -10,6 +10,17 @@ use serde::de::DeserializeOwned;
 use crate::{Error, Result};
 
 /// A successful answer: status 200 to 299.
+///
+/// ```
+/// # use astro_plugin_sdk::{prelude::*, serde_json::Value};
+/// # async fn example(ctx: Context) -> Result<()> {
+/// let found = ctx.http().get(["clusters"]).send().await?;
+/// assert_eq!(found.status(), 200);
+/// let version = found.header("etag").map(str::to_owned);
+/// let clusters: Vec<Value> = found.json()?;
+/// let bytes = found.into_bytes();
+/// # let _ = (version, clusters, bytes); Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Response {
     subject: String,

@@ -35,8 +35,34 @@ use crate::{Plugin, bridge};
 
 /// A host that runs commands of a plugin in this process and answers what they ask for by a script.
 ///
-/// Nothing is read from the machine it runs on or written to it but what the command itself writes and downloads, and nothing is sent: a request that is not in the script is
-/// an error that says so. The clock stands still at 2026-01-31T12:00:00Z unless [`Host::at`] sets it.
+/// Nothing is sent, and nothing is read from the machine it runs on or written to it but what the command itself writes and downloads: a
+/// request that is not in the script is an error that says so. The clock stands still at 2026-01-31T12:00:00Z unless [`Host::at`] sets it.
+///
+/// ```
+/// # use astro_plugin_sdk::{prelude::*, serde_json::json, testing::{Host, When, Reply}};
+/// /// Greet somebody
+/// #[derive(Args)]
+/// struct Hello {}
+///
+/// impl Command for Hello {
+///     const PATH: &'static str = "hello";
+///     const EFFECT: Effect = Effect::Read;
+///     type Output = ();
+///
+///     fn declare(spec: &mut Spec) {
+///         spec.needs_api().example("astro hello", "Greet");
+///     }
+///
+///     async fn run(self, ctx: Context) -> Result<()> {
+///         let name: String = ctx.http().get(["me"]).send().await?.json()?;
+///         ctx.notice(format!("Hello {name}!")).await
+///     }
+/// }
+///
+/// let host = Host::new(Plugin::new("hello", "1.0.0").command::<Hello>()).get("me", json!("Ada"));
+/// assert_eq!(host.run("astro hello").stderr, "Hello Ada!\n");
+/// assert_eq!(host.requests().len(), 1);
+/// ```
 pub struct Host {
     plugin: &'static Plugin,
     pub(super) manifest: manifest::Manifest,

@@ -3,6 +3,13 @@
 use serde_json::Value;
 
 /// What a command gave and how it ended.
+///
+/// ```
+/// # use astro_plugin_sdk::testing::Ran;
+/// let ran = Ran { stdout: "{\"dag\":\"etl\"}\n".to_owned(), stderr: String::new(), code: 0 };
+/// assert_eq!(ran.json()["dag"], "etl");
+/// assert_eq!(ran.ok(), "{\"dag\":\"etl\"}\n");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
     /// The result.

@@ -18,6 +18,13 @@ const NOON: i64 = 1_769_860_800_000;
 
 /// Which requests a stub answers: those of a method and a path, and of what else is said. From [`When::get`] and the others; for
 /// [`super::Host::on`].
+///
+/// ```
+/// # use astro_plugin_sdk::{serde_json::json, testing::When};
+/// let first_page = When::get("runs").query("page", 1).times(1);
+/// let created = When::post("runs").header("if-match", "v7").json(json!({"dag": "etl"}));
+/// let elsewhere = When::method("HEAD", "logo.png").at("https://files.example.com");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct When {
     method: String,
@@ -117,6 +124,14 @@ impl When {
 }
 
 /// What a stub answers, for [`super::Host::on`].
+///
+/// ```
+/// # use astro_plugin_sdk::{serde_json::json, testing::Reply};
+/// let created = Reply::json(json!({"id": "r1"})).with_status(201);
+/// let page = Reply::json(json!([])).header("link", "<https://x/runs?page=2>; rel=\"next\"");
+/// let file = Reply::bytes("a,b\n", "text/csv");
+/// let gone = Reply::status(204);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: u16,
