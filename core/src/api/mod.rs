@@ -28,7 +28,7 @@ use crate::{
     console::Console,
     context::Context,
     globals::Globals,
-    net::{self, client::Purpose, runtime},
+    net::{self, runtime},
     product::{ApiError, product},
 };
 
@@ -98,12 +98,6 @@ impl ApiClient {
         self.renewed.wait();
     }
 
-    /// The client of the HTTP library, shared by the requests of the process.
-    fn shared(&self) -> Result<Client> {
-        let base = request::base(&self.context.address.value)?;
-        net::client::client(&base, &self.context.trust(), Purpose::Credential)
-    }
-
     /// One with a connection of its own: a pooled connection may be dead, and a client then sends again by itself.
     pub(crate) fn unshared(&self) -> Result<Client> {
         net::client::unshared(&request::base(&self.context.address.value)?, &self.context.trust())
@@ -137,7 +131,7 @@ impl ApiClient {
     ) -> Result<Value, Option<u16>> {
         let mut prepared = request::Prepared::new(self, request, &[]).map_err(|_| None)?;
         prepared.deadline = deadline;
-        let client = self.shared().map_err(|_| None)?;
+        let client = prepared.client(&self.context.trust()).map_err(|_| None)?;
         match prepared.send(&client, |_| Ok(request::Take::Keep)).await {
             Ok(answered) if answered.status == 200 => {
                 serde_json::from_slice(&answered.body).map_err(|_| None)

@@ -20,7 +20,7 @@ use crate::{
     base::error::{Failure, Result, ResultExt, auth, code, failed, innermost, plain_io},
     context::{Context, settings},
     credential::Secret,
-    net::{self, address::Address, clock},
+    net::{self, address::Address, client::Purpose, clock, tls::Trust},
     program::APP,
 };
 
@@ -160,6 +160,11 @@ impl Prepared {
         self.headers.insert("authorization", bearer(&token)?);
         self.token = Some(token);
         Ok(())
+    }
+
+    /// The client of the HTTP library, shared by the requests of the process.
+    pub(crate) fn client(&self, trust: &Trust) -> Result<Client> {
+        net::client::client(&self.url, trust, Purpose::Credential)
     }
 
     fn call(&self, client: &Client, timeout: Option<Duration>) -> RequestBuilder {

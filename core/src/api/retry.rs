@@ -19,10 +19,7 @@ use super::{
 };
 use crate::{
     base::error::{Failure, Result, code},
-    net::{
-        self,
-        client::{Purpose, Unreached},
-    },
+    net::client::Unreached,
     product::product,
 };
 
@@ -70,7 +67,7 @@ async fn attempts(
 ) -> Result<(Answered, Prepared)> {
     let mut prepared = Prepared::new(client, request, bytes)?;
     let peer = peer(client, request);
-    let shared = net::client::client(&prepared.url, &peer.trust(), Purpose::Credential)?;
+    let shared = prepared.client(&peer.trust())?;
     let may_repeat = prepared.method.is_idempotent() || request.idempotent;
     let mut attempt = 1;
     let mut has_renewed = false;
@@ -105,7 +102,7 @@ async fn attempts(
                 return Ok((Answered { status: 204, body: Vec::new(), ..answered }, prepared));
             }
             // It was not done, whatever it was.
-            Ok(answered) if answered.status == 401 && !has_renewed && prepared.token.is_some() => {
+            Ok(answered) if answered.status == 401 && !has_renewed => {
                 has_renewed = true;
                 let started = Instant::now();
                 let other = match &prepared.token {
@@ -130,12 +127,11 @@ async fn attempts(
             Err(unanswered) => {
                 let is_final =
                     matches!(&unanswered, SendError::NotSent(error) if Unreached::of(error).is_final);
-                let is_unsent = matches!(&unanswered, SendError::NotSent(_));
+                was_lost |= !matches!(&unanswered, SendError::NotSent(_));
                 let failure = into_failure(unanswered, peer, &prepared.method);
                 if is_final || has_begun {
                     return Err(failure);
                 }
-                was_lost |= failure.code != code::NETWORK || !is_unsent;
                 (failure, None)
             }
         };

@@ -28,8 +28,10 @@ use crate::{
         describe,
     },
     services::{Call, Shared},
-    store,
-    store::record::{self, Described},
+    store::{
+        self,
+        record::{self, Described},
+    },
     sys::{crash, process},
     tree::CommandSet,
     trust::{Key, verify},

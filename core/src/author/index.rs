@@ -22,8 +22,8 @@ use crate::{
     install::indexes::{download, read_file},
     product::product,
     program::APP,
-    store,
     store::{
+        self,
         lookup::compare_versions,
         record::{Described, is_plugin_file},
     },

@@ -1,9 +1,10 @@
 //! `astro credential`: what is stored, without opening what it is stored in.
 
-use astro_plugin_protocol::service::{ColumnKind, View};
+use astro_plugin_protocol::{
+    effect::Effect,
+    service::{ColumnKind, View},
+};
 use serde_json::{Value, json};
-
-use astro_plugin_protocol::effect::Effect;
 
 use super::{Request, column, command};
 use crate::{

@@ -10,45 +10,28 @@ use super::Product;
 impl Product {
     /// What is wrong with its values, each as a fragment that names the field; nothing when it can be run.
     pub fn problems(&self) -> Vec<String> {
-        let found = std::cell::RefCell::new(Vec::new());
-        let say = |problem: String| found.borrow_mut().push(problem);
-        let expect = |field: &str, value: &str, is_fine: bool, what: &str| {
-            if value.is_empty() {
-                say(format!("`{field}` is empty"));
-            } else if !is_fine {
-                say(format!("`{field}` is `{}`, which is not {what}", value.escape_debug()));
-            }
-        };
         let program = &self.program;
-        expect(
-            "program.name",
-            program.name,
-            names::is_word(program.name),
-            "a word of small letters, digits and hyphens",
-        );
-        expect(
-            "program.prefix",
-            program.prefix,
-            is_prefix(program.prefix),
-            "capital letters, digits and underscores",
-        );
-        expect("version", self.version, names::is_version(self.version), "of the form 1.2.3");
-        for (field, name) in
-            [("folder", self.folder), ("directory_file", self.directory_file), ("lock_file", self.lock_file)]
-        {
-            expect(field, name, is_file_name(name), "the name of a file");
-        }
-        let is_extension = self.extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        expect("extension", self.extension, is_extension, "letters, digits and hyphens");
+        let word = "a word of small letters, digits and hyphens";
+        let mut found: Vec<String> = [
+            of_value("program.name", program.name, names::is_word, word),
+            of_value("program.prefix", program.prefix, is_prefix, "capital letters, digits and underscores"),
+            of_value("version", self.version, names::is_version, "of the form 1.2.3"),
+            of_value("folder", self.folder, is_file_name, "the name of a file"),
+            of_value("directory_file", self.directory_file, is_file_name, "the name of a file"),
+            of_value("lock_file", self.lock_file, is_file_name, "the name of a file"),
+            of_value("extension", self.extension, is_extension, "letters, digits and hyphens"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let mut longs: BTreeSet<&str> = names::GLOBALS.iter().map(|global| global.long).collect();
         for dimension in program.vocabulary.dimensions {
             let name = dimension.name;
-            expect("a dimension", name, names::is_word(name), "a word of small letters, digits and hyphens");
+            found.extend(of_value("a dimension", name, names::is_word, word));
             if !name.is_empty() && !longs.insert(name) {
-                say(format!("the dimension `{name}` has the name of another global option"));
+                found.push(format!("the dimension `{name}` has the name of another global option"));
             }
         }
-        let mut found = found.take();
         found.extend(self.problems_of_api());
         found
     }
@@ -63,13 +46,25 @@ impl Product {
             let is_local =
                 url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
             (url.scheme() == "https" || url.scheme() == "http" && is_local)
-                && url.host_str().is_some()
                 && url.path().trim_end_matches('/') == base
         });
         (!is_base).then(|| {
             format!("`api.default_address` is `{address}`, which is not of the form https://HOST{base}")
         })
     }
+}
+
+/// What is wrong with one value.
+fn of_value(field: &str, value: &str, is_fine: fn(&str) -> bool, what: &str) -> Option<String> {
+    match value {
+        "" => Some(format!("`{field}` is empty")),
+        value if is_fine(value) => None,
+        value => Some(format!("`{field}` is `{}`, which is not {what}", value.escape_debug())),
+    }
+}
+
+fn is_extension(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn is_prefix(text: &str) -> bool {

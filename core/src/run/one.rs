@@ -55,7 +55,8 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
     }
     let interactive = env.is_interactive(globals, format);
     let identity = identity(owner);
-    let effect = command.effect_of(&canonical::arguments(command, &parsed.matches));
+    let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
+    let effect = command.effect_of(&run.args);
     parsed.secret.check_format(format, chosen_format(globals, &context.output.origin.to_string()))?;
     let delivery = match command.needs.secret {
         true => Some(Delivery::prepare(parsed.secret.clone(), format, &env.console, &env.dirs)?),
@@ -74,7 +75,6 @@ pub(crate) fn invoke(env: &Env, command: &Command, parsed: &Parsed<'_>, owner: &
         context.allow(effect)?;
     }
 
-    let run = run_of(env, &context, command, parsed, interactive, &owner.facts.name);
     let layout = env.table_layout(conversation);
     let call = Arc::new(Call {
         config: owner.facts.config.clone(),

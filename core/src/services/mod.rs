@@ -160,26 +160,19 @@ fn dispatch(call: &Arc<Call>, request: Request, bytes: Vec<u8>, reply: Reply) {
     if let Some(refused) = gate.refusal(&service, &body) {
         return reply.send(Err(refused));
     }
-    // Better known before the question than after the answer.
-    if let Some(refused) = refused_anyway(call, &service, &body) {
-        return reply.send(Err(refused));
-    }
     match gate.question(&service, &body) {
-        Some(question) => prompt::agreed(call, question, reply, move |call, reply| {
-            answer(call, &service, body, bytes, reply);
-        }),
-        None => answer(call, &service, body, bytes, reply),
+        Err(refused) => reply.send(Err(refused)),
+        Ok(None) => answer(call, &service, body, bytes, reply),
+        Ok(Some(question)) => {
+            let is_elsewhere = !body["base"].is_null();
+            if !is_elsewhere && let Err(refused) = call.context().allow(Effect::Destructive) {
+                return reply.send(Err(refused));
+            }
+            prompt::agreed(call, question, reply, move |call, reply| {
+                answer(call, &service, body, bytes, reply);
+            });
+        }
     }
-}
-
-/// Why a request that needs a yes would be refused after it.
-fn refused_anyway(call: &Call, service: &str, body: &Value) -> Option<Failure> {
-    if service != service::HTTP_REQUEST || body["method"] != "DELETE" {
-        return None;
-    }
-    let request: service::HttpRequest = message::read(body.clone()).ok()?;
-    let own = || request.base.is_none().then(|| call.context().allow(Effect::Destructive).err()).flatten();
-    request.refusal(&call.command).or_else(own)
 }
 
 /// Answers what the gate lets through.

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::{
     effect::Effect,
+    http::HttpRequest,
     manifest::{Command, Needs},
-    message::{Failure, code},
+    message::{Failure, code, read},
     service::{self, Confirm},
     text::{shown, shown_up_to},
 };
@@ -161,10 +162,18 @@ impl Gate<'_> {
 
     /// What has to be confirmed before a request is answered, unless the user agreed to something in this run: whatever may
     /// take away what cannot be had back.
-    pub fn question(&self, service: &str, body: &Value) -> Option<Confirm> {
-        let rule = RULES.iter().find(|rule| rule.service == service)?;
-        if self.effect == Effect::Unknown || (rule.effect)(body) != Effect::Destructive {
-            return None;
+    ///
+    /// # Errors
+    /// Why the request would be refused after a yes: better known before the question.
+    pub fn question(&self, service: &str, body: &Value) -> Result<Option<Confirm>, Failure> {
+        let rule = RULES.iter().find(|rule| rule.service == service);
+        let is_destructive = rule.is_some_and(|rule| (rule.effect)(body) == Effect::Destructive);
+        if self.effect == Effect::Unknown || !is_destructive {
+            return Ok(None);
+        }
+        let request: HttpRequest = read(body.clone())?;
+        if let Some(refused) = request.refusal(self.command) {
+            return Err(refused);
         }
         let segments = body["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let path: String = segments.map(|segment| format!("/{segment}")).collect();
@@ -175,10 +184,10 @@ impl Gate<'_> {
         let (method, base) = (&body["method"], body["base"].as_str().unwrap_or_default());
         let method = method.as_str().unwrap_or_default();
         let address = shown_up_to(400, &format!("{base}{path}{query}"));
-        Some(Confirm {
+        Ok(Some(Confirm {
             details: vec![format!("`{}` is about to send {method} {address}.", self.command.path)],
             question: "Go on?".to_owned(),
-        })
+        }))
     }
 }
 
@@ -210,7 +219,7 @@ mod tests {
 
     #[test]
     fn each_service_needs_an_effect() {
-        let http = |method: &str| json!({"method": method});
+        let http = |method: &str| json!({"method": method, "path": ["x"]});
         let rows = [
             (service::HTTP_REQUEST, http("GET"), Effect::Read),
             (service::HTTP_REQUEST, http("HEAD"), Effect::Read),
@@ -219,7 +228,11 @@ mod tests {
             (service::HTTP_REQUEST, http("PATCH"), Effect::Write),
             (service::HTTP_REQUEST, http("DELETE"), Effect::Destructive),
             (service::HTTP_REQUEST, json!({"method": "GET", "one_time_secret": {}}), Effect::Write),
-            (service::HTTP_REQUEST, json!({"method": "DELETE", "one_time_secret": {}}), Effect::Destructive),
+            (
+                service::HTTP_REQUEST,
+                json!({"method": "DELETE", "path": ["x"], "one_time_secret": {}}),
+                Effect::Destructive,
+            ),
             (service::HTTP_REQUEST, json!({}), Effect::Write),
             (service::OUTPUT_SECRET, json!({}), Effect::Write),
             (service::PROFILE_PUT, json!({}), Effect::Write),
@@ -236,7 +249,7 @@ mod tests {
                     effect != Effect::Unknown && effect < needed,
                     "{effect} {service} {body}"
                 );
-                let asks = gate.question(service, &body).is_some();
+                let asks = gate.question(service, &body).expect("nothing else is wrong").is_some();
                 assert_eq!(
                     asks,
                     effect != Effect::Unknown && needed == Effect::Destructive,

@@ -201,13 +201,7 @@ impl Services {
         if let Some(refused) = gate.refusal(&service, &body) {
             return Err(refused);
         }
-        let refused_anyway = (service == service::HTTP_REQUEST && body["method"] == "DELETE")
-            .then(|| message::read::<HttpRequest>(body.clone()).ok()?.refusal(&self.command))
-            .flatten();
-        if let Some(refused) = refused_anyway {
-            return Err(refused);
-        }
-        if let Some(question) = gate.question(&service, &body).filter(|_| !self.shown().agreed) {
+        if let Some(question) = gate.question(&service, &body)?.filter(|_| !self.shown().agreed) {
             self.confirm(&question)?;
         }
         if service == service::HTTP_REQUEST {

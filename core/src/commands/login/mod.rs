@@ -402,13 +402,9 @@ fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
     if let Some(contradiction) = context.contradiction {
         return Err(contradiction);
     }
-    let known = Config::load(dirs)?.credentials.contains_key(name);
-    if !known {
-        context.api()?;
-    }
-    let address = context.address;
+    let address = &context.address;
     match Config::load(dirs)?.credentials.get(name) {
-        Some(known) if known.address == address.value.as_str() => Ok(address.value),
+        Some(known) if known.address == address.value.as_str() => Ok(address.value.clone()),
         Some(known) if address.origin == Origin::Default => {
             Address::parse(&known.address, &format!("the credential `{name}`"))
         }
@@ -418,6 +414,6 @@ fn address(request: &Request<'_>, dirs: &Dirs, name: &str) -> Result<Address> {
         ))
         .help(format!("to renew it, unset {}", address.origin))
         .help("for another address choose another name: --credential NAME")),
-        None => Ok(address.value),
+        None => context.api().cloned(),
     }
 }

@@ -36,8 +36,7 @@ use crate::{
     output::Format,
     program::APP,
     run::link,
-    store,
-    store::{Kind, lookup::Owner, record, user},
+    store::{self, Kind, lookup::Owner, record, user},
     trust::{
         Key,
         verify::{Comparison, Judge, Verdict},
