@@ -33,13 +33,13 @@ use crate::{
     trust::verify,
 };
 
-/// For whoever made the program: it cannot be run as it is.
+/// Ends a program whose product has wrong values, with a message for its author.
 pub(crate) fn refuse(problems: &[String]) -> ! {
     let text: String = problems
         .iter()
         .map(|problem| format!("error: the product of this program cannot be used: {problem}\n"))
         .collect();
-    // There is nobody else to tell.
+    // A failed write cannot be reported anywhere.
     let _ = redact::Stderr.write_all(text.as_bytes());
     crash::exit_now(126)
 }

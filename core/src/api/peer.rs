@@ -13,7 +13,7 @@ use crate::{
     net::{client::Unreached, tls::Trust},
 };
 
-/// Who answers, as far as it makes a difference to what is said of it.
+/// The two kinds of API, which errors describe in different words.
 #[derive(Clone, Copy)]
 pub(crate) enum Peer<'c> {
     /// The API of the profile in use.

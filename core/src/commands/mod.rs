@@ -204,7 +204,7 @@ impl Request<'_> {
         if format.is_for_people() { Ok(0) } else { self.emit(format, view, rows) }
     }
 
-    /// Whether a password may be asked for; whoever asks looks for the terminal.
+    /// Whether a password may be asked for; the prompt itself checks that there is a terminal.
     fn may_ask(&self, format: Format) -> bool {
         !self.parsed.globals.no_input && format.is_for_people()
     }

@@ -70,7 +70,7 @@ impl Address {
         Self::parse(&url, &environment::DOMAIN.to_string())
     }
 
-    /// The API of the product, where nothing else is said; empty for a product without one ([`crate::context::Context::api`]).
+    /// The default API of the product; empty for a product without one ([`crate::context::Context::api`]).
     pub fn hosted() -> Self {
         Self { text: product().api.default_address.unwrap_or_default().to_owned(), loopback: false }
     }
